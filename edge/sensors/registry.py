@@ -1,0 +1,58 @@
+"""Which sensor types there are. Adding one is a new file and one line here.
+
+A sensor module holds its configuration (a strict msgspec Struct with every option documented) and its class side by
+side. Modules are imported when a configuration names them, so a node loads only what it uses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from msgspec import Struct
+
+from edge.sensors.base import Sensor
+
+SENSOR_TYPES = {
+    "simulated": "edge.sensors.simulated:Simulated",
+    "replay": "edge.sensors.replay:Replay",
+    "host": "edge.sensors.host:Host",
+    "mqtt": "edge.sensors.mqtt:Mqtt",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a sensor may use of the world; everything in it can be replaced in a test."""
+
+    machine: str
+    kind: str
+    """Kind of machine: oven, mixer, compressor, lathe, generic."""
+    monotonic_ns: Callable[[], int]
+    interval_s: float
+    """How often the machine is read."""
+    root: str = "/"
+    """Root of /sys, /proc and /dev; tests point it at a folder."""
+    broker: Any = None
+    """The node's own `wire.link.LinkConfig`, for sensors that listen to MQTT."""
+
+
+@dataclass(frozen=True, slots=True)
+class SensorType:
+    """One entry of the registry: how to read its options and how to make it."""
+
+    name: str
+    config: type[Struct]
+    make: Callable[[Any, Surroundings], Sensor]
+
+
+def sensor_type(name: str) -> SensorType:
+    """Loads one sensor type; raises KeyError for an unknown name.
+
+    The class in the registry has a `Config` attribute (a msgspec Struct) and is called with `(config, surroundings)`.
+    """
+    module, _, attribute = SENSOR_TYPES[name].partition(":")
+    made = getattr(import_module(module), attribute)
+    return SensorType(name=name, config=made.Config, make=made)

@@ -1,0 +1,1 @@
+"""What travels between node and gateway, and how it survives the trip."""

@@ -1,0 +1,436 @@
+"""The messages that travel over MQTT: types, units, ranges, one schema version.
+
+Every message a node sends is one of `NodeMessage`; it is JSON on the wire, decoded and validated here and
+nowhere else. A message that breaks a rule raises `Refused` with a `kind` (short, for counting) and a `reason`
+(for a person). Times are integers: nanoseconds since the Unix epoch (`*_ns`), or milliseconds relative to the
+message's own time (`*_ms`).
+
+Order and completeness. Each daemon of a node (its *origin*: `sense` or `watch`) numbers what it sends in its
+journal: `log` names the journal, `seq` counts from 1 without gaps, and `prev` is the sequence number of the
+message before this one that still exists. So a receiver that holds everything up to `last` takes a message when
+`prev <= last < seq`; `seq - last - 1` messages were evicted by the node's own disk bound, and `prev > last` means
+that something was lost on the way and has to be sent again.
+"""
+
+from __future__ import annotations
+
+import math
+from enum import StrEnum
+from typing import Annotated, Literal, TypeAlias, TypeVar
+
+import msgspec
+from msgspec import Meta, Struct
+
+SCHEMA_VERSION = 1
+MAX_MESSAGE_BYTES = 262_144
+"""Largest payload that is decoded at all; telemetry of one machine and interval is a few kilobytes."""
+EARLIEST_NS = 1_704_067_200_000_000_000
+"""2024-01-01: no Werkpuls message is older; a time before it is a board without a clock."""
+MAX_AHEAD_NS = 86_400_000_000_000
+"""A message may be at most one day ahead of the receiver's clock."""
+
+NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,62}$"
+Name = Annotated[str, Meta(pattern=NAME_PATTERN, description="lower-case letters, digits, - and _; at most 63")]
+ChannelName = Annotated[
+    str,
+    Meta(
+        pattern=r"^[a-z0-9][a-z0-9_.-]{0,94}$",
+        description="channel or feature, e.g. vibration or vibration.velocity_rms",
+    ),
+]
+Seq = Annotated[int, Meta(ge=1, le=2**53, description="contiguous per log, from 1")]
+Prev = Annotated[int, Meta(ge=0, le=2**53, description="sequence number of the message before this one, 0: none")]
+Identifier = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.:-]+$")]
+Text = Annotated[str, Meta(max_length=500)]
+Unit = Annotated[str, Meta(max_length=16)]
+Share = Annotated[float, Meta(ge=0.0, le=1.0)]
+NonNegative = Annotated[float, Meta(ge=0.0)]
+Count = Annotated[int, Meta(ge=0)]
+TimeNs = Annotated[int, Meta(ge=0, le=2**63 - 1, description="nanoseconds since 1970-01-01T00:00:00Z")]
+
+StructT = TypeVar("StructT", bound=Struct)
+DecodedT = TypeVar("DecodedT")
+
+Past = Annotated[float, Meta(le=0.0, description="milliseconds relative to the message's own time, never after it")]
+
+Origin: TypeAlias = Literal["sense", "watch"]
+
+
+class Trust(StrEnum):
+    """How far a message's wall time is trusted, best first."""
+
+    SYNCED = "synced"
+    """The node's own clock was synchronised (NTP, or a real-time clock)."""
+    GATEWAY = "gateway"
+    """Taken from the gateway over MQTT; within about a second."""
+    ESTIMATED = "estimated"
+    """Carried over a restart for which no time was ever known; order is right, the distance is not."""
+
+
+class Severity(StrEnum):
+    """Zones A to D of ISO 20816 where the standard applies, otherwise their equivalents."""
+
+    GOOD = "good"
+    WATCH = "watch"
+    WARNING = "warning"
+    ALARM = "alarm"
+
+    @property
+    def rank(self) -> int:
+        """0 (good) to 3 (alarm), for comparison."""
+        return list(Severity).index(self)
+
+
+class Message(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind"):
+    """The envelope that every message of a node carries."""
+
+    v: Literal[1] = 1
+    site: Name
+    node: Name
+    origin: Origin
+    log: Identifier
+    seq: Seq
+    prev: Prev
+    boot: Identifier
+    time_ns: TimeNs
+    trust: Trust
+
+
+class Series(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Values of one channel or feature within one interval.
+
+    Sample *i* was taken at `message.time_ns + start_ms + i * step_ms`, or, where the rows arrived unevenly, at
+    `message.time_ns + at_ms[i]`. `None` is a value that the sensor did not deliver.
+    """
+
+    unit: Unit
+    values: Annotated[list[float | None], Meta(max_length=20_000)]
+    start_ms: float = 0.0
+    step_ms: float | None = None
+    at_ms: list[float] | None = None
+
+
+class Telemetry(Message, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="telemetry"):
+    """One machine, one interval: columns of values by channel or feature name."""
+
+    machine: Name
+    series: Annotated[dict[ChannelName, Series], Meta(max_length=256)]
+
+
+class Evidence(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One feature that moved: what it is, what it was expected to be, and how far off it is."""
+
+    feature: ChannelName
+    value: float
+    expected: float
+    unit: Unit
+    deviation: float
+    """Signed distance from normal in standard deviations of that machine's own normal."""
+    channel: ChannelName = "unknown"
+    since_ms: Past | None = None
+
+
+class Cause(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A possible reason with its confidence; `code` is a key of the message catalogue."""
+
+    code: Name
+    confidence: Share
+    evidence: list[ChannelName] = []
+    """Names of the features that speak for it."""
+
+
+class Condition(Message, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="condition"):
+    """What one machine is doing and how far it is from its normal at one moment."""
+
+    machine: Name
+    regime: Name
+    score: NonNegative
+    limit: NonNegative | None
+    """Where this machine's alarm starts; none while it is still learning."""
+    severity: Severity
+    learned: Share
+    """1.0 once warm-up is complete."""
+    paused: bool = False
+    sensor_faults: Annotated[list[ChannelName], Meta(max_length=256)] = []
+    evidence: Annotated[list[Evidence], Meta(max_length=32)] = []
+    causes: Annotated[list[Cause], Meta(max_length=16)] = []
+    model: Annotated[str, Meta(max_length=64)] = ""
+    """Name and version of the model that said so."""
+
+
+FindingType: TypeAlias = Literal["machine", "sensor", "quality", "camera", "node"]
+
+
+class Finding(Message, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="finding"):
+    """Something worth a person's look, once when it starts, again when it changes, and when it has cleared."""
+
+    id: Identifier
+    """Stable over the life of one finding: open, changed and cleared share it."""
+    machine: Name
+    type: FindingType
+    state: Literal["open", "changed", "cleared"]
+    cause: Name
+    """Best cause's code, e.g. bearing_outer or sensor_stuck; `unknown` is an answer."""
+    severity: Severity
+    since_ms: Past
+    """When it began."""
+    channel: ChannelName | None = None
+    regime: Name | None = None
+    score: NonNegative | None = None
+    limit: NonNegative | None = None
+    evidence: Annotated[list[Evidence], Meta(max_length=32)] = []
+    causes: Annotated[list[Cause], Meta(max_length=16)] = []
+    detail: Text = ""
+    """English, for logs and engineers; people read the catalogue's text for `cause`."""
+    model: Annotated[str, Meta(max_length=64)] = ""
+
+
+class Item(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One baked good in a frame. `box` is x, y, width, height as fractions of the frame."""
+
+    box: tuple[Share, Share, Share, Share]
+    label: Name
+    verdict: Literal["good", "reject", "unsure"]
+    confidence: Share
+    lightness: Annotated[float, Meta(ge=0.0, le=100.0)] | None = None
+    """CIELAB L* of the crust."""
+    size_mm: NonNegative | None = None
+    cut_off: bool = False
+
+
+class Inspection(Message, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="inspection"):
+    """All items of one frame or tray with their verdicts."""
+
+    id: Identifier
+    machine: Name
+    """The oven or line whose goods these are."""
+    camera: Name
+    product: Name
+    batch: Identifier
+    items: Annotated[list[Item], Meta(max_length=1000)]
+    model: Annotated[str, Meta(max_length=64)] = ""
+
+
+class SensorState(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """How one sensor is doing."""
+
+    name: Name
+    ok: bool
+    fault: Annotated[str, Meta(max_length=64)] = ""
+    detail: Text = ""
+    lost_samples: Count = 0
+
+
+class JournalState(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The sender's journal: what it holds and what its bound forced out."""
+
+    oldest: Count
+    """Sequence number of the oldest entry still held, 0 when empty."""
+    next: Count
+    """Sequence number that the next entry will get."""
+    acked: Count
+    """Everything up to here is durable at the gateway."""
+    bytes: Count
+    dropped: Count
+    """Entries evicted before they were acknowledged, since the journal was made."""
+
+
+class Health(Message, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="health"):
+    """The node itself: board, journal, sensors, and what it refused."""
+
+    uptime_s: NonNegative
+    journal: JournalState
+    sensors: Annotated[list[SensorState], Meta(max_length=256)] = []
+    refused: dict[Name, Count] = {}
+    """Messages and commands refused since start, by kind."""
+    cpu_temperature_c: float | None = None
+    load: NonNegative | None = None
+    memory_bytes: Count | None = None
+    """Resident memory of the daemon."""
+    disk_free_bytes: Count | None = None
+    throttled: bool | None = None
+    under_voltage: bool | None = None
+    version: Annotated[str, Meta(max_length=32)] = ""
+
+
+Action: TypeAlias = Literal["relearn", "confirm_normal", "set_product", "pause", "resume", "inject_fault", "clear_fault"]
+
+
+class Command(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Asks a node to do something to one machine; answered by a `Reply` with the same id.
+
+    A command that arrives twice (same `id`) is carried out once; one that arrives after `expires_ns` is refused.
+    `inject_fault` and `clear_fault` work on simulated machines only and are refused by everything else.
+    """
+
+    id: Identifier
+    machine: Name
+    action: Action
+    issued_ns: TimeNs
+    expires_ns: TimeNs
+    by: Annotated[str, Meta(max_length=80)] = ""
+    """Who asked, for the audit trail."""
+    product: Name | None = None
+    """For `set_product`."""
+    seconds: Annotated[float, Meta(gt=0.0, le=86_400.0)] | None = None
+    """For `pause`: how long; the pause ends by itself."""
+    fault: Name | None = None
+    """For `inject_fault` and `clear_fault`."""
+    v: Literal[1] = 1
+
+
+class Reply(Message, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="reply"):
+    """The node's answer to a command."""
+
+    command: Identifier
+    machine: Name
+    action: Name
+    ok: bool
+    reason: Text = ""
+    """English; why it was refused, or what was done."""
+
+
+NodeMessage: TypeAlias = Telemetry | Condition | Finding | Inspection | Health | Reply
+
+
+class Status(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Retained under `status/<origin>`; the offline form is the connection's last will.
+
+    `acked` and `oldest` let a gateway that has never seen this log choose where to begin: at
+    `min(acked, oldest - 1)`, so that history still held is sent again and nothing counts as lost that an earlier
+    gateway had already taken.
+    """
+
+    site: Name
+    node: Name
+    origin: Literal["sense", "watch", "gateway"]
+    online: bool
+    log: Identifier = "none"
+    oldest: Count = 0
+    acked: Count = 0
+    next: Count = 1
+    v: Literal[1] = 1
+
+
+class Ack(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Gateway to node, retained: everything of `log` up to `seq` is durable; `resend` asks for what follows it."""
+
+    log: Identifier
+    seq: Count
+    resend: bool = False
+    v: Literal[1] = 1
+
+
+class TimeBeacon(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The gateway's clock, sent every few seconds and never retained, for nodes without one."""
+
+    time_ns: TimeNs
+    synced: bool
+    """Whether the gateway's own clock is synchronised; if not, it is still the site's common time."""
+    v: Literal[1] = 1
+
+
+class Refused(ValueError):
+    """Input that breaks the contract. `kind` is one of a small set, for counters; the text says what and where."""
+
+    def __init__(self, kind: str, reason: str) -> None:
+        super().__init__(f"{kind}: {reason}")
+        self.kind = kind
+        self.reason = reason
+
+
+class Codec:
+    """Encodes and decodes; holds msgspec's reusable coders, so make one per thread and keep it."""
+
+    def __init__(self, max_bytes: int = MAX_MESSAGE_BYTES) -> None:
+        self._max_bytes = max_bytes
+        self._encoder = msgspec.json.Encoder()
+        self._node = msgspec.json.Decoder(NodeMessage)
+        self._others: dict[type[Struct], msgspec.json.Decoder[Struct]] = {
+            kind: msgspec.json.Decoder(kind) for kind in (Command, Status, Ack, TimeBeacon)
+        }
+
+    def encode(self, message: Struct) -> bytes:
+        """JSON bytes.
+
+        Raises:
+            Refused: kind `not_finite` when a number is NaN or infinite: JSON has none, and msgspec would write
+                null in its place, which a reader would take for "no value".
+        """
+        _require_finite(message)
+        return self._encoder.encode(message)
+
+    def decode(self, payload: bytes, *, now_ns: int) -> NodeMessage:
+        """A node's message.
+
+        Args:
+            payload: JSON as received.
+            now_ns: the receiver's wall time, nanoseconds; messages more than a day ahead of it are refused.
+
+        Raises:
+            Refused: kinds `too_large`, `not_json`, `version`, `unknown_kind`, `invalid`, `time`, `sequence`.
+        """
+        message: NodeMessage = self._load(self._node, payload)
+        if not EARLIEST_NS <= message.time_ns <= now_ns + MAX_AHEAD_NS:
+            raise Refused("time", f"time_ns {message.time_ns} is before 2024 or more than a day ahead")
+        if message.prev >= message.seq:
+            raise Refused("sequence", f"prev {message.prev} is not before seq {message.seq}")
+        if isinstance(message, Telemetry):
+            _check_series(message)
+        return message
+
+    def decode_as(self, kind: type[StructT], payload: bytes) -> StructT:
+        """A `Command`, `Status`, `Ack` or `TimeBeacon`; raises `Refused` as `decode` does."""
+        return self._load(self._others[kind], payload)  # type: ignore[return-value]  # the table maps kind to its own decoder
+
+    def _load(self, decoder: msgspec.json.Decoder[DecodedT], payload: bytes) -> DecodedT:
+        if len(payload) > self._max_bytes:
+            raise Refused("too_large", f"{len(payload)} bytes, at most {self._max_bytes}")
+        try:
+            return decoder.decode(payload)
+        except msgspec.ValidationError as exc:
+            raise Refused(_validation_kind(str(exc)), str(exc)[:300]) from exc
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+            raise Refused("not_json", str(exc)[:300]) from exc
+
+
+def _validation_kind(text: str) -> str:
+    if "$.v`" in text:
+        return "version"
+    if "$.kind`" in text or "field `kind`" in text:
+        return "unknown_kind"
+    return "invalid"
+
+
+def _check_series(message: Telemetry) -> None:
+    for name, series in message.series.items():
+        if series.at_ms is not None:
+            if len(series.at_ms) != len(series.values):
+                raise Refused("invalid", f"series {name}: {len(series.at_ms)} times for {len(series.values)} values")
+        elif series.step_ms is None and len(series.values) > 1:
+            raise Refused("invalid", f"series {name}: more than one value needs step_ms or at_ms")
+
+
+def _require_finite(value: object, path: str = "$") -> None:
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise Refused("not_finite", f"{path} is {value}")
+    elif isinstance(value, Struct):
+        for field in value.__struct_fields__:
+            _require_finite(getattr(value, field), f"{path}.{field}")
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            _require_finite(item, f"{path}.{key}")
+    elif isinstance(value, list | tuple):
+        if _all_finite(value):
+            return
+        for index, item in enumerate(value):
+            _require_finite(item, f"{path}[{index}]")
+
+
+def _all_finite(values: list[object] | tuple[object, ...]) -> bool:
+    """Whether these are numbers or None with a finite sum: the quick answer for long columns."""
+    try:
+        return math.isfinite(sum(value for value in values if value is not None))  # type: ignore[misc]  # non-numbers raise
+    except TypeError:
+        return False
