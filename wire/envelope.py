@@ -8,7 +8,7 @@ the part behind the envelope, and the publisher seals it: `seal(draft(m), …)` 
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from wire.clock import Stamp
 from wire.messages import Codec, Message, Origin, Refused, Trust
@@ -37,7 +37,7 @@ class Envelope:
         self.log = log
         self._codec = Codec()
 
-    def new(self, kind: type[MessageT], boot: str, **fields: object) -> MessageT:
+    def new(self, kind: type[MessageT], boot: str, **fields: Any) -> MessageT:
         """A message of this daemon with placeholders for number and time."""
         return kind(
             site=self.site,

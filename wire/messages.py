@@ -253,7 +253,9 @@ class Health(Message, frozen=True, kw_only=True, forbid_unknown_fields=True, tag
     version: Annotated[str, Meta(max_length=32)] = ""
 
 
-Action: TypeAlias = Literal["relearn", "confirm_normal", "set_product", "pause", "resume", "inject_fault", "clear_fault"]
+Action: TypeAlias = Literal[
+    "relearn", "confirm_normal", "set_product", "pause", "resume", "inject_fault", "clear_fault"
+]
 
 
 class Command(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

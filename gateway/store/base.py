@@ -68,7 +68,9 @@ class StoreUnavailable(Exception):
 
 
 class Store(Protocol):
-    """Where telemetry and conditions end up. A condition is stored as series `condition.score`, `condition.limit`,
+    """Where telemetry and conditions end up.
+
+    A condition is stored as series `condition.score`, `condition.limit`,
     `condition.severity` (0 good to 3 alarm) and `condition.regime` (text, where the store has text).
     """
 
