@@ -215,7 +215,9 @@ class SensorState(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True,
     """How one sensor is doing."""
 
     name: Name
+    """Name of the sensor within its machine; `machine` itself when the machine's loop as a whole is meant."""
     ok: bool
+    machine: Name | None = None
     fault: Annotated[str, Meta(max_length=64)] = ""
     detail: Text = ""
     lost_samples: Count = 0
