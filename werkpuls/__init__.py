@@ -1,0 +1,1 @@
+"""Werkpuls: predictive maintenance and visual inspection for bakeries and workshops."""

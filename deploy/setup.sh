@@ -1,0 +1,96 @@
+# shellcheck shell=sh
+# Shared by demo.sh and test.sh; sourced, not run. Sets $root and offers: say, stop, need_command, make_venv.
+
+root=$(cd "$(dirname "$0")/.." && pwd)
+
+say() { printf '%s\n' "werkpuls: $*" >&2; }
+stop() {
+  say "$*"
+  exit 1
+}
+
+as_root() {
+  if [ "$(id -u)" = 0 ]; then "$@"
+  elif command -v sudo >/dev/null 2>&1; then sudo "$@"
+  else return 1
+  fi
+}
+
+# find_program NAME…: the first that is there, also in sbin, where a plain user's PATH does not look.
+find_program() {
+  for wanted in "$@"; do
+    PATH="$PATH:/usr/sbin:/usr/local/sbin" command -v "$wanted" && return 0
+  done
+  return 1
+}
+
+# apt_install PACKAGE…: installs through apt; fails where there is no apt or no right to use it.
+apt_updated=""
+apt_install() {
+  command -v apt-get >/dev/null 2>&1 || return 1
+  say "installing $* (apt)"
+  if [ -z "$apt_updated" ]; then
+    as_root apt-get update -qq >/dev/null 2>&1 || say "apt-get update failed; trying with the lists that are here"
+    apt_updated=yes
+  fi
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null 2>&1
+}
+
+# need_command PROGRAM PACKAGE: installs PACKAGE when PROGRAM is missing; stops with a clear word when that fails.
+need_command() {
+  find_program "$1" >/dev/null && return 0
+  apt_install "$2" || true
+  find_program "$1" >/dev/null && return 0
+  stop "'$1' is missing and could not be installed. Install it yourself: sudo apt-get install $2"
+}
+
+# want_command PROGRAM PACKAGE: as need_command, but goes on without it and says what will be left out.
+want_command() {
+  find_program "$1" >/dev/null && return 0
+  apt_install "$2" || true
+  find_program "$1" >/dev/null || say "LACKING: $1 (Debian package $2): the tests that need it will be skipped"
+}
+
+python_fits() {
+  "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' >/dev/null 2>&1
+}
+
+find_python() {
+  for candidate in "${WERKPULS_PYTHON:-}" python3 python3.13 python3.12 python3.11; do
+    [ -n "$candidate" ] && python_fits "$candidate" && command -v "$candidate" && return 0
+  done
+  return 1
+}
+
+# make_venv LOCK: .venv in the project's root with exactly what LOCK pins and the project itself; quick when nothing changed.
+make_venv() {
+  lock=$1
+  python=$(find_python) || { apt_install python3 python3-venv || true; python=$(find_python) ||
+    stop "Python 3.11, 3.12 or 3.13 is missing. Debian 12, Debian 13 and Raspberry Pi OS (64 bit) have it: sudo apt-get install python3 python3-venv"; }
+  case "$(uname -m)" in
+    x86_64 | aarch64) ;;
+    *) stop "this needs a 64-bit system; $(uname -m) has no ready-made packages of numpy, scipy and river. On a Pi install the 64-bit Raspberry Pi OS." ;;
+  esac
+  stamp=$(cat "$lock" "$root/pyproject.toml" "$root/deploy/setup.sh" | cksum)
+  marker=$root/.venv/.made-from
+  if [ -x "$root/.venv/bin/python" ] && "$root/.venv/bin/python" -c '' 2>/dev/null && [ -f "$marker" ] &&
+    grep -qxF "$(basename "$lock") $stamp" "$marker"; then
+    return 0
+  fi
+  if ! "$root/.venv/bin/python" -c '' 2>/dev/null || ! python_fits "$root/.venv/bin/python"; then
+    "$python" -c 'import ensurepip, venv' 2>/dev/null || apt_install python3-venv ||
+      stop "Python's venv module is missing: sudo apt-get install python3-venv"
+    say "making .venv with $("$python" --version)"
+    "$python" -m venv --clear "$root/.venv" || stop "could not make $root/.venv"
+  fi
+  say "installing the packages that $(basename "$lock") pins (the first time this takes some minutes)"
+  "$root/.venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$lock" ||
+    stop "installing the packages failed; is there a network? Nothing else was changed."
+  "$root/.venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e "$root" ||
+    stop "installing Werkpuls into .venv failed"
+  # A development lock holds everything a run lock does; a run after it needs nothing new.
+  { printf '%s %s\n' "$(basename "$lock")" "$stamp"
+    [ "$(basename "$lock")" = dev.txt ] &&
+      printf '%s %s\n' run.txt "$(cat "$root/deploy/locks/run.txt" "$root/pyproject.toml" "$root/deploy/setup.sh" | cksum)"
+  } >"$marker" || true
+}

@@ -1,0 +1,33 @@
+#!/bin/sh
+# Sets up what the tests need on a fresh machine and runs every check and test. Arguments go to pytest.
+#   sh deploy/test.sh
+#   sh deploy/test.sh tests/wire -x
+set -eu
+. "$(dirname "$0")/setup.sh"
+cd "$root"
+
+need_command mosquitto mosquitto
+want_command victoria-metrics victoria-metrics
+want_command influxd influxdb
+want_command chromium chromium
+want_command chromedriver chromium-driver
+want_command systemd-analyze systemd
+make_venv "$root/deploy/locks/dev.txt"
+
+bin=$root/.venv/bin
+export PATH="$bin:$PATH:/usr/sbin:/usr/local/sbin"
+failed=""
+check() {
+  title=$1
+  shift
+  say "--- $title"
+  "$@" || failed="$failed
+  $title"
+}
+check "ruff (rules)" "$bin/ruff" check --quiet .
+check "ruff (format)" "$bin/ruff" format --quiet --check .
+check "import rules" "$bin/lint-imports"
+check "types" "$bin/mypy"
+check "tests" "$bin/python" -m pytest -n "${WERKPULS_TEST_WORKERS:-auto}" --dist loadgroup -r s "$@"
+[ -z "$failed" ] || stop "FAILED:$failed"
+say "everything passed"

@@ -1,0 +1,90 @@
+"""The command line: `werkpuls COMMAND …`.
+
+Each command is one module with `SUMMARY`, `EXAMPLE`, `add_arguments(parser)` and `run(args)`; only the one that is called is
+loaded, so that a daemon carries nothing of the others. Exit codes: 0 done, 1 found a problem, 2 wrong use.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.metadata import version
+from typing import Protocol, cast
+
+COMMANDS = {
+    "demo": "werkpuls.demo.command",
+    "edge": "werkpuls.edge",
+    "gateway": "werkpuls.gateway",
+    "score": "werkpuls.score",
+    "certs": "werkpuls.certs",
+}
+
+
+class Command(Protocol):
+    """What a command's module offers."""
+
+    SUMMARY: str
+    EXAMPLE: str
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declares the command's options."""
+
+    def run(self, args: argparse.Namespace) -> int:
+        """Does it; returns the exit code."""
+
+
+def load(name: str) -> Command:
+    """The module behind a command's name."""
+    return cast("Command", import_module(COMMANDS[name]))
+
+
+def build_parser(only: str | None = None) -> argparse.ArgumentParser:
+    """The parser; with `only`, just that command's module is imported."""
+    parser = argparse.ArgumentParser(
+        prog="werkpuls",
+        description="Predictive maintenance and visual inspection for bakeries and workshops.",
+        epilog="example: werkpuls demo --for 60 --fault bearing_outer@20",
+    )
+    parser.add_argument("--version", action="version", version=f"werkpuls {version('werkpuls')}")
+    parser.add_argument("--log-level", default="INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"), help="default: INFO")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name in COMMANDS if only is None else (only,):
+        module = load(name)
+        sub = commands.add_parser(
+            name,
+            help=module.SUMMARY,
+            description=module.SUMMARY,
+            epilog=f"example: {module.EXAMPLE}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        module.add_arguments(sub)
+        sub.set_defaults(run=module.run)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command and returns its exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    named = next((word for word in words if word in COMMANDS), None)
+    args = build_parser(named).parse_args(words)
+    logging.basicConfig(
+        level=args.log_level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs each request's address, which may hold a token
+    try:
+        return int(args.run(args))
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+    except BrokenPipeError:
+        # The reader of our output has gone (`… | head`); nothing is left to say, also not while Python shuts down.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
