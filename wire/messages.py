@@ -256,8 +256,9 @@ class Health(Message, frozen=True, kw_only=True, forbid_unknown_fields=True, tag
 
 
 Action: TypeAlias = Literal[
-    "relearn", "confirm_normal", "set_product", "pause", "resume", "inject_fault", "clear_fault"
+    "relearn", "confirm_normal", "false_alarm", "set_product", "pause", "resume", "inject_fault", "clear_fault"
 ]
+"""`confirm_normal`: what follows is the new normal (repaired, changed). `false_alarm`: what alarmed just now was normal."""
 
 
 class Command(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
