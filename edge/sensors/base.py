@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -128,4 +128,35 @@ class Sensor(Protocol):
 
     def close(self) -> None:
         """Stops sampling and releases the source."""
+        ...
+
+
+class UnknownFault(SensorError, ValueError):
+    """A fault that this source cannot simulate; the text names those it can."""
+
+
+@runtime_checkable
+class FaultInjectable(Protocol):
+    """A simulated source that can be broken on purpose. Both calls may come from another thread than `read`."""
+
+    @property
+    def faults(self) -> Sequence[str]:
+        """Names that `inject` takes."""
+        ...
+
+    def inject(self, fault: str, *, ramp_s: float | None = None, severity: float = 1.0) -> None:
+        """Starts a fault now; it grows to `severity` (0 to 1) within `ramp_s` seconds.
+
+        Raises:
+            UnknownFault: no such fault here.
+            ValueError: `ramp_s` or `severity` is out of range.
+        """
+        ...
+
+    def clear(self, fault: str | None = None) -> None:
+        """Ends one fault, or all of them, at once; one that is not active is no error.
+
+        Raises:
+            UnknownFault: no such fault here.
+        """
         ...
