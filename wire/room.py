@@ -1,0 +1,104 @@
+"""Disk space: the ballast, the free-disk bound, and what to do when the disk is really full.
+
+Evicting needs space too: the pages it changes go to the write-ahead log first. So a ballast file lies beside the
+journal; when the disk is full it is released, the eviction runs in its room, the file shrinks, and the ballast is made
+anew once there is room again.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from wire.entry import JournalFull, Row
+from wire.journal_file import DiskFull, JournalFile
+
+BALLAST_BYTES = 1024 * 1024
+_ATTEMPTS = 4
+
+
+def free_disk_bytes(path: Path) -> int:
+    """Bytes that this process may still write to the file system of `path`."""
+    found = os.statvfs(path)
+    return found.f_bavail * found.f_frsize
+
+
+class Ballast:
+    """A file that only takes up room."""
+
+    def __init__(self, path: Path, size: int = BALLAST_BYTES) -> None:
+        self._path = path
+        self._size = size
+        self.held = path.exists() and path.stat().st_size >= size
+
+    def make(self) -> None:
+        """Allocates it; without effect when the file system refuses."""
+        try:
+            with self._path.open("wb") as file:
+                os.posix_fallocate(file.fileno(), 0, self._size)
+        except OSError:
+            self.release()
+        else:
+            self.held = True
+
+    def release(self) -> bool:
+        """Gives its room back; whether there was any."""
+        held, self.held = self.held, False
+        self._path.unlink(missing_ok=True)
+        return held
+
+
+class Room:
+    """Commits to a journal file within the disk's space."""
+
+    def __init__(self, file: JournalFile, *, min_free_bytes: int, free_bytes: Callable[[Path], int]) -> None:
+        self._file = file
+        self._min_free = min_free_bytes
+        self._free_bytes = free_bytes
+        self._folder = file.path.parent
+        self._ballast = Ballast(file.path.with_name(f"{file.path.name}.ballast"))
+        self._log = logging.getLogger(__name__)
+        self._keep_ballast(self._free_bytes(self._folder))
+
+    def commit(self, rows: Sequence[Row], state: Mapping[str, str], *, read_to: int) -> None:
+        """`JournalFile.commit` that makes room first; raises `JournalFull` where that fails."""
+        if rows:
+            self._hold_free_disk(state, read_to)
+        for attempt in range(_ATTEMPTS):
+            try:
+                self._file.commit(rows, state, read_to=read_to)
+            except DiskFull as exc:
+                if attempt == _ATTEMPTS - 1 or not self._relieve(rows, state, read_to, attempt):
+                    raise JournalFull(f"{self._file.path}: the disk is full and nothing is left to evict") from exc
+            else:
+                return
+
+    def _hold_free_disk(self, state: Mapping[str, str], read_to: int) -> None:
+        free = self._free_bytes(self._folder)
+        if free >= self._min_free:
+            self._keep_ballast(free)
+            return
+        try:
+            gave = self._file.release(self._min_free - free, state, read_to=read_to)
+        except DiskFull:
+            gave = self._relieve((), state, read_to, 0)
+        if not gave and self._free_bytes(self._folder) < self._min_free:
+            raise JournalFull(
+                f"{self._file.path}: {free} bytes free on disk, {self._min_free} wanted, nothing to evict"
+            )
+
+    def _relieve(self, rows: Sequence[Row], state: Mapping[str, str], read_to: int, attempt: int) -> bool:
+        """Releases the ballast and evicts in its room; whether trying again makes sense."""
+        wanted = 2 * sum(len(row[6]) + 128 for row in rows) + (256 * 1024 << attempt)
+        had = self._ballast.release()
+        self._log.warning("%s: the disk is full, evicting about %d bytes", self._file.path, wanted)
+        try:
+            return self._file.release(wanted, state, read_to=read_to) or had
+        except DiskFull:
+            return False
+
+    def _keep_ballast(self, free: int) -> None:
+        if not self._ballast.held and free > self._min_free + 2 * BALLAST_BYTES:
+            self._ballast.make()
