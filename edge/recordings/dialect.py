@@ -1,0 +1,186 @@
+"""What a text table looks like: encoding, separator, decimal sign, header, and what each column holds."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from edge.recordings.base import RecordingError
+from edge.recordings.times import looks_dated, name_says_time
+
+MISSING = frozenset({"", "nan", "na", "n/a", "null", "none", "-", "--", "?", "nil", "#n/a", "unavailable", "unknown"})
+"""Cells (in lower case) that say: no value here."""
+SWITCHES = {"true": 1.0, "false": 0.0, "on": 1.0, "off": 0.0, "ein": 1.0, "aus": 0.0, "an": 1.0, "yes": 1.0, "no": 0.0}
+_SEPARATORS = (";", "\t", "|", ",", " ")
+_NUMBER = re.compile(r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$")
+_COMMA_NUMBER = re.compile(r"^[+-]?\d+,\d+([eE][+-]?\d+)?$")
+_HEAD = 400
+
+
+class Cell(StrEnum):
+    """What one cell, or most of a column, holds."""
+
+    EMPTY = "empty"
+    NUMBER = "number"
+    TIME = "time"
+    TEXT = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How the rows of one file are split and read."""
+
+    separator: str
+    decimal_comma: bool
+    width: int
+    """Fields in a row."""
+    header: bool
+    comments: int
+    """Lines before the table that begin with #."""
+    names: tuple[str, ...]
+    """Column names; numbers as text where there is no header."""
+
+
+def encoding_of(head: bytes) -> str:
+    """UTF-8 (with or without mark), UTF-16 by its mark, or else the Windows code page of western Europe."""
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16"
+    try:
+        head[: head.rfind(b"\n") + 1 or None].decode("utf-8")
+    except UnicodeDecodeError:
+        return "cp1252"
+    return "utf-8-sig"
+
+
+def cell_kind(text: str, *, decimal_comma: bool = False) -> Cell:
+    """What a cell holds.
+
+    >>> [cell_kind(text).value for text in ("", " 0.5 ", "1e-3", "2020-03-09 14:34:41", "aus", "eui-a8")]
+    ['empty', 'number', 'number', 'time', 'number', 'text']
+    """
+    text = text.strip()
+    lowered = text.lower()
+    if lowered in MISSING:
+        return Cell.EMPTY
+    if _NUMBER.match(text) or (decimal_comma and _COMMA_NUMBER.match(text)):
+        return Cell.NUMBER
+    if lowered in SWITCHES or lowered.lstrip("+-") in ("inf", "infinity"):
+        return Cell.NUMBER
+    return Cell.TIME if looks_dated(text) else Cell.TEXT
+
+
+def find_dialect(name: str, text: str, separator: str | None) -> Dialect:
+    """Looks at the first lines of a file.
+
+    Args:
+        name: the file, for messages.
+        text: its beginning, whole lines.
+        separator: the caller's word on the separator; None to find it.
+
+    Raises:
+        RecordingError: there is no row, or the separator given does not occur while another fits.
+    """
+    lines = [line for line in text.splitlines() if line.strip()]
+    comments = 0
+    while comments < len(lines) and lines[comments].lstrip().startswith("#"):
+        comments += 1
+    table = lines[comments : comments + _HEAD]
+    if not table:
+        raise RecordingError(name, "has no rows")
+    found = _best_separator(table)
+    if separator and found != separator and not any(separator in line for line in table):
+        hint = f"; it looks separated by {_spoken(found)}" if len(split(table[-1], found)) > 1 else ""
+        if hint:
+            raise RecordingError(name, f"separator {_spoken(separator)} does not occur{hint}", row=0)
+    separator = separator or found
+    rows = [split(line, separator) for line in table]
+    decimal_comma = separator != "," and _has_decimal_comma(rows)
+    width = Counter(len(row) for row in rows[1:] or rows).most_common(1)[0][0]
+    header = _is_header(rows[0], rows[1:], decimal_comma=decimal_comma)
+    names = _names(rows[0], width) if header else tuple(str(index) for index in range(width))
+    if not header and comments:
+        commented = split(lines[comments - 1].lstrip()[1:], separator)
+        if len(commented) == width and not any(cell_kind(cell) is Cell.NUMBER for cell in commented):
+            names = _names(commented, width)
+    return Dialect(separator, decimal_comma, width, header, comments, names)
+
+
+def split(line: str, separator: str) -> list[str]:
+    """The fields of one line; a blank at its end is no field."""
+    fields = next(csv.reader([line], delimiter=separator, skipinitialspace=True), [])
+    if separator == " " and fields and not fields[-1]:
+        fields.pop()
+    return fields
+
+
+def column_kinds(rows: Sequence[Sequence[str]], width: int, *, decimal_comma: bool) -> list[Cell]:
+    """What each column mostly holds: text only where no cell of it is a number or a date."""
+    kinds = []
+    for index in range(width):
+        seen = Counter(cell_kind(row[index], decimal_comma=decimal_comma) for row in rows if index < len(row))
+        filled = [kind for kind in (Cell.NUMBER, Cell.TIME, Cell.TEXT) if seen[kind]]
+        kinds.append(max(filled, key=lambda kind: seen[kind]) if filled else Cell.EMPTY)
+        if kinds[-1] is Cell.TEXT and seen[Cell.NUMBER]:
+            kinds[-1] = Cell.NUMBER
+    return kinds
+
+
+def is_index(name: str, values: Sequence[str], *, named: bool) -> bool:
+    """Whether a column only numbers the rows: unnamed (or called so) and rising by exactly one."""
+    if named and name.strip().lower() not in ("", "index", "unnamed: 0", "row", "id"):
+        return False
+    try:
+        numbers = [int(value) for value in values]
+    except ValueError:
+        return False
+    return len(numbers) > 2 and all(right - left == 1 for left, right in itertools.pairwise(numbers))
+
+
+def _best_separator(table: Sequence[str]) -> str:
+    """The separator under which most cells are numbers, dates or empty, and rows are equally long."""
+    best, best_rank = ",", (-1.0, 0)
+    for separator in _SEPARATORS:
+        rows = [split(line, separator) for line in (table[1:] or table)[:60]]
+        width, count = Counter(len(row) for row in rows).most_common(1)[0]
+        if width < 2:
+            continue
+        cells = [cell for row in rows for cell in row]
+        comma = separator != ","
+        good = sum(cell_kind(cell, decimal_comma=comma) is not Cell.TEXT for cell in cells) / len(cells)
+        rank = (round(good * count / len(rows), 2), width if separator != " " else 0)
+        if rank[0] > best_rank[0] or (rank[0] == best_rank[0] and best == "," and rank[1] > best_rank[1]):
+            best, best_rank = separator, rank
+    return best
+
+
+def _has_decimal_comma(rows: Sequence[Sequence[str]]) -> bool:
+    cells = [cell.strip() for row in rows[1:] or rows for cell in row]
+    commas = sum(bool(_COMMA_NUMBER.match(cell)) for cell in cells)
+    return commas > 0 and commas >= sum("." in cell and bool(_NUMBER.match(cell)) for cell in cells)
+
+
+def _is_header(first: Sequence[str], rest: Sequence[Sequence[str]], *, decimal_comma: bool) -> bool:
+    """A first row without a number or a date in it; or the one pandas writes for unnamed columns: ,0,1,2."""
+    kinds = [cell_kind(cell, decimal_comma=decimal_comma) for cell in first]
+    if first and not first[0].strip() and len(first) > 2 and list(first[1:]) == [str(i) for i in range(len(first) - 1)]:
+        return bool(rest) and rest[0][0].strip() == "0"
+    if any(kind in (Cell.NUMBER, Cell.TIME) for kind in kinds):
+        return False
+    return any(kind is Cell.TEXT for kind in kinds) or any(name_says_time(cell) for cell in first)
+
+
+def _names(cells: Sequence[str], width: int) -> tuple[str, ...]:
+    """Column names; a row that is one short has no name for a leading index column, as R writes it."""
+    named = [cell.strip().strip('"') for cell in cells]
+    if len(named) == width - 1:
+        named = ["", *named]
+    return tuple(named[:width] + [""] * (width - len(named)))
+
+
+def _spoken(separator: str) -> str:
+    return {"\t": "tab", " ": "blank"}.get(separator, repr(separator))
