@@ -35,26 +35,29 @@ class Kind(StrEnum):
     PARQUET = "parquet"
 
 
+_SIGNATURES = (
+    (b"\x93NUMPY", Kind.NPY),
+    (b"PK\x03\x04", Kind.ZIP),
+    (b"PK\x05\x06", Kind.ZIP),
+    (b"\x1f\x8b", Kind.GZIP),
+    (b"MATLAB 7.3", Kind.HDF5),
+    (b"\x89HDF\r\n\x1a\n", Kind.HDF5),
+    (b"MATLAB 5.0", Kind.MAT),
+    (b"PAR1", Kind.PARQUET),
+)
+
+
 def kind_of(head: bytes) -> Kind | None:
     """The format that a file's first bytes (128 are enough) announce; None where it is binary and none of these.
 
     Sources: NumPy format specification, RIFF/WAVE, MATLAB MAT-file format (level 5 says so in its text header),
     HDF5 and Parquet signatures.
     """
-    if head.startswith(b"\x93NUMPY"):
-        return Kind.NPY
-    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
-        return Kind.ZIP
-    if head.startswith(b"\x1f\x8b"):
-        return Kind.GZIP
-    if head[:4] in (b"RIFF", b"RIFX", b"RF64") and head[8:12] == b"WAVE":
+    if head[8:12] == b"WAVE" and head[:4] in (b"RIFF", b"RIFX", b"RF64"):
         return Kind.WAV
-    if head.startswith((b"MATLAB 7.3", b"\x89HDF\r\n\x1a\n")):
-        return Kind.HDF5
-    if head.startswith(b"MATLAB 5.0"):
-        return Kind.MAT
-    if head.startswith(b"PAR1"):
-        return Kind.PARQUET
+    for start, kind in _SIGNATURES:
+        if head.startswith(start):
+            return kind
     if b"\x00" in head and not head.startswith((b"\xff\xfe", b"\xfe\xff")):
         return None
     return Kind.TEXT
