@@ -1,0 +1,181 @@
+"""From states to findings: opened once, changed when it matters, cleared when over."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from hashlib import blake2s
+from typing import Any, Literal
+
+from edge.sensors.base import Fault
+from models.condition.contract import Deviation, Explanation, PossibleCause, Verdict
+
+CHANGE_EVERY_NS = 10_000_000_000
+"""At most one change of a finding in this time."""
+STABLE_FOR = 3
+"""Judgements that a new cause or severity must stand before it is told."""
+MOST_EVIDENCE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class FindingChange:
+    """A finding that opened, changed or cleared. `since_ns` is monotonic."""
+
+    id: str
+    type: Literal["machine", "sensor"]
+    state: Literal["open", "changed", "cleared"]
+    cause: str
+    severity: str
+    since_ns: int
+    channel: str | None = None
+    regime: str | None = None
+    score: float | None = None
+    limit: float | None = None
+    evidence: tuple[Deviation, ...] = ()
+    causes: tuple[PossibleCause, ...] = ()
+    detail: str = ""
+
+
+class Findings:
+    """What is open for one machine: at most one machine finding, and one per faulty channel.
+
+    Args:
+        machine: its name.
+        boot: boot id; with the start time it makes an id that no restart repeats.
+    """
+
+    def __init__(self, machine: str, boot: str) -> None:
+        self._machine = machine
+        self._boot = boot
+        self._open: FindingChange | None = None
+        self._told_ns = 0
+        self._next: tuple[str, str] = ("", "")
+        self._stood = 0
+        self._sensors: dict[str, FindingChange] = {}
+
+    def update(
+        self,
+        now_ns: int,
+        verdict: Verdict | None,
+        explanation: Explanation | None,
+        faults: Mapping[str, tuple[Fault, str, int | None]],
+        *,
+        paused: bool,
+    ) -> list[FindingChange]:
+        """Takes one tick's verdict (None: nothing judged, the state stands) and faulty channels."""
+        changes = self._sensor_changes(now_ns, {} if paused else faults)
+        if paused:
+            if self._open is not None:
+                changes.append(self._clear("paused"))
+        elif verdict is not None:
+            change = self._machine_change(now_ns, verdict, explanation)
+            if change is not None:
+                changes.append(change)
+        return changes
+
+    def state(self) -> dict[str, Any]:
+        """Open findings, for the snapshot."""
+        entries = ([self._open] if self._open else []) + list(self._sensors.values())
+        return {"open": [[e.id, e.type, e.cause, e.severity, e.channel] for e in entries]}
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Takes up the findings that were open; they clear or change under their old ids."""
+        for identifier, kind, cause, severity, channel in state["open"]:
+            entry = FindingChange(
+                str(identifier), "sensor" if kind == "sensor" else "machine", "open", str(cause), str(severity), 0, channel
+            )
+            if entry.type == "machine":
+                self._open = entry
+                self._next = (entry.cause, entry.severity)
+            elif channel is not None:
+                self._sensors[str(channel)] = entry
+
+    def _machine_change(self, now_ns: int, verdict: Verdict, explanation: Explanation | None) -> FindingChange | None:
+        if not verdict.alarm:
+            return self._clear("") if self._open is not None else None
+        causes = explanation.causes if explanation is not None else ()
+        cause = causes[0].code if causes else "unknown"
+        opened = self._open
+        evidence = verdict.deviations[:MOST_EVIDENCE]
+        if opened is None:
+            since = min((d.since_s for d in evidence if d.since_s is not None), default=verdict.time_s)
+            since_ns = min(round(since * 1e9), now_ns)
+            self._open = FindingChange(
+                self._id("machine", cause, now_ns),
+                "machine",
+                "open",
+                cause,
+                verdict.severity,
+                since_ns,
+                regime=verdict.regime,
+                score=verdict.score,
+                limit=verdict.limit,
+                evidence=evidence,
+                causes=causes,
+                detail=_detail(evidence),
+            )
+            self._told_ns, self._next, self._stood = now_ns, (cause, verdict.severity), 0
+            return self._open
+        seen = (cause, verdict.severity)
+        self._stood = self._stood + 1 if seen == self._next else 1
+        self._next = seen
+        if seen == (opened.cause, opened.severity) or self._stood < STABLE_FOR or now_ns - self._told_ns < CHANGE_EVERY_NS:
+            return None
+        self._open = replace(
+            opened,
+            state="changed",
+            cause=cause,
+            severity=verdict.severity,
+            since_ns=min(opened.since_ns, now_ns) or now_ns,
+            regime=verdict.regime,
+            score=verdict.score,
+            limit=verdict.limit,
+            evidence=evidence,
+            causes=causes,
+            detail=_detail(evidence),
+        )
+        self._told_ns = now_ns
+        return self._open
+
+    def _clear(self, detail: str) -> FindingChange:
+        opened = self._open
+        if opened is None:
+            raise RuntimeError("no finding is open")
+        self._open = None
+        return replace(opened, state="cleared", severity="good", detail=detail)
+
+    def _sensor_changes(
+        self, now_ns: int, faults: Mapping[str, tuple[Fault, str, int | None]]
+    ) -> list[FindingChange]:
+        changes: list[FindingChange] = []
+        for channel in [name for name in self._sensors if name not in faults]:
+            changes.append(replace(self._sensors.pop(channel), state="cleared", severity="good", detail=""))
+        for channel, (fault, text, since_ns) in faults.items():
+            known = self._sensors.get(channel)
+            if known is None:
+                entry = FindingChange(
+                    self._id("sensor", f"{channel}:{fault.value}", now_ns),
+                    "sensor",
+                    "open",
+                    fault.value,
+                    "warning",
+                    since_ns if since_ns is not None else now_ns,
+                    channel=channel,
+                    detail=text[:500],
+                )
+            elif known.cause != fault.value:
+                entry = replace(known, state="changed", cause=fault.value, detail=text[:500])
+            else:
+                continue
+            self._sensors[channel] = entry
+            changes.append(entry)
+        return changes
+
+    def _id(self, kind: str, cause: str, now_ns: int) -> str:
+        digest = blake2s(f"{self._machine}|{kind}|{cause}|{now_ns}|{self._boot}".encode(), digest_size=10).hexdigest()
+        return f"{kind[0]}-{digest}"
+
+
+def _detail(evidence: Sequence[Deviation]) -> str:
+    parts = [f"{d.feature} {d.value:.4g} (expected {d.expected:.4g}, {d.sigma:+.1f} sigma)" for d in evidence[:4]]
+    return "; ".join(parts)[:500]

@@ -1,0 +1,107 @@
+"""What a model keeps of its machine's healthy life: a bounded, evenly thinned table of feature vectors.
+
+Everything learned can be rebuilt from it, so it is also what carries a model over a change of its own code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats: TypeAlias = NDArray[np.float64]
+
+MAX_FEATURES = 160
+"""More than any machine of this size has; what comes later is not scored."""
+_DIGITS = 6
+
+
+class Memory:
+    """Healthy samples in time order; when full, every second one goes and half as many come in.
+
+    Args:
+        numbers: bound on rows times features.
+        rows: bound on rows.
+    """
+
+    def __init__(self, numbers: int = 24_000, rows: int = 1_500) -> None:
+        self.names: list[str] = []
+        self.stride = 1
+        self.offered = 0
+        self._numbers = numbers
+        self._rows = rows
+        self._index: dict[str, int] = {}
+        self._table: Floats = np.full((64, 0), np.nan)
+        self._times: Floats = np.zeros(64)
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    @property
+    def table(self) -> Floats:
+        """(rows, features) in time order, NaN where a feature was absent; a view."""
+        return self._table[: self._count]
+
+    @property
+    def times(self) -> Floats:
+        """(rows,) seconds, monotonic; a view."""
+        return self._times[: self._count]
+
+    @property
+    def capacity(self) -> int:
+        """Rows it holds with its present features."""
+        return max(60, min(self._rows, self._numbers // max(len(self.names), 1)))
+
+    def register(self, names: Sequence[str]) -> None:
+        """Adds columns for names not met before, up to `MAX_FEATURES`."""
+        fresh = [name for name in names if name not in self._index][: MAX_FEATURES - len(self.names)]
+        if fresh:
+            for name in fresh:
+                self._index[name] = len(self.names)
+                self.names.append(name)
+            self._table = np.hstack([self._table, np.full((len(self._table), len(fresh)), np.nan)])
+            self._thin()
+
+    def position(self, name: str) -> int | None:
+        """A feature's column."""
+        return self._index.get(name)
+
+    def add(self, time_s: float, vector: Floats) -> bool:
+        """Offers one sample (may be shorter than the present columns); True where it was kept."""
+        self.offered += 1
+        if self.offered % self.stride:
+            return False
+        if self._count == len(self._table):
+            self._table = np.vstack([self._table, np.full_like(self._table, np.nan)])
+            self._times = np.concatenate([self._times, np.zeros_like(self._times)])
+        self._table[self._count] = np.nan
+        self._table[self._count, : len(vector)] = round_significant(vector)
+        self._times[self._count] = time_s
+        self._count += 1
+        self._thin()
+        return True
+
+    def clear(self) -> None:
+        """Forgets all rows, keeps the columns."""
+        self._count = 0
+        self.offered = 0
+        self.stride = 1
+
+    def _thin(self) -> None:
+        while self._count > self.capacity:
+            kept = (self._count + 1) // 2
+            self._table[:kept] = self._table[: self._count : 2].copy()
+            self._times[:kept] = self._times[: self._count : 2].copy()
+            self._count = kept
+            self.stride *= 2
+
+
+def round_significant(vector: Floats) -> Floats:
+    """Six significant digits: what a snapshot writes, so that a restored memory is the same memory."""
+    magnitude = np.where(np.isfinite(vector) & (vector != 0.0), np.abs(vector), 1.0)
+    power = 10.0 ** np.clip(_DIGITS - 1 - np.floor(np.log10(magnitude)), -300, 300)
+    rounded: Floats = np.round(vector * power) / power
+    return rounded

@@ -1,0 +1,324 @@
+"""The condition model: learns one machine's normal in each of its regimes, judges, explains, listens to people."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from typing import Any, Self, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.condition import snapshot as snapshots
+from models.condition.contract import (
+    Deviation,
+    Explanation,
+    FeatureInfo,
+    Sample,
+    Verdict,
+    Word,
+)
+from models.condition.detector import Normal
+from models.condition.explain import explain
+from models.condition.memory import Memory
+from models.condition.persistence import Persistence
+from models.condition.regime import Regimes
+from models.condition.settings import Settings
+from models.condition.severity import by_score, by_velocity, worse
+
+Floats: TypeAlias = NDArray[np.float64]
+
+DELAY = 12
+"""Accepted samples wait this long before they are learned; an alarm meanwhile discards them: what came just before it was its beginning."""
+GATE = 0.8
+"""Samples above this share of the limit are not learned."""
+SETTLE = 3
+"""Samples after a change of regime that are neither alarmed on nor learned: the machine is under way."""
+LEFT_NORMAL = 3.0
+REGROWTH = 1.3
+"""The model is fitted again when its memory has grown by this factor."""
+LONGEST_WAIT = 2_000
+ALARM_MEMORY = 120
+NEW_REGIME_SHARE = 0.5
+MODEL = "condition-1"
+
+
+class Condition:
+    """The condition model of one machine; see `models.condition.contract.ConditionModel`.
+
+    Warm-up takes `settings.warmup` samples as normal. Then every sample gets a regime and a score in multiples of that
+    regime's limit (so the limit is 1), and accepted samples refine the normal: its centre at once and slowly, everything
+    else whenever enough has come together.
+    """
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self.settings = settings or Settings()
+        self._memory = Memory()
+        self._info: dict[str, FeatureInfo] = {}
+        self._regimes: Regimes | None = None
+        self._normals: dict[str, Normal] = {}
+        self._persistence = Persistence()
+        self._warmed = 0
+        self._regime = ""
+        self._in_regime = 0
+        self._next_fit = 0
+        self._since_fit = 0
+        self._pending: deque[tuple[float, Floats]] = deque()
+        self._alarmed: deque[Floats] = deque(maxlen=ALARM_MEMORY)
+        self._exemplars: list[Floats] = []
+        self._left: dict[str, float] = {}
+        self._strangers: list[tuple[float, Floats]] = []
+        self._last: tuple[float, Floats] | None = None
+
+    @property
+    def learned(self) -> float:
+        """Share of the warm-up that is done, 0 to 1."""
+        return 1.0 if self._regimes is not None else min(self._warmed / self.settings.warmup, 0.999)
+
+    def conclude(self) -> None:
+        """Ends the warm-up with what it has, if that is enough to learn from (8 samples)."""
+        if self._regimes is None and len(self._memory) >= 8:
+            self._fit()
+
+    def score(self, sample: Sample) -> Verdict:
+        """Judges one sample; see the contract."""
+        vector = self._vector(sample)
+        self._last = (sample.time_s, vector)
+        if self._regimes is None:
+            return Verdict(sample.time_s, "learning", 0.0, None, "good", alarm=False, learned=self.learned)
+        _, known, regime = self._regimes.assign(sample.values)
+        normal = self._normals.get(regime) if known else None
+        if regime != self._regime:
+            self._regime, self._in_regime = regime, 0
+            if normal is not None:
+                normal.settle()
+        self._in_regime += 1
+        if normal is None or normal.limits is None:
+            self._persistence.reset()
+            return Verdict(sample.time_s, regime, 0.0, None, "good", False, 1.0, (), known_regime=False)
+        ratio, z = normal.score(self._select(vector, normal))
+        if self._in_regime > SETTLE or len(self._normals) == 1:
+            ratio = self._persistence.update(ratio)
+        else:
+            ratio = min(self._persistence.ratio, ratio)
+        alarm = self._persistence.alarm
+        deviations = self._deviations(sample, normal, z)
+        severity = worse(by_score(ratio, alarm), self._zone(sample) if alarm else "good")
+        return Verdict(sample.time_s, regime, ratio, 1.0, severity, alarm, 1.0, deviations, known)
+
+    def learn(self, sample: Sample, verdict: Verdict) -> None:
+        """Takes the sample into the normal, if the verdict allows it; see the contract."""
+        last, self._last = self._last, None
+        vector = last[1] if last is not None and last[0] == sample.time_s else self._vector(sample)
+        if self._regimes is None:
+            self._warmed += 1
+            self._memory.add(sample.time_s, vector)
+            if self._warmed >= self.settings.warmup:
+                self._fit()
+            return
+        if verdict.alarm:
+            self._pending.clear()
+            self._alarmed.append(vector)
+            return
+        if not verdict.known_regime or verdict.limit is None:
+            self._meet(sample.time_s, vector)
+            return
+        if verdict.score > GATE * verdict.limit or self._in_regime <= SETTLE:
+            return
+        self._pending.append((sample.time_s, vector))
+        if len(self._pending) > DELAY:
+            self._take(*self._pending.popleft())
+
+    def explain(self, verdict: Verdict) -> Explanation:
+        """Deviations and ranked causes; see the contract."""
+        return explain(verdict.deviations, self._info, self.settings.kind, verdict.known_regime)
+
+    def feedback(self, word: Word) -> None:
+        """Hears a person; see the contract."""
+        if word is Word.FALSE_ALARM:
+            if self._alarmed:
+                accepted = list(self._alarmed)
+                self._exemplars = [*self._exemplars, *accepted[:: max(1, len(accepted) // 20)]][-100:]
+                self._teach(accepted)
+            self._alarmed.clear()
+            self._pending.clear()
+            self._persistence.reset()
+            return
+        self._memory.clear()
+        self._regimes = None
+        self._normals = {}
+        self._warmed = 0
+        self._pending.clear()
+        self._alarmed.clear()
+        self._strangers.clear()
+        self._left.clear()
+        self._persistence.reset()
+        if word is Word.RELEARN:
+            self._exemplars = []
+            self._memory = Memory()
+            self._info = {}
+
+    def snapshot(self) -> dict[str, Any]:
+        """State as numbers; see the contract."""
+        memory = self._memory
+        settings = self.settings
+        return snapshots.stamp(
+            {
+                "settings": [settings.warmup, settings.kind, settings.iso_class, settings.budget],
+                "features": [
+                    [name, *((i.unit, i.channel, i.quantity) if (i := self._info.get(name)) else ())] for name in memory.names
+                ],
+                "memory": {
+                    "stride": memory.stride,
+                    "offered": memory.offered,
+                    "times": memory.times.tolist(),
+                    "rows": [snapshots.optional_numbers(row) for row in memory.table.tolist()],
+                },
+                "regimes": self._regimes.state() if self._regimes else None,
+                "normals": {name: normal.state() for name, normal in self._normals.items()},
+                "persistence": self._persistence.state(),
+                "warmed": self._warmed,
+                "regime": [self._regime, self._in_regime],
+                "fits": [self._next_fit, self._since_fit],
+                "pending": [[time_s, snapshots.optional_numbers(v)] for time_s, v in self._pending],
+                "alarmed": [snapshots.optional_numbers(v) for v in self._alarmed],
+                "exemplars": [snapshots.optional_numbers(v) for v in self._exemplars],
+                "strangers": [[time_s, snapshots.optional_numbers(v)] for time_s, v in self._strangers],
+                "left": dict(self._left),
+            }
+        )
+
+    @classmethod
+    def restore(cls, state: Mapping[str, Any]) -> Self:
+        """A model with that state; see the contract."""
+        snapshots.require(state)
+        try:
+            return cls._restored(state)
+        except (KeyError, TypeError, IndexError, AttributeError) as exc:
+            raise ValueError(f"condition snapshot is damaged: {exc!r}") from exc
+
+    @classmethod
+    def _restored(cls, state: Mapping[str, Any]) -> Self:
+        warmup, kind, iso_class, budget = state["settings"]
+        model = cls(Settings(int(warmup), str(kind), iso_class, float(budget)))
+        names = [str(entry[0]) for entry in state["features"]]
+        model._info = {str(e[0]): FeatureInfo(str(e[1]), str(e[2]), str(e[3])) for e in state["features"] if len(e) == 4}
+        model._memory.register(names)
+        kept = state["memory"]
+        for time_s, row in zip(kept["times"], kept["rows"], strict=True):
+            model._memory.add(float(time_s), np.array(snapshots.with_nan(row)))
+        model._memory.stride, model._memory.offered = int(kept["stride"]), int(kept["offered"])
+        model._regimes = Regimes.from_state(state["regimes"]) if state["regimes"] else None
+        model._normals = {str(name): Normal.from_state(entry) for name, entry in state["normals"].items()}
+        model._persistence.load(state["persistence"])
+        model._warmed = int(state["warmed"])
+        model._regime, model._in_regime = str(state["regime"][0]), int(state["regime"][1])
+        model._next_fit, model._since_fit = (int(value) for value in state["fits"])
+        model._pending.extend((float(t), np.array(snapshots.with_nan(v))) for t, v in state["pending"])
+        model._alarmed.extend(np.array(snapshots.with_nan(v)) for v in state["alarmed"])
+        model._exemplars = [np.array(snapshots.with_nan(v)) for v in state["exemplars"]]
+        model._strangers = [(float(t), np.array(snapshots.with_nan(v))) for t, v in state["strangers"]]
+        model._left = {str(name): float(value) for name, value in state["left"].items()}
+        return model
+
+    def _vector(self, sample: Sample) -> Floats:
+        values = sample.values
+        names = self._memory.names
+        if any(name not in self._info for name in values):
+            self._info.update({name: sample.info[name] for name in values if name in sample.info})
+            self._memory.register([name for name in values if self._is_scored(name)])
+            names = self._memory.names
+        vector = np.array([values.get(name, np.nan) for name in names], dtype=np.float64)
+        vector[~np.isfinite(vector)] = np.nan
+        return vector
+
+    def _is_scored(self, name: str) -> bool:
+        return name in self._info
+
+    def _select(self, vector: Floats, normal: Normal) -> Floats:
+        # Columns only ever grow at the end, and a normal is fitted to all columns there were.
+        size = len(normal.names)
+        if len(vector) >= size:
+            return vector[:size]
+        return np.concatenate([vector, np.full(size - len(vector), np.nan)])
+
+    def _fit(self) -> None:
+        memory = self._memory
+        table = memory.table
+        names = list(memory.names)
+        old = self._normals
+        self._regimes = Regimes.fit(table, names, self._info)
+        leaves = self._regimes.leaves(table, names)
+        logarithmic = np.array([self._is_logarithmic(name) for name in names], dtype=bool)
+        scored = np.array([self._info[name].quantity != "state" for name in names], dtype=bool)
+        self._normals = {}
+        for leaf, name in enumerate(self._regimes.names):
+            rows = table[leaves == leaf]
+            if len(rows) < 8:
+                continue
+            normal = Normal(names, self.settings.budget)
+            normal.fit(np.where(scored, rows, np.nan), logarithmic)
+            self._normals[name] = normal
+        if self._exemplars:
+            self._teach(self._exemplars)
+        if not old:
+            self._persistence.reset()
+        self._since_fit = 0
+        self._next_fit = max(int(memory.offered * (REGROWTH - 1.0)), 30)
+
+    def _is_logarithmic(self, name: str) -> bool:
+        info = self._info[name]
+        return info.quantity == "vibration" and info.unit != "%"
+
+    def _take(self, time_s: float, vector: Floats) -> None:
+        self._memory.add(time_s, vector)
+        normal = self._normals.get(self._regime)
+        if normal is not None:
+            normal.follow(self._select(vector, normal))
+        self._since_fit += 1
+        if self._since_fit >= min(self._next_fit, LONGEST_WAIT):
+            self._fit()
+
+    def _meet(self, time_s: float, vector: Floats) -> None:
+        """Gets to know a regime that the warm-up did not see."""
+        self._strangers.append((time_s, vector))
+        if len(self._strangers) >= max(10, int(NEW_REGIME_SHARE * self.settings.warmup)):
+            for moment, known in self._strangers:
+                self._memory.add(moment, known)
+            self._strangers.clear()
+            self._fit()
+
+    def _teach(self, vectors: list[Floats]) -> None:
+        """Makes vectors that a person called normal normal, in the regime each belongs to."""
+        if self._regimes is None:
+            return
+        names = self._memory.names
+        grouped: dict[str, list[Floats]] = {}
+        for vector in vectors:
+            values = {name: float(value) for name, value in zip(names, vector, strict=False) if value == value}
+            grouped.setdefault(self._regimes.assign(values)[2], []).append(vector)
+        for regime, members in grouped.items():
+            normal = self._normals.get(regime)
+            if normal is not None:
+                normal.accept(np.array([self._select(member, normal) for member in members]))
+
+    def _deviations(self, sample: Sample, normal: Normal, z: Floats) -> tuple[Deviation, ...]:
+        size = np.abs(np.where(np.isfinite(z), z, 0.0)) * np.sqrt(normal.weights())
+        order = [int(k) for k in np.argsort(-size)[:16] if size[k] >= 2.0]
+        outside = {normal.names[k] for k in np.flatnonzero(size >= LEFT_NORMAL)}
+        self._left = {name: since for name, since in self._left.items() if name in outside}
+        for name in outside:
+            self._left.setdefault(name, sample.time_s)
+        return tuple(
+            Deviation(
+                name := normal.names[k], sample.values[name], normal.expected(k), float(z[k]), self._left.get(name)
+            )
+            for k in order
+            if normal.names[k] in sample.values
+        )
+
+    def _zone(self, sample: Sample) -> str:
+        if self.settings.iso_class is None:
+            return "good"
+        velocity = [value for name, value in sample.values.items() if name.endswith("velocity_rms")]
+        return by_velocity(max(velocity), self.settings.iso_class) if velocity else "good"

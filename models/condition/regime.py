@@ -1,0 +1,221 @@
+"""What the machine is doing: off, idle, loaded … learned from its own current, power, speed or vibration.
+
+A regime is a leaf of a small tree of thresholds, each at the gap of a two-cluster split (Otsu 1979) of one driver.
+Unimodal data stays one regime: the best split of a Gaussian has its means 2.7 within-cluster deviations apart, that of
+a uniform distribution 3.5, a split counts from 6 on. A regime is *new* where every driver lies far outside what was
+ever seen, in the same direction: a machine switched off or on. A fault changes some of them, or all of them by less.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.condition.contract import FeatureInfo
+
+Floats: TypeAlias = NDArray[np.float64]
+
+ELECTRICAL = ("current", "power", "speed")
+MAX_REGIMES = 6
+SEPARATION = 6.0
+"""Distance of two clusters' means in within-cluster deviations from which they are two regimes."""
+CONTRAST = 0.25
+"""And as a share of the larger mean: regimes differ a lot, or they are not worth telling apart."""
+NEW_FACTOR = 3.0
+"""Every driver this many times above the highest or below the lowest ever seen: a regime not met before."""
+OFF_SHARE = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Below `threshold` on `feature` go to `low`, the rest to `high`: leaf numbers, or further splits."""
+
+    feature: str
+    threshold: float
+    low: Split | int
+    high: Split | int
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """What a driver was seen to do: 1st and 99th percentile, and whether it may also mean a new regime upwards."""
+
+    low: float
+    high: float
+    upwards: bool
+
+
+class Regimes:
+    """The tree of one machine. Built by `fit`; `assign` is what runs on every sample."""
+
+    def __init__(self, root: Split | int = 0, names: Sequence[str] = ("running",), ranges: Mapping[str, Range] | None = None):
+        self.names = tuple(names)
+        self._root = root
+        self._ranges = dict(ranges or {})
+
+    @classmethod
+    def fit(cls, table: Floats, names: Sequence[str], info: Mapping[str, FeatureInfo]) -> Regimes:
+        """Learns the regimes from (rows, features)."""
+        drivers = drivers_of(names, info)
+        columns = {name: table[:, names.index(name)] for name in drivers}
+        leaves: list[NDArray[np.intp]] = []
+        root = _grow(columns, np.arange(len(table)), leaves)
+        ranges = {
+            name: Range(*(float(q) for q in np.quantile(finite, (0.01, 0.99))), info[name].quantity in ELECTRICAL)
+            for name, column in columns.items()
+            if len(finite := column[np.isfinite(column)]) >= 3 and info[name].quantity != "state"
+        }
+        return cls(root, _names(columns, leaves), ranges)
+
+    def assign(self, values: Mapping[str, float]) -> tuple[int, bool, str]:
+        """Leaf number, whether it was met before, and the regime's name for this sample."""
+        direction = self._strange(values)
+        if direction:
+            return (-1, False, "off") if direction < 0 else (-2, False, "new")
+        node = self._root
+        while isinstance(node, Split):
+            value = values.get(node.feature)
+            # A missing driver says nothing; the lower branch is the safer guess, for its limits are not wider.
+            node = node.low if value is None or value < node.threshold else node.high
+        return node, True, self.names[node]
+
+    def leaves(self, table: Floats, names: Sequence[str]) -> NDArray[np.intp]:
+        """Leaf numbers of (rows, features)."""
+        result = np.zeros(len(table), dtype=np.intp)
+        self._descend(self._root, np.arange(len(table)), table, names, result)
+        return result
+
+    def state(self) -> dict[str, Any]:
+        """For the snapshot."""
+        return {
+            "names": list(self.names),
+            "root": _split_state(self._root),
+            "ranges": {name: [entry.low, entry.high, entry.upwards] for name, entry in self._ranges.items()},
+        }
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Regimes:
+        """From a snapshot."""
+        ranges = {str(k): Range(float(v[0]), float(v[1]), bool(v[2])) for k, v in state["ranges"].items()}
+        return cls(_split_from(state["root"]), [str(name) for name in state["names"]], ranges)
+
+    def _strange(self, values: Mapping[str, float]) -> int:
+        directions = set()
+        for name, seen in self._ranges.items():
+            value = values.get(name)
+            if value is None:
+                continue
+            if value < seen.low / NEW_FACTOR and (seen.upwards or value < seen.low * OFF_SHARE):
+                directions.add(-1)
+            elif seen.upwards and value > seen.high * NEW_FACTOR and value > seen.high + 5 * (seen.high - seen.low):
+                directions.add(1)
+            else:
+                return 0
+        return directions.pop() if len(directions) == 1 else 0
+
+    def _descend(
+        self, node: Split | int, rows: NDArray[np.intp], table: Floats, names: Sequence[str], result: NDArray[np.intp]
+    ) -> None:
+        if isinstance(node, int):
+            result[rows] = node
+            return
+        low = ~(table[rows, names.index(node.feature)] >= node.threshold)
+        self._descend(node.low, rows[low], table, names, result)
+        self._descend(node.high, rows[~low], table, names, result)
+
+
+def drivers_of(names: Sequence[str], info: Mapping[str, FeatureInfo]) -> list[str]:
+    """Features that tell what the machine is doing: electrical ones and states, else the vibration's RMS."""
+    known = [name for name in names if name in info]
+    electrical = [
+        name
+        for name in known
+        if (info[name].quantity in ELECTRICAL and info[name].unit != "%") or info[name].quantity == "state"
+    ]
+    if electrical:
+        return electrical
+    return [name for name in known if info[name].quantity == "vibration" and name.endswith(".rms")]
+
+
+def _grow(columns: Mapping[str, Floats], rows: NDArray[np.intp], leaves: list[NDArray[np.intp]]) -> Split | int:
+    best: tuple[float, str, float] | None = None
+    if len(leaves) < MAX_REGIMES - 1:
+        for name, column in columns.items():
+            found = two_clusters(column[rows])
+            if found and (best is None or found[0] > best[0]):
+                best = (found[0], name, found[1])
+    if best is None:
+        leaves.append(rows)
+        return len(leaves) - 1
+    _, name, threshold = best
+    low = ~(columns[name][rows] >= threshold)
+    return Split(name, threshold, _grow(columns, rows[low], leaves), _grow(columns, rows[~low], leaves))
+
+
+def two_clusters(values: Floats) -> tuple[float, float] | None:
+    """Separation and threshold of the best two-cluster split, or None where the values are one cluster.
+
+    >>> two_clusters(np.random.default_rng(0).normal(5, 1, 500)) is None
+    True
+    >>> two_clusters(np.array([0.0, 0.1] * 20 + [8.0, 8.2] * 20))[1] > 1
+    True
+    """
+    ordered = np.sort(values[np.isfinite(values)])
+    count = len(ordered)
+    least = max(8, min(count // 25, 40))
+    if count < 2 * least or ordered[0] == ordered[-1]:
+        return None
+    total = np.cumsum(ordered)
+    below = np.arange(1, count)
+    mean_low = total[:-1] / below
+    mean_high = (total[-1] - total[:-1]) / (count - below)
+    between = below * (count - below) * (mean_high - mean_low) ** 2
+    cut = int(np.argmax(between[least - 1 : count - least])) + least - 1
+    low, high = ordered[: cut + 1], ordered[cut + 1 :]
+    middle_low, middle_high = float(np.median(low)), float(np.median(high))
+    contrast = middle_high - middle_low
+    spread = max(_spread(low, middle_low), _spread(high, middle_high), 1e-9 * abs(middle_high), 1e-12)
+    if contrast < CONTRAST * max(abs(middle_low), abs(middle_high)) or contrast < SEPARATION * spread:
+        return None
+    return contrast / spread, (middle_low + middle_high) / 2
+
+
+def _spread(values: Floats, middle: float) -> float:
+    # Between a robust and a plain deviation: transitions between two states must not hide that there are two.
+    return 1.4826 * float(np.quantile(np.abs(values - middle), 0.7)) / 1.54
+
+
+def _names(columns: Mapping[str, Floats], leaves: list[NDArray[np.intp]]) -> list[str]:
+    if len(leaves) == 1:
+        return ["running"]
+    levels = []
+    for rows in leaves:
+        parts = [float(np.nanmedian(c[rows])) / max(float(np.nanmax(np.abs(c))), 1e-12) for c in columns.values()]
+        levels.append(sum(part for part in parts if np.isfinite(part)) / max(len(parts), 1))
+    order = sorted(range(len(leaves)), key=levels.__getitem__)
+    names = [""] * len(leaves)
+    for rank, leaf in enumerate(order):
+        if rank == 0 and levels[leaf] < OFF_SHARE * levels[order[-1]]:
+            names[leaf] = "off"
+        elif len(leaves) == 2:
+            names[leaf] = "on" if names[order[0]] == "off" else ("low", "high")[rank]
+        else:
+            names[leaf] = f"level-{rank}"
+    return names
+
+
+def _split_state(node: Split | int) -> Any:
+    if isinstance(node, int):
+        return node
+    return [node.feature, node.threshold, _split_state(node.low), _split_state(node.high)]
+
+
+def _split_from(state: Any) -> Split | int:
+    if isinstance(state, int):
+        return state
+    feature, threshold, low, high = state
+    return Split(str(feature), float(threshold), _split_from(low), _split_from(high))
