@@ -33,7 +33,9 @@ class JournalCorrupt(JournalError):
 
 
 class Record(NamedTuple):
-    """What is appended. `at_ns` is the writer's own time (the journal does not interpret it); `event` is never evicted
+    """What is appended.
+
+    `at_ns` and `boot` are the writer's own time, which the journal does not interpret; an `event` is never evicted
     unread.
     """
 
@@ -85,10 +87,13 @@ def body_crc(record: Record) -> int:
     """CRC-32 of everything but the sequence number, which is not known yet.
 
     Raises:
-        struct.error, UnicodeEncodeError: a field that the file could not hold.
+        ValueError: a field that the file cannot hold.
     """
     stream, boot = record.stream.encode(), record.boot.encode()
-    head = _HEAD.pack(record.event, record.at_ns, len(stream), len(boot))
+    try:
+        head = _HEAD.pack(record.event, record.at_ns, len(stream), len(boot))
+    except struct.error as exc:
+        raise ValueError(f"{record.stream[:80]!r} at {record.at_ns!r}: {exc}") from exc
     return zlib.crc32(record.payload, zlib.crc32(head + stream + boot))
 
 

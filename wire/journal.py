@@ -9,7 +9,6 @@ a journal with a new `log` name (`wire/salvage.py`).
 from __future__ import annotations
 
 import logging
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,12 +25,14 @@ from wire.entry import (
     Record,
     Row,
     body_crc,
-    is_sound,
     numbered_crc,
 )
-from wire.journal_file import Bound, connect, fetch, translated
-from wire.room import Room, free_disk_bytes
-from wire.salvage import Lock, mark_suspect, open_sound
+from wire.journal_file import Bound
+from wire.lockfile import LockFile
+from wire.reading import Reading
+from wire.room import BALLAST_BYTES, Ballast, Room, free_disk_bytes
+from wire.salvage import open_sound
+from wire.soundness import beside, mark_suspect
 
 __all__ = [
     "Entry",
@@ -86,19 +87,19 @@ class Journal:
         self._interval_s = commit_interval_s
         self._max_bytes = max_bytes
         self._log = logging.getLogger(__name__)
-        self._lock_file = Lock(path)
+        self._lock_file = LockFile(path)
         try:
-            self._file = open_sound(path, Bound(max_bytes))
-            self._room = Room(self._file, min_free_bytes=min_free_bytes, free_bytes=free_bytes)
+            self._file = open_sound(path, Bound(max_bytes), readers)
+            ballast = Ballast(beside(path, ".ballast"), min(BALLAST_BYTES, max_bytes // 4))
+            self._room = Room(self._file, ballast=ballast, min_free_bytes=min_free_bytes, free_bytes=free_bytes)
         except BaseException:
             self._lock_file.release()
             raise
         state = self._file.state
         self.log = state["log"]
-        self._positions = {name: min(int(state.get(f"reader:{name}", "0")), self._file.last) for name in readers}
+        self._positions = {name: int(state.get(f"reader:{name}", "0")) for name in readers}
         self._marks = {key[5:]: value for key, value in state.items() if key.startswith("mark:")}
-        self._committed = self._file.last
-        self._next = self._committed + 1
+        self._next = self._file.last + 1
         self._rows: list[Row] = []
         self._state: dict[str, str] = {}
         self._buffered = 0
@@ -106,7 +107,7 @@ class Journal:
         self._failure: JournalError | None = None
         self._corrupt: str | None = None
         self._closed = False
-        self._pool: list[sqlite3.Connection] = []
+        self._reading = Reading(path)
         # `_writing` is held through a whole commit, `_lock` while the fields above change. Always in this order. A
         # commit of the timer releases `_lock` while the disk works, so that appending telemetry does not wait for it;
         # one that an append asked for keeps it, so that a failure can take back the numbers it had taken.
@@ -135,23 +136,22 @@ class Journal:
         """
         prepared = [(record, body_crc(record)) for record in records]
         cost = sum(_cost(record) for record in records)
-        changes = {f"mark:{key}": value for key, value in (marks or {}).items()}
         if not commit and not any(record.event for record in records):
             with self._lock:
                 self._require_open()
                 if self._failure is None and self._buffered + cost <= self._admitted():
-                    given = self._take(prepared, changes, cost)
-                    if self._due is None and (prepared or changes):
+                    given = self._take(prepared, marks or {}, cost)
+                    if self._due is None and (prepared or marks):
                         self._arm()
                     return given
         with self._writing, self._lock:
             self._require_open()
-            before = (len(self._rows), self._next, self._buffered, dict(self._state))
-            given = self._take(prepared, changes, cost)
+            before = (len(self._rows), self._next, self._buffered, dict(self._state), dict(self._marks))
+            given = self._take(prepared, marks or {}, cost)
             try:
                 self._write(self._rows, self._state, self._read_to())
             except BaseException:
-                kept, self._next, self._buffered, self._state = before
+                kept, self._next, self._buffered, self._state, self._marks = before
                 del self._rows[kept:]
                 raise
             self._committed_all()
@@ -174,16 +174,8 @@ class Journal:
             JournalError: I/O error.
         """
         self._require_sound()
-        with self._guard(), self._connection() as db, translated():
-            prev, rows = fetch(db, after, limit, max_bytes)
-            entries = []
-            for row in rows:
-                if not is_sound(row):
-                    raise JournalCorrupt(f"{self._path}: entry {row[0]} does not match its checksum")
-                seq, event, at_ns, _, stream, boot, payload = row
-                entries.append(Entry(seq, prev, stream, payload, at_ns, boot, bool(event)))
-                prev = seq
-            return entries
+        with self._guard():
+            return self._reading.entries(after, limit, max_bytes)
 
     def wait(self, after: int, timeout_s: float) -> bool:
         """Waits until a committed entry above `after` exists; false after the timeout or when the journal closes."""
@@ -210,8 +202,8 @@ class Journal:
         """
         with self._lock:
             self._require_open()
-            if seq > self._committed:
-                raise ValueError(f"{reader} cannot have read {seq}, the newest committed is {self._committed}")
+            if seq > self._file.last:
+                raise ValueError(f"{reader} cannot have read {seq}, the newest committed is {self._file.last}")
             if seq > self._positions[self._known(reader)]:
                 self._positions[reader] = seq
                 self._state[f"reader:{reader}"] = str(seq)
@@ -259,22 +251,34 @@ class Journal:
         self._timer.join()
         with self._writing, self._lock:
             try:
-                if self._corrupt is None:
-                    self._write(self._rows, {**self._state, "clean": "1"}, self._read_to())
+                self._commit_last()
             finally:
-                for db in self._pool:
-                    db.close()
-                self._pool.clear()
+                self._reading.close()
                 self._file.close()
                 self._lock_file.release()
 
-    def _take(self, prepared: Sequence[tuple[Record, int]], changes: Mapping[str, str], cost: int) -> range:
+    def _commit_last(self) -> None:
+        if self._corrupt is not None:
+            return
+        closing = {} if self._file.state.get("clean") == "1" and not self._rows and not self._state else {"clean": "1"}
+        self._write_most(self._rows, {**self._state, **closing}, self._read_to())
+
+    def _take(self, prepared: Sequence[tuple[Record, int]], marks: Mapping[str, str], cost: int) -> range:
         first = self._next
         for seq, (record, body) in enumerate(prepared, first):
-            row = (seq, record.event, record.at_ns, numbered_crc(body, seq), record.stream, record.boot, record.payload)
+            row = (
+                seq,
+                bool(record.event),
+                record.at_ns,
+                numbered_crc(body, seq),
+                record.stream,
+                record.boot,
+                record.payload,
+            )
             self._rows.append(row)
         self._next = first + len(prepared)
-        self._state.update(changes)
+        self._marks.update(marks)
+        self._state.update((f"mark:{key}", value) for key, value in marks.items())
         self._buffered += cost
         return range(first, self._next)
 
@@ -293,15 +297,24 @@ class Journal:
         with self._guard():
             self._room.commit(rows, state, read_to=read_to)
 
+    def _write_most(self, rows: Sequence[Row], state: Mapping[str, str], read_to: int) -> None:
+        """Where there is no room for the rows, at least what readers have done becomes durable: it makes room."""
+        try:
+            self._write(rows, state, read_to)
+        except JournalFull:
+            self._write((), {key: value for key, value in state.items() if not key.startswith("mark:")}, read_to)
+            raise
+
     def _committed_all(self) -> None:
         """After a commit of everything buffered, with `_lock` held."""
-        self._adopt(self._state)
-        self._rows, self._state, self._buffered, self._due, self._failure = [], {}, 0, None, None
-        self._committed = self._file.last
+        self._rows, self._state, self._buffered, self._due = [], {}, 0, None
+        self._recovered()
         self._news.notify_all()
 
-    def _adopt(self, state: Mapping[str, str]) -> None:
-        self._marks.update({key[5:]: value for key, value in state.items() if key.startswith("mark:")})
+    def _recovered(self) -> None:
+        if self._failure is not None:
+            self._log.warning("%s: commits work again", self._path)
+            self._failure = None
 
     def _run(self) -> None:
         """The timer: commits what is due, sleeps without a wake-up while nothing is."""
@@ -321,20 +334,19 @@ class Journal:
                 rows, state, buffered, read_to = self._rows, self._state, self._buffered, self._read_to()
                 self._rows, self._state, self._due = [], {}, None
             try:
-                self._write(rows, state, read_to)
+                self._write_most(rows, state, read_to)
             except Exception as exc:  # noqa: BLE001  # whatever it is, it is logged, kept and raised by the next append
                 failure = exc if isinstance(exc, JournalError) else JournalError(f"commit failed: {exc!r}")
-                self._log.error("%s: group commit failed, %d entries wait: %s", self._path, len(rows), exc)
                 with self._lock:
+                    if self._failure is None:
+                        self._log.error("%s: group commit failed, %d entries wait: %s", self._path, len(rows), exc)
                     self._rows, self._state = rows + self._rows, {**state, **self._state}
                     self._failure = failure
                     self._arm()
                 return
             with self._lock:
-                self._adopt(state)
                 self._buffered -= buffered
-                self._failure = None
-                self._committed = self._file.last
+                self._recovered()
                 if (self._rows or self._state) and self._due is None:
                     self._arm()
                 self._news.notify_all()
@@ -348,24 +360,8 @@ class Journal:
             self._corrupt = str(exc)
             mark_suspect(self._path, str(exc))
             raise
-
-    @contextmanager
-    def _connection(self) -> Iterator[sqlite3.Connection]:
-        """A connection for reading; as many exist as threads ever read at the same moment."""
-        with self._lock:
-            self._require_open()
-            db = self._pool.pop() if self._pool else None
-        if db is None:
-            with translated():
-                db = connect(self._path)
-        try:
-            yield db
-        finally:
-            with self._lock:
-                if self._closed:
-                    db.close()
-                else:
-                    self._pool.append(db)
+        except OSError as exc:
+            raise JournalError(f"{self._path}: {exc}") from exc
 
     def _known(self, reader: str) -> str:
         if reader not in self._positions:

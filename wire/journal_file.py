@@ -14,7 +14,7 @@ from __future__ import annotations
 import sqlite3
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from wire.eviction import PAGE_BYTES, Evicted, evict, live_bytes
 FORMAT = "1"
 WAL_PAGES = 1000
 """The write-ahead log is folded into the file when it is this long, 4 MB."""
-_VACUUM_PAGES = 128
+_VACUUM_PAGES = 64
 
 SCHEMA = f"""
 PRAGMA page_size = {PAGE_BYTES};
@@ -38,13 +38,12 @@ CREATE TABLE state     (id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, value 
                         crc INTEGER NOT NULL);
 """
 
-_PREV = """SELECT max(coalesce((SELECT max(seq) FROM telemetry WHERE seq < ?1), 0),
-                      coalesce((SELECT max(seq) FROM events WHERE seq < ?1), 0))"""
-_READ = """SELECT seq, event, at_ns, crc, stream, boot, payload FROM telemetry WHERE seq > ?1
-           UNION ALL SELECT seq, event, at_ns, crc, stream, boot, payload FROM events WHERE seq > ?1
-           ORDER BY seq LIMIT ?2"""
+INSERT = {
+    False: "INSERT INTO telemetry VALUES (?,?,?,?,?,?,?)",
+    True: "INSERT INTO events VALUES (?,?,?,?,?,?,?)",
+}
 _OLDEST = """SELECT min(seq) FROM (SELECT min(seq) AS seq FROM telemetry UNION ALL SELECT min(seq) FROM events)"""
-_NEWEST = """SELECT max(seq) FROM (SELECT max(seq) AS seq FROM telemetry UNION ALL SELECT max(seq) FROM events)"""
+NEWEST = """SELECT max(seq) FROM (SELECT max(seq) AS seq FROM telemetry UNION ALL SELECT max(seq) FROM events)"""
 
 
 class DiskFull(JournalError):
@@ -76,6 +75,18 @@ def state_crc(key: str, value: str, revision: int) -> int:
     return zlib.crc32(f"{key}\0{value}\0{revision}".encode())
 
 
+def load_state(db: sqlite3.Connection) -> tuple[dict[str, str], int]:
+    """Rows of `state` by key, and the newest revision; raises `JournalCorrupt` where a checksum does not match."""
+    state: dict[str, str] = {}
+    newest = 0
+    for key, value, revision, crc in db.execute("SELECT key, value, revision, crc FROM state"):
+        if state_crc(key, value, revision) != crc:
+            raise JournalCorrupt(f"state {key!r} does not match its checksum")
+        state[key] = value
+        newest = max(newest, revision)
+    return state, newest
+
+
 def connect(path: Path) -> sqlite3.Connection:
     """A connection as every user of the file needs it: explicit transactions, full sync, any thread."""
     db = sqlite3.connect(path, timeout=10.0, isolation_level=None, check_same_thread=False)
@@ -83,29 +94,6 @@ def connect(path: Path) -> sqlite3.Connection:
     db.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
     db.execute(f"PRAGMA journal_size_limit = {WAL_PAGES * PAGE_BYTES}")
     return db
-
-
-def fetch(db: sqlite3.Connection, after: int, limit: int, max_bytes: int) -> tuple[int, list[Row]]:
-    """Committed rows after a sequence number, and the number of the entry before the first of them.
-
-    At least one row, if there is one, however large.
-    """
-    rows: list[Row] = []
-    size = 0
-    # One read transaction, so that no eviction falls between the rows and their predecessor.
-    db.execute("BEGIN")
-    try:
-        cursor = db.execute(_READ, (after, limit))
-        for row in cursor:
-            size += len(row[6])
-            if rows and size > max_bytes:
-                break
-            rows.append(row)
-        cursor.close()
-        prev = db.execute(_PREV, (rows[0][0],)).fetchone()[0] if rows else 0
-    finally:
-        db.execute("COMMIT")
-    return prev, rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,12 +113,12 @@ class JournalFile:
 
     def __init__(self, path: Path, bound: Bound) -> None:
         self.path = path
-        self._bound = bound
+        self.bound = bound
         with translated():
             self._db = connect(path)
             try:
-                self.state, self._revision = self._load()
-                self.newest = self._number(_NEWEST)
+                self.state, self._revision = load_state(self._db)
+                self.newest = self._number(NEWEST)
                 self.oldest = self._number(_OLDEST)
                 self.bytes = live_bytes(self._db)
             except BaseException:
@@ -147,64 +135,79 @@ class JournalFile:
             DiskFull, JournalCorrupt, JournalError: nothing was written.
         """
         changes = dict(state)
+        opening = self._open_mark(changes)
         with translated(), self._transaction():
-            for table, wanted in (("telemetry", False), ("events", True)):
-                values = [row for row in rows if row[1] is wanted]
-                if values:
-                    self._db.executemany(f"INSERT INTO {table} VALUES (?,?,?,?,?,?,?)", values)  # noqa: S608  # one of two constants
+            for event, insert in INSERT.items():
+                self._db.executemany(insert, [row for row in rows if row[1] is event])
             evicted = Evicted()
             size = live_bytes(self._db)
-            if rows and size > self._bound.max_bytes:
-                low = self._bound.max_bytes - self._bound.chunk_bytes
+            if rows and size > self.bound.max_bytes:
+                low = self.bound.max_bytes - self.bound.chunk_bytes
                 evicted = evict(self._db, target_bytes=low, read_to=read_to, last=self.last)
                 size = live_bytes(self._db)
-                if size > self._bound.max_bytes:
-                    raise JournalFull(f"{self.path}: {size} bytes in use, at most {self._bound.max_bytes}")
+                if size > self.bound.max_bytes:
+                    raise JournalFull(f"{self.path}: {size} bytes in use, at most {self.bound.max_bytes}")
             last = rows[-1][0] if rows else self.last
             self._count(changes, evicted, last)
             self._put(changes)
             newest, oldest = self.newest, self.oldest
             if evicted:
-                newest, oldest = self._number(_NEWEST), self._number(_OLDEST)
+                newest, oldest = self._number(NEWEST), self._number(_OLDEST)
             elif rows:
                 newest, oldest = last, oldest or rows[0][0]
-        self.state.update(changes)
+        # Replaced, not changed: other threads may be looking at it.
+        self.state = {**self.state, **changes}
         self.newest, self.oldest, self.last, self.bytes = newest, oldest, last, size
+        if opening:
+            # Into the file itself, so that it tells should its write-ahead log ever be missing. It may come later.
+            with suppress(JournalError):
+                self.fold()
 
-    def release(self, wanted_bytes: int, state: Mapping[str, str], *, read_to: int) -> bool:
-        """Evicts about this many bytes in a transaction of its own and gives free pages back to the file system.
+    def release(self, wanted_bytes: int, positions: Mapping[str, str], *, read_to: int) -> bool:
+        """Evicts about this many bytes in a transaction of its own and gives the pages back to the file system.
 
         Returns:
-            Whether anything was given back.
+            Whether there was anything to evict.
         """
-        changes = dict(state)
+        changes = dict(positions)
+        self._open_mark(changes)
         with translated():
-            returned = self._vacuum()
-            if returned >= wanted_bytes:
-                return True
             with self._transaction():
-                target = max(0, live_bytes(self._db) - (wanted_bytes - returned))
+                target = max(0, live_bytes(self._db) - wanted_bytes)
                 evicted = evict(self._db, target_bytes=target, read_to=read_to, last=self.last)
                 self._count(changes, evicted, self.last)
                 self._put(changes)
-                newest, oldest, size = self._number(_NEWEST), self._number(_OLDEST), live_bytes(self._db)
-            self.state.update(changes)
+                newest, oldest, size = self._number(NEWEST), self._number(_OLDEST), live_bytes(self._db)
+            self.state = {**self.state, **changes}
             self.newest, self.oldest, self.bytes = newest, oldest, size
-            return self._vacuum() + returned > 0
+            self.shrink()
+        return bool(evicted)
+
+    def shrink(self) -> None:
+        """Cuts free pages off the file and empties the write-ahead log, in steps that need little room themselves."""
+        with translated():
+            while free := self._number("PRAGMA freelist_count"):
+                self._db.execute(f"PRAGMA incremental_vacuum({_VACUUM_PAGES})").fetchall()
+                self.fold()
+                if self._number("PRAGMA freelist_count") >= free:
+                    break
+            self.fold()
+
+    def fold(self) -> None:
+        """Moves the write-ahead log's pages into the file and cuts it to nothing."""
+        with translated():
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def close(self) -> None:
         """Folds the write-ahead log into the file and closes it."""
         self._db.close()
 
-    def _vacuum(self) -> int:
-        """Cuts free pages off the file, in steps whose log stays short; returns the bytes given back."""
-        (before,) = self._db.execute("PRAGMA page_count").fetchone()
-        while self._number("PRAGMA freelist_count"):
-            self._db.execute(f"PRAGMA incremental_vacuum({_VACUUM_PAGES})").fetchall()
-            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        (after,) = self._db.execute("PRAGMA page_count").fetchone()
-        return int(before - after) * PAGE_BYTES
+    def _open_mark(self, changes: dict[str, str]) -> bool:
+        """The first change says that the file is not closed; the last one, in `close`, takes that back."""
+        opening = bool(self.state.get("clean") == "1" and "clean" not in changes)
+        if opening:
+            changes["clean"] = "0"
+        return opening
 
     def _count(self, changes: dict[str, str], evicted: Evicted, last: int) -> None:
         if not evicted:
@@ -226,20 +229,6 @@ class JournalFile:
             " value = excluded.value, revision = excluded.revision, crc = excluded.crc",
             [(k, v, self._revision, state_crc(k, v, self._revision)) for k, v in changes.items()],
         )
-
-    def _load(self) -> tuple[dict[str, str], int]:
-        state: dict[str, str] = {}
-        newest = 0
-        for key, value, revision, crc in self._db.execute("SELECT key, value, revision, crc FROM state"):
-            if state_crc(key, value, revision) != crc:
-                raise JournalCorrupt(f"{self.path}: state {key!r} does not match its checksum")
-            state[key] = value
-            newest = max(newest, revision)
-        if "log" not in state:
-            raise JournalCorrupt(f"{self.path}: the name of the log is missing")
-        if state.get("format") != FORMAT:
-            raise JournalError(f"{self.path}: format {state.get('format')} is not {FORMAT}")
-        return state, newest
 
     def _number(self, query: str) -> int:
         (value,) = self._db.execute(query).fetchone()

@@ -16,6 +16,7 @@ from wire.entry import JournalFull, Row
 from wire.journal_file import DiskFull, JournalFile
 
 BALLAST_BYTES = 1024 * 1024
+"""Enough for the log of one eviction step and one step of shrinking the file."""
 _ATTEMPTS = 4
 
 
@@ -30,14 +31,14 @@ class Ballast:
 
     def __init__(self, path: Path, size: int = BALLAST_BYTES) -> None:
         self._path = path
-        self._size = size
+        self.size = size
         self.held = path.exists() and path.stat().st_size >= size
 
     def make(self) -> None:
         """Allocates it; without effect when the file system refuses."""
         try:
             with self._path.open("wb") as file:
-                os.posix_fallocate(file.fileno(), 0, self._size)
+                os.posix_fallocate(file.fileno(), 0, self.size)
         except OSError:
             self.release()
         else:
@@ -53,52 +54,68 @@ class Ballast:
 class Room:
     """Commits to a journal file within the disk's space."""
 
-    def __init__(self, file: JournalFile, *, min_free_bytes: int, free_bytes: Callable[[Path], int]) -> None:
+    def __init__(
+        self, file: JournalFile, *, ballast: Ballast, min_free_bytes: int, free_bytes: Callable[[Path], int]
+    ) -> None:
         self._file = file
+        self._ballast = ballast
         self._min_free = min_free_bytes
         self._free_bytes = free_bytes
         self._folder = file.path.parent
-        self._ballast = Ballast(file.path.with_name(f"{file.path.name}.ballast"))
         self._log = logging.getLogger(__name__)
         self._keep_ballast(self._free_bytes(self._folder))
 
     def commit(self, rows: Sequence[Row], state: Mapping[str, str], *, read_to: int) -> None:
         """`JournalFile.commit` that makes room first; raises `JournalFull` where that fails."""
+        # Eviction has transactions of its own, in which nothing of the batch may be but where readers are.
+        positions = {key: value for key, value in state.items() if key.startswith("reader:")}
         if rows:
-            self._hold_free_disk(state, read_to)
+            self._hold_free_disk(positions, read_to)
         for attempt in range(_ATTEMPTS):
             try:
                 self._file.commit(rows, state, read_to=read_to)
             except DiskFull as exc:
-                if attempt == _ATTEMPTS - 1 or not self._relieve(rows, state, read_to, attempt):
+                if attempt == _ATTEMPTS - 1 or not self._relieve(rows, positions, read_to, attempt):
                     raise JournalFull(f"{self._file.path}: the disk is full and nothing is left to evict") from exc
             else:
                 return
 
-    def _hold_free_disk(self, state: Mapping[str, str], read_to: int) -> None:
+    def _hold_free_disk(self, positions: Mapping[str, str], read_to: int) -> None:
         free = self._free_bytes(self._folder)
-        if free >= self._min_free:
-            self._keep_ballast(free)
-            return
-        try:
-            gave = self._file.release(self._min_free - free, state, read_to=read_to)
-        except DiskFull:
-            gave = self._relieve((), state, read_to, 0)
-        if not gave and self._free_bytes(self._folder) < self._min_free:
-            raise JournalFull(
-                f"{self._file.path}: {free} bytes free on disk, {self._min_free} wanted, nothing to evict"
-            )
+        if free < self._min_free:
+            # First what costs nothing: free pages, and the write-ahead log, which is up to 4 MB.
+            try:
+                self._file.shrink()
+                free = self._free_bytes(self._folder)
+                if free < self._min_free:
+                    wanted = self._min_free - free + self._file.bound.chunk_bytes
+                    evicted = self._file.release(wanted, positions, read_to=read_to)
+                    if not evicted and self._free_bytes(self._folder) < self._min_free:
+                        raise JournalFull(
+                            f"{self._file.path}: {free} bytes free on disk, {self._min_free} wanted, nothing to evict"
+                        )
+            except DiskFull:
+                self._relieve((), positions, read_to, 0)
+        self._keep_ballast(free)
 
-    def _relieve(self, rows: Sequence[Row], state: Mapping[str, str], read_to: int, attempt: int) -> bool:
+    def _relieve(self, rows: Sequence[Row], positions: Mapping[str, str], read_to: int, attempt: int) -> bool:
         """Releases the ballast and evicts in its room; whether trying again makes sense."""
-        wanted = 2 * sum(len(row[6]) + 128 for row in rows) + (256 * 1024 << attempt)
         had = self._ballast.release()
+        # Twice the batch: its pages go to the write-ahead log first and into the file later. Without a batch the
+        # ballast's room should do.
+        wanted = (
+            2 * sum(len(row[6]) + 256 for row in rows) + self._ballast.size + (self._file.bound.chunk_bytes << attempt)
+        )
         self._log.warning("%s: the disk is full, evicting about %d bytes", self._file.path, wanted)
         try:
-            return self._file.release(wanted, state, read_to=read_to) or had
+            self._file.shrink()
+            if (not rows and attempt == 0) or self._file.release(wanted, positions, read_to=read_to):
+                self._ballast.make()
+                return True
         except DiskFull:
-            return False
+            return had and attempt == 0
+        return had
 
     def _keep_ballast(self, free: int) -> None:
-        if not self._ballast.held and free > self._min_free + 2 * BALLAST_BYTES:
+        if not self._ballast.held and free > self._min_free + 2 * self._ballast.size:
             self._ballast.make()
