@@ -57,11 +57,14 @@ class Reading:
         try:
             yield db
         finally:
-            with self._lock:
-                if self._closed:
-                    db.close()
-                else:
-                    self._idle.append(db)
+            self._give_back(db)
+
+    def _give_back(self, db: sqlite3.Connection) -> None:
+        with self._lock:
+            if self._closed:
+                db.close()
+            else:
+                self._idle.append(db)
 
 
 def _fetch(db: sqlite3.Connection, after: int, limit: int, max_bytes: int) -> tuple[int, list[Row]]:

@@ -1,0 +1,429 @@
+"""What the journal promises, one promise a test."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from wire.journal import Journal, JournalBusy, JournalError, JournalFull, Record
+
+SMALL = 256 * 1024
+Open = Callable[..., Journal]
+
+
+@pytest.fixture
+def open_journal(tmp_path: Path) -> Iterator[Open]:
+    opened: list[Journal] = []
+
+    def opening(**options: object) -> Journal:
+        defaults: dict[str, object] = {"readers": ["publisher"], "max_bytes": 4 * SMALL, "commit_interval_s": 60.0}
+        journal = Journal(tmp_path / "journal.db", **(defaults | options))  # type: ignore[arg-type]  # options of the test
+        opened.append(journal)
+        return journal
+
+    yield opening
+    for journal in opened:
+        journal.close()
+
+
+def telemetry(number: int, size: int = 0, stream: str = "telemetry") -> Record:
+    return Record(stream, b"%d" % number + b"." * size, number, "boot-1")
+
+
+def event(number: int, size: int = 0) -> Record:
+    return Record("finding", b"%d" % number + b"!" * size, number, "boot-1", event=True)
+
+
+@contextmanager
+def soon(seconds: float = 10.0) -> Iterator[Callable[[], bool]]:
+    """A condition for a loop that has to end within a bounded time."""
+    end = time.monotonic() + seconds
+    yield lambda: time.monotonic() < end
+
+
+def test_entries_come_back_as_appended_numbered_from_one(open_journal: Open) -> None:
+    journal = open_journal()
+    assert journal.append([telemetry(1), event(2), telemetry(3)]) == range(1, 4)
+    first, second, third = journal.read(0)
+    assert (first.seq, first.prev, first.stream, first.payload, first.at_ns) == (1, 0, "telemetry", b"1", 1)
+    assert (second.seq, second.prev, second.event, second.boot) == (2, 1, True, "boot-1")
+    assert (third.seq, third.prev, third.event) == (3, 2, False)
+    assert [entry.seq for entry in journal.read(1, limit=1)] == [2]
+    assert journal.read(2)[0].prev == 2
+    assert journal.read(3) == []
+
+
+def test_odd_fields_survive(open_journal: Open) -> None:
+    journal = open_journal()
+    odd = [
+        Record("", b"", 0),
+        Record("täglich\0", bytes(range(256)) * 40, 2**63 - 1, "b\0ot"),
+        Record("s", b"\0" * 100_000, -(2**63), "", event=True),
+    ]
+    journal.append(odd)
+    journal.close()
+    entries = open_journal().read(0)
+    assert [Record(e.stream, e.payload, e.at_ns, e.boot, e.event) for e in entries] == odd
+
+
+def test_what_the_file_cannot_hold_is_refused_and_nothing_of_the_call_is_kept(open_journal: Open) -> None:
+    journal = open_journal()
+    for bad in (Record("s", b"", 2**63), Record("\ud800", b"", 0), Record("s" * 70_000, b"", 0)):
+        with pytest.raises(ValueError):
+            journal.append([telemetry(1), bad], commit=True)
+    assert journal.append([telemetry(1)], commit=True) == range(1, 2)
+
+
+def test_reading_stops_at_the_byte_limit_but_gives_at_least_one(open_journal: Open) -> None:
+    journal = open_journal()
+    journal.append([telemetry(n, 1000) for n in range(10)], commit=True)
+    assert len(journal.read(0, max_bytes=3500)) == 3
+    assert len(journal.read(0, max_bytes=1)) == 1
+
+
+def test_telemetry_is_read_only_after_its_group_commit(open_journal: Open) -> None:
+    journal = open_journal()
+    assert journal.append([telemetry(1)]) == range(1, 2)
+    assert journal.read(0) == []
+    assert journal.wait(0, 0.0) is False
+    assert journal.stats().next == 2
+    journal.flush()
+    assert [entry.seq for entry in journal.read(0)] == [1]
+    assert journal.wait(0, 0.0) is True
+
+
+def test_an_event_commits_what_was_buffered_before_it(open_journal: Open) -> None:
+    journal = open_journal()
+    journal.append([telemetry(1)])
+    journal.append([event(2)], commit=False)
+    assert [entry.seq for entry in journal.read(0)] == [1, 2]
+
+
+def test_the_timer_commits_and_wakes_the_waiting(open_journal: Open) -> None:
+    journal = open_journal(commit_interval_s=0.05)
+    journal.append([telemetry(1)])
+    assert journal.wait(0, 10.0) is True
+    assert [entry.seq for entry in journal.read(0)] == [1]
+    journal.append([telemetry(2)])
+    assert journal.wait(1, 10.0) is True
+
+
+def test_waiting_ends_when_the_journal_closes(open_journal: Open) -> None:
+    journal = open_journal()
+    answers: list[bool] = []
+    waiting = threading.Thread(target=lambda: answers.append(journal.wait(0, 30.0)))
+    waiting.start()
+    journal.close()
+    waiting.join(10.0)
+    assert answers in ([False], []) and not waiting.is_alive()
+
+
+def test_positions_are_durable_and_never_go_back(open_journal: Open) -> None:
+    journal = open_journal(readers=["a", "b"])
+    journal.append([telemetry(n) for n in range(5)], commit=True)
+    journal.advance("a", 4)
+    journal.advance("a", 2)
+    assert (journal.position("a"), journal.position("b")) == (4, 0)
+    journal.close()
+    reopened = open_journal(readers=["a", "c"])
+    assert (reopened.position("a"), reopened.position("c")) == (4, 0)
+    reopened.close()
+    assert open_journal(readers=["a", "b"]).stats().positions == {"a": 4, "b": 0}
+
+
+def test_a_reader_cannot_pass_what_is_not_committed_nor_be_unknown(open_journal: Open) -> None:
+    journal = open_journal()
+    journal.append([telemetry(1)])
+    with pytest.raises(ValueError, match="newest committed is 0"):
+        journal.advance("publisher", 1)
+    with pytest.raises(ValueError, match="no reader 'nobody'"):
+        journal.advance("nobody", 0)
+    with pytest.raises(ValueError, match="no reader"):
+        journal.position("nobody")
+
+
+def test_marks_change_with_their_records_and_survive(open_journal: Open) -> None:
+    journal = open_journal()
+    assert journal.mark("last") is None
+    journal.append([telemetry(1)], marks={"last": "1"})
+    journal.set_marks({"clock": "{}"})
+    assert (journal.mark("last"), journal.mark("clock")) == ("1", "{}")
+    journal.close()
+    reopened = open_journal()
+    assert (reopened.mark("last"), reopened.mark("clock")) == ("1", "{}")
+    assert [entry.seq for entry in reopened.read(0)] == [1]
+
+
+def test_a_failing_append_leaves_neither_marks_nor_numbers(open_journal: Open) -> None:
+    journal = open_journal(max_bytes=SMALL)
+    journal.append([telemetry(1)], marks={"last": "1"})
+    with pytest.raises(JournalFull):
+        journal.append([event(2, SMALL)], marks={"last": "2", "new": "2"})
+    assert (journal.mark("last"), journal.mark("new")) == ("1", None)
+    assert journal.append([event(3)]) == range(2, 3)
+    journal.close()
+    reopened = open_journal()
+    assert (reopened.mark("last"), reopened.mark("new")) == ("1", None)
+    assert [entry.payload for entry in reopened.read(0)] == [b"1", b"3"]
+
+
+def test_read_telemetry_goes_first_then_read_events_then_unread_telemetry(open_journal: Open) -> None:
+    journal = open_journal(max_bytes=SMALL)
+    journal.append([event(1, 2000), telemetry(2, 2000), event(3, 2000), telemetry(4, 2000)])
+    journal.advance("publisher", 4)
+    seen_without: list[set[int]] = []
+    kept = {1, 2, 3, 4}
+    for number in range(5, 400):
+        journal.append([telemetry(number, 2000)], commit=True)
+        left = {entry.seq for entry in journal.read(0)} & {1, 2, 3, 4}
+        if left != kept:
+            seen_without.append(left)
+            kept = left
+        if journal.stats().dropped:
+            break
+    assert kept == set(), "history goes before anything unread"
+    assert all(left in ({1, 3}, {3}, set()) for left in seen_without)
+    stats = journal.stats()
+    assert stats.evicted_read == 4
+    assert stats.bytes <= SMALL
+
+
+def test_dropped_is_counted_exactly_by_stream_and_survives(open_journal: Open) -> None:
+    journal = open_journal(max_bytes=SMALL)
+    for _ in range(50):
+        three = [telemetry(1, 900), telemetry(2, 900, "condition"), telemetry(3, 900)]
+        journal.append(three * 6, commit=True)
+    held = journal.read(0, limit=10_000)
+    stats = journal.stats()
+    assert stats.dropped == 900 - len(held) == held[0].prev + held[0].seq - 1
+    streams = ["telemetry", "condition", "telemetry"] * 300
+    gone = streams[: 900 - len(held)]
+    assert stats.dropped_by_stream == {name: gone.count(name) for name in ("telemetry", "condition")}
+    journal.close()
+    again = open_journal(max_bytes=SMALL).stats()
+    assert (again.dropped, again.dropped_by_stream, again.oldest) == (
+        stats.dropped,
+        stats.dropped_by_stream,
+        held[0].seq,
+    )
+
+
+def test_prev_names_the_entry_before_that_still_exists(open_journal: Open) -> None:
+    journal = open_journal(max_bytes=SMALL)
+    journal.append([event(1)])
+    for number in range(2, 300, 20):
+        journal.append([telemetry(n, 2000) for n in range(number, number + 20)], commit=True)
+    first, second, third = journal.read(0, limit=3)
+    assert (first.seq, first.prev, second.prev) == (1, 0, 1)
+    assert second.seq > 2
+    assert third.prev == second.seq
+    assert journal.read(1, limit=1)[0].prev == 1
+
+
+def test_unread_events_are_never_evicted_full_says_so_and_reading_makes_room(open_journal: Open) -> None:
+    journal = open_journal(max_bytes=SMALL)
+    number = 0
+    with pytest.raises(JournalFull, match="bytes in use"):
+        for number in range(1, 1000):
+            journal.append([event(number, 3000)])
+    for refused in (event(0, 3000), telemetry(0, 9000)):
+        with pytest.raises(JournalFull):
+            journal.append([refused])
+    entries = journal.read(0)
+    assert [entry.seq for entry in entries] == list(range(1, number))
+    assert journal.stats().next == number
+    assert journal.stats().dropped == 0
+    journal.advance("publisher", number - 1)
+    assert journal.append([event(number, 3000)]) == range(number, number + 1)
+
+
+def test_positions_become_durable_while_the_journal_is_full(open_journal: Open) -> None:
+    journal = open_journal(max_bytes=SMALL, commit_interval_s=0.02)
+    with pytest.raises(JournalFull):
+        for number in range(1000):
+            journal.append([event(number, 3000)])
+    journal.advance("publisher", 5)
+    journal.close()
+    assert open_journal().position("publisher") == 5
+
+
+def test_numbers_are_not_used_again_after_everything_was_evicted(open_journal: Open) -> None:
+    journal = open_journal(max_bytes=SMALL)
+    journal.append([telemetry(n, 2000) for n in range(100)], commit=True)
+    journal.advance("publisher", 100)
+    with pytest.raises(JournalFull):
+        journal.append([event(0, SMALL)])
+    # Everything that lies in the file is read, so this one takes the room of all of it.
+    assert journal.append([event(0, SMALL * 3 // 4)]) == range(101, 102)
+    journal.advance("publisher", 101)
+    journal.append([telemetry(0, SMALL * 3 // 4)], commit=True)
+    journal.close()
+    reopened = open_journal(max_bytes=SMALL)
+    assert reopened.append([telemetry(1)]) == range(103, 104)
+    assert [(entry.seq, entry.prev) for entry in reopened.read(0)] == [(102, 0), (103, 102)]
+
+
+def test_without_free_disk_everything_but_unread_events_goes_and_numbers_go_on(open_journal: Open) -> None:
+    space = [10**9]
+    journal = open_journal(min_free_bytes=10**6, free_bytes=lambda _: space[0])
+    journal.append([telemetry(n) for n in range(10)], commit=True)
+    journal.advance("publisher", 7)
+    space[0] = 0
+    journal.append([event(11)])
+    assert [entry.seq for entry in journal.read(0)] == [11]
+    assert (journal.stats().evicted_read, journal.stats().dropped) == (7, 3)
+    with pytest.raises(JournalFull, match="free on disk"):
+        journal.append([event(12)], marks={"last": "12"})
+    journal.advance("publisher", 11)
+    journal.append([telemetry(12)], commit=True)
+    journal.advance("publisher", 12)
+    with pytest.raises(JournalFull, match="bytes in use|free on disk"):
+        journal.append([event(13, 2_000_000)])
+    assert journal.stats().oldest in (0, 12)
+    journal.close()
+    space[0] = 10**9
+    reopened = open_journal()
+    assert reopened.log == journal.log
+    assert reopened.mark("last") is None
+    assert reopened.append([event(13)]) == range(13, 14)
+
+
+def test_low_disk_evicts_and_shrinks_the_file(open_journal: Open, tmp_path: Path) -> None:
+    room = 8_000_000
+    files = ("journal.db", "journal.db-wal", "journal.db.ballast")
+
+    def free(_: Path) -> int:
+        return room - sum((tmp_path / name).stat().st_size for name in files if (tmp_path / name).exists())
+
+    journal = open_journal(max_bytes=16_000_000, min_free_bytes=500_000, free_bytes=free)
+    journal.append([telemetry(n, 2000) for n in range(1000)], commit=True)
+    before = (tmp_path / "journal.db").stat().st_size
+    room = 3_000_000
+    journal.append([telemetry(0)], commit=True)
+    assert free(tmp_path) >= 500_000
+    assert (tmp_path / "journal.db").stat().st_size < before
+    assert journal.stats().dropped > 0
+    assert not journal.read(0)[-1].event
+
+
+def test_history_is_kept_until_the_room_is_needed(open_journal: Open) -> None:
+    journal = open_journal()
+    journal.append([telemetry(n) for n in range(100)], commit=True)
+    journal.advance("publisher", 100)
+    journal.append([event(1)])
+    assert len(journal.read(0)) == 101
+    assert journal.stats().evicted_read == 0
+
+
+def test_a_second_opener_is_refused_with_the_holders_pid(open_journal: Open, tmp_path: Path) -> None:
+    journal = open_journal()
+    with pytest.raises(JournalBusy, match=str(os.getpid())):
+        open_journal()
+    journal.close()
+    open_journal().append([event(1)])
+    assert (tmp_path / "journal.db.lock").exists()
+
+
+def test_bad_arguments_and_a_missing_folder_are_refused(open_journal: Open, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="at least one reader"):
+        open_journal(readers=[])
+    with pytest.raises(ValueError, match="max_bytes"):
+        open_journal(max_bytes=1000)
+    with pytest.raises(JournalError, match="nowhere"):
+        Journal(tmp_path / "nowhere" / "journal.db", readers=["a"], max_bytes=SMALL)
+
+
+def test_after_close_every_call_says_so(open_journal: Open) -> None:
+    journal = open_journal()
+    journal.close()
+    journal.close()
+    for call in (
+        lambda: journal.append([event(1)]),
+        lambda: journal.read(0),
+        lambda: journal.wait(0, 1),
+        journal.flush,
+    ):
+        with pytest.raises(JournalError, match="closed"):
+            call()
+
+
+def test_close_commits_what_was_buffered(open_journal: Open) -> None:
+    journal = open_journal()
+    journal.append([telemetry(1)])
+    journal.close()
+    assert len(open_journal().read(0)) == 1
+
+
+def test_a_failure_of_the_timer_is_raised_by_the_next_append_and_nothing_buffered_is_lost(
+    open_journal: Open, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken = [False]
+
+    def free(_: Path) -> int:
+        if broken[0]:
+            raise OSError("the card is gone")
+        return 10**9
+
+    journal = open_journal(commit_interval_s=0.02, free_bytes=free)
+    broken[0] = True
+    journal.append([telemetry(1)])
+    with soon() as waiting:
+        while "group commit failed" not in caplog.text and waiting():
+            time.sleep(0.01)
+    assert caplog.text.count("group commit failed") == 1
+    with pytest.raises(JournalError, match="the card is gone"):
+        journal.append([telemetry(2)])
+    broken[0] = False
+    assert journal.append([telemetry(3)]) == range(2, 3)
+    journal.flush()
+    assert [entry.payload for entry in journal.read(0)] == [b"1", b"3"]
+
+
+def test_many_threads_append_read_and_advance(open_journal: Open) -> None:
+    journal = open_journal(readers=["a", "b"], commit_interval_s=0.01, max_bytes=64 * SMALL)
+    per_writer, writers, errors = 150, 4, list[Exception]()
+    given: list[int] = []
+    lock = threading.Lock()
+
+    def write(name: int) -> None:
+        for number in range(per_writer):
+            record = Record(f"w{name}", b"%d" % number, number, event=number % 20 == 0)
+            with lock:
+                pass
+            seqs = journal.append([record])
+            with lock:
+                given.extend(seqs)
+
+    def follow(reader: str, seen: list[tuple[int, str, bytes]]) -> None:
+        after = 0
+        while len(seen) < writers * per_writer:
+            if not journal.wait(after, 10.0):
+                errors.append(TimeoutError(f"{reader} saw {len(seen)}"))
+                return
+            for entry in journal.read(after, limit=37):
+                if entry.prev != after:
+                    errors.append(ValueError(f"{reader}: {entry.prev} is not {after}"))
+                after = entry.seq
+                seen.append((entry.seq, entry.stream, entry.payload))
+            journal.advance(reader, after)
+
+    seen: dict[str, list[tuple[int, str, bytes]]] = {"a": [], "b": []}
+    threads = [threading.Thread(target=write, args=(name,)) for name in range(writers)]
+    threads += [threading.Thread(target=follow, args=(reader, seen[reader])) for reader in seen]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30.0)
+    assert errors == []
+    assert sorted(given) == list(range(1, writers * per_writer + 1))
+    assert seen["a"] == seen["b"]
+    for name in range(writers):
+        own = [int(payload) for _, stream, payload in seen["a"] if stream == f"w{name}"]
+        assert own == list(range(per_writer))
+    assert journal.stats().positions == {"a": 600, "b": 600}
