@@ -20,8 +20,10 @@ FULL_SHARE = 0.9
 """A column filled in so many rows speaks with every row."""
 GAPPY_SHARE = 0.6
 """A table with fewer cells filled than that has one measurement a row, as it arrived."""
-_LONG_RUN = 5
-_REPEATS = 0.3
+_LONG_RUN = 10
+_REPEATS = 0.5
+_COARSE = 200
+"""A reading with fewer steps than that over its range stands still without being stuck."""
 _FEW = 20
 _RARELY_S = 30 * 86_400.0
 _MAINS_HZ = (45.0, 65.0)
@@ -109,7 +111,7 @@ def wave_channels(
         quantity = said.quantity if said else Quantity.LEVEL
         unit = overrides.units.get(column, said.unit if said else "")
         if quantity not in (Quantity.VIBRATION, Quantity.CURRENT):
-            quantity = Quantity.CURRENT if is_mains(values, rate_hz) else Quantity.VIBRATION
+            quantity = Quantity.CURRENT if mains_hz(values, rate_hz) else Quantity.VIBRATION
         groups.setdefault((quantity, unit), []).append(at)
     named_alone = [(quantity, members) for (quantity, _), members in groups.items()]
     names = unique(
@@ -132,19 +134,19 @@ def filled_share(head: Chunk) -> float:
     return float(known[:, used].mean()) if used.any() else 1.0
 
 
-def is_mains(values: NDArray[np.float64], rate_hz: float) -> bool:
-    """Whether a waveform is one line at 45 to 65 Hz and little else."""
+def mains_hz(values: NDArray[np.float64], rate_hz: float) -> float | None:
+    """The frequency of a waveform that is one line at 45 to 65 Hz and little else; None for any other."""
     wave = values[~np.isnan(values)][: max(int(rate_hz * 2), 64)]
     if len(wave) < 64 or rate_hz < 2 * _MAINS_HZ[1]:
-        return False
+        return None
     power = np.abs(np.fft.rfft((wave - wave.mean()) * np.hanning(len(wave)))) ** 2
     step_hz = rate_hz / len(wave)
     peak_hz = float(np.argmax(power)) * step_hz
     if not _MAINS_HZ[0] <= peak_hz <= _MAINS_HZ[1]:
-        return False
+        return None
     frequency = np.arange(len(power)) * step_hz
     near = np.abs(frequency - peak_hz) <= max(2.0, 2 * step_hz)
-    return bool(power[near].sum() >= _MAINS_SHARE * power.sum())
+    return peak_hz if power[near].sum() >= _MAINS_SHARE * power.sum() else None
 
 
 def _meaning(column: str, values: NDArray[np.float64], overrides: Overrides) -> Meaning:
@@ -175,15 +177,19 @@ def _behaviour(
     """(expected seconds between values, whether standing still is normal, smallest step)."""
     if len(values) < 3:
         return _RARELY_S, True, 0.0
-    if share >= FULL_SHARE:
-        period_s = row_s
-    else:
-        gaps = np.diff(times)
-        period_s = max(float(np.quantile(gaps, 0.95)), float(gaps.max()) / 3, row_s)
+    # A column that speaks now and then is not silent before it was silent longer than ever.
+    period_s = row_s if share >= FULL_SHARE else max(float(np.diff(times).max()), row_s)
     steps = np.abs(np.diff(values))
     moved = steps[steps > 0]
     resolution = float(moved.min()) if len(moved) else 0.0
-    steady = len(values) < _FEW or _longest_run(steps == 0) >= _LONG_RUN or float((steps == 0).mean()) > _REPEATS
+    spread = float(np.quantile(values, 0.99) - np.quantile(values, 0.01))
+    still = steps == 0
+    steady = (
+        len(values) < _FEW
+        or _longest_run(still) >= _LONG_RUN
+        or float(still.mean()) > _REPEATS
+        or (still.any() and spread < _COARSE * resolution)
+    )
     return max(period_s, 1e-9), bool(steady), resolution
 
 

@@ -1,0 +1,314 @@
+"""`werkpuls score`: what the machine path says of recordings, row by row."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+
+from edge.config import MachineOptions, NodeOptions
+from edge.machine import MachineSetup
+from edge.recordings import Options, RecordingError, expand, open_recording
+from edge.recordings.channels import Overrides
+from edge.sensors.replay import ReplayConfig
+from models.condition.bearing import Bearing
+from werkpuls.scoring import COLUMNS, Mismatch, Plan, Scored, Scorer
+from wire.settings import SettingsError, convert, load, nearest
+
+SUMMARY = "score recordings offline: every row or block with regime, score, alarm and sensor faults"
+EXAMPLE = "werkpuls score run1.csv --time datetime --ignore anomaly,changepoint --warmup 400 --out scores.csv"
+DONE, PROBLEM, WRONG_USE = 0, 1, 2
+
+
+class _Writer(Protocol):
+    def writerow(self, row: Sequence[object], /) -> object: ...
+
+
+@dataclass(slots=True)
+class Tally:
+    """What came of one recording."""
+
+    file: str
+    rows: int = 0
+    scored: int = 0
+    learning: int = 0
+    alarms: int = 0
+    alarm_episodes: int = 0
+    first_alarm_row: int | None = None
+    sensor_faults: int = 0
+    causes: dict[str, int] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    problem: str | None = None
+    _alarmed: bool = False
+
+    def take(self, scored: Scored) -> None:
+        """Counts one row."""
+        self.rows += 1
+        self.scored += scored.judged
+        self.learning += scored.judged and scored.limit is None
+        self.sensor_faults += bool(scored.sensor_fault)
+        self.alarms += scored.alarm
+        if scored.alarm:
+            self.causes[scored.cause] = self.causes.get(scored.cause, 0) + 1
+            if not self._alarmed:
+                self.alarm_episodes += 1
+                if self.first_alarm_row is None:
+                    self.first_alarm_row = scored.row
+        self._alarmed = scored.alarm
+
+    def report(self) -> dict[str, Any]:
+        """For `--json`; `explained` are the rows without a judgement of their own."""
+        return {
+            "file": self.file,
+            "rows": self.rows,
+            "scored": self.scored,
+            "learning": self.learning,
+            "explained": self.rows - self.scored,
+            "alarms": self.alarms,
+            "alarm_episodes": self.alarm_episodes,
+            "first_alarm_row": self.first_alarm_row,
+            "sensor_faults": self.sensor_faults,
+            "causes": self.causes,
+            "notes": self.notes,
+            "problem": self.problem,
+        }
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the options."""
+    parser.add_argument(
+        "files", nargs="+", metavar="FILE", help="CSV, NPY, NPZ, WAV, MAT or Parquet, also .gz; file.zip!member"
+    )
+    parser.add_argument(
+        "--separator", metavar="SIGN", type=_separator, help="field separator of CSV files (found by itself)"
+    )
+    parser.add_argument("--time", metavar="COLUMN", help="time column, by name or 0-based number (found by itself)")
+    parser.add_argument("--ignore", metavar="COL,COL", type=_list, default=(), help="columns to leave out, e.g. labels")
+    parser.add_argument(
+        "--columns", metavar="COL,COL", type=_list, default=(), help="columns to read (default: all numeric)"
+    )
+    parser.add_argument("--rate", metavar="HZ", type=_positive, help="sample rate: read a waveform and not a table")
+    parser.add_argument("--block", metavar="SECONDS", type=_positive, help="length of a waveform's blocks (default: 1)")
+    parser.add_argument("--warmup", metavar="N", type=_count, help="the first N rows or blocks are known normal")
+    parser.add_argument("--fresh", action="store_true", help="start anew with each file")
+    parser.add_argument(
+        "--node", metavar="NODE.TOML", type=Path, help="take what is known of the machine from a node's file"
+    )
+    parser.add_argument("--machine", metavar="NAME", help="which machine of that node")
+    parser.add_argument(
+        "--out", metavar="SCORES.CSV", type=Path, help="one line per row or block; default: standard output"
+    )
+    parser.add_argument("--json", action="store_true", help="end with one JSON object instead")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Scores the files; 0 done, 1 a recording cannot be used (which, where, why), 2 wrong use."""
+    try:
+        plan = _plan(args)
+    except SettingsError as exc:
+        _say(str(exc))
+        return WRONG_USE
+    started = time.monotonic()
+    try:
+        with ExitStack() as stack:
+            writer = _writer(args, stack)
+            tallies = list(_score_all(args, plan, writer))
+    except OSError as exc:
+        _say(f"{args.out}: cannot be written: {exc.strerror or exc}")
+        return WRONG_USE
+    _report(args, tallies, time.monotonic() - started)
+    return PROBLEM if any(tally.problem for tally in tallies) else DONE
+
+
+def _score_all(args: argparse.Namespace, plan: Plan, writer: _Writer | None) -> Iterator[Tally]:
+    options = Options(args.separator, args.time, args.columns, args.ignore, args.rate)
+    scorer: Scorer | None = None
+    names: list[str] = []
+    for given in args.files:
+        try:
+            names.extend(expand(given))
+        except RecordingError as exc:
+            _say(str(exc))
+            yield Tally(given, problem=str(exc))
+    with _progress(len(names)) as advance:
+        for number, name in enumerate(names):
+            scorer = Scorer(plan) if scorer is None or args.fresh else scorer
+            tally = Tally(name)
+            try:
+                _score_one(
+                    name, options, scorer, tally, writer, lambda share, at=number, file=name: advance(at + share, file)
+                )
+            except (RecordingError, Mismatch) as exc:
+                tally.problem = str(exc)
+                _say(str(exc))
+            if tally.rows and not scorer.learned:
+                tally.notes.append("the model was still learning at the end")
+            yield tally
+
+
+def _score_one(name: str, options: Options, scorer: Scorer, tally: Tally, writer: _Writer | None, advance: Any) -> None:
+    with open_recording(name, options) as recording:
+        try:
+            for at, stretch in enumerate(scorer.score(recording)):
+                for scored in stretch:
+                    tally.take(scored)
+                    if writer is not None:
+                        writer.writerow(_line(name, scored))
+                if at % 256 == 0:
+                    advance(recording.progress())
+        finally:
+            tally.notes.extend(recording.notes)
+
+
+def _line(name: str, scored: Scored) -> tuple[object, ...]:
+    return (
+        name,
+        scored.row,
+        scored.time,
+        scored.regime,
+        "" if scored.score is None else f"{scored.score:.6g}",
+        "" if scored.limit is None else f"{scored.limit:.6g}",
+        scored.severity,
+        int(scored.alarm),
+        scored.sensor_fault,
+        scored.cause,
+        scored.channel,
+    )
+
+
+def _plan(args: argparse.Namespace) -> Plan:
+    """What is known beforehand.
+
+    Raises:
+        SettingsError: the node's file is wrong, or has no such machine.
+    """
+    if args.node is None:
+        if args.machine is not None:
+            raise SettingsError("--machine", "", "needs --node: the node's file says what is known of the machine")
+        return Plan(MachineSetup(name="recording"), args.warmup, args.block)
+    options = load(args.node, NodeOptions)
+    machine = _machine(options, str(args.node), args.machine)
+    bearing = machine.bearing
+    setup = MachineSetup(
+        name=machine.name,
+        kind=machine.kind,
+        running_speed_hz=None if machine.running_speed_rpm is None else machine.running_speed_rpm / 60.0,
+        bearing=None
+        if bearing is None
+        else Bearing(bearing.balls, bearing.ball_mm, bearing.pitch_mm, bearing.contact_deg),
+        iso_class=machine.iso_class,
+        nominal_hz=float(machine.mains_hz),
+    )
+    return Plan(setup, args.warmup, args.block, _overrides(machine, args.node), mains_known=True)
+
+
+def _machine(options: NodeOptions, where: str, wanted: str | None) -> MachineOptions:
+    machines = {machine.name: machine for machine in options.machines}
+    if wanted is None and len(machines) == 1:
+        return next(iter(machines.values()))
+    if wanted is None:
+        raise SettingsError(where, "machine", f"has {len(machines)} machines; name one with --machine")
+    if wanted not in machines:
+        raise SettingsError(where, "machine", f"no machine {wanted!r}; {nearest(wanted, machines)}")
+    return machines[wanted]
+
+
+def _overrides(machine: MachineOptions, node: Path) -> Overrides | None:
+    """Names, units and quantities of columns, where the machine is a replayed one."""
+    for place, table in enumerate(machine.sensors):
+        if table.get("type") == "replay":
+            rest = {key: value for key, value in table.items() if key not in ("type", "name")}
+            config = convert(
+                rest, ReplayConfig, where=str(node), path=f"machine {machine.name} sensor[{place}]", base=node.parent
+            )
+            return Overrides(config.units, config.quantities, config.names)
+    return None
+
+
+def _writer(args: argparse.Namespace, stack: ExitStack) -> _Writer | None:
+    if args.out is None and args.json:
+        return None
+    stream = sys.stdout if args.out is None else stack.enter_context(args.out.open("w", newline="", encoding="utf-8"))
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    return writer
+
+
+def _report(args: argparse.Namespace, tallies: Sequence[Tally], seconds: float) -> None:
+    if args.json:
+        whole = {
+            "files": len(tallies),
+            **{
+                key: sum(tally.report()[key] for tally in tallies)
+                for key in ("rows", "scored", "learning", "explained", "alarms", "alarm_episodes", "sensor_faults")
+            },
+            "problems": [tally.problem for tally in tallies if tally.problem],
+            "seconds": round(seconds, 3),
+            "out": None if args.out is None else str(args.out),
+            "recordings": [tally.report() for tally in tallies],
+        }
+        sys.stdout.write(msgspec.json.encode(whole).decode() + "\n")
+        return
+    for tally in tallies:
+        said = f"{tally.file}: {tally.rows} rows, {tally.scored} scored ({tally.learning} while learning), "
+        said += f"{tally.alarms} in alarm, {tally.sensor_faults} with a sensor fault"
+        if tally.first_alarm_row is not None:
+            cause = max(tally.causes, key=lambda code: tally.causes[code])
+            said += f"; first alarm at row {tally.first_alarm_row}, mostly {cause}"
+        _say(said)
+        for note in tally.notes:
+            _say(f"  {note}")
+    _say(f"{len(tallies)} files, {sum(tally.rows for tally in tallies)} rows in {seconds:.1f} s")
+
+
+@contextmanager
+def _progress(files: int) -> Iterator[Any]:
+    """A bar on a terminal; nothing anywhere else."""
+    if not sys.stderr.isatty():
+        yield lambda _done, _file: None
+        return
+    from rich.console import Console  # noqa: PLC0415  # only where a person looks
+    from rich.progress import Progress  # noqa: PLC0415  # as above
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=float(max(files, 1)))
+        yield lambda done, file: bar.update(task, completed=done, description=Path(file).name)
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(text + "\n")
+
+
+def _list(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _separator(text: str) -> str:
+    text = {"tab": "\t", "\\t": "\t", "blank": " ", "space": " "}.get(text, text)
+    if len(text) != 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not one character")
+    return text
+
+
+def _positive(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError as exc:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from exc
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    return value
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of rows")
+    return int(text)

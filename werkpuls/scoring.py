@@ -1,0 +1,308 @@
+"""Runs recordings through a machine's path, offline: the same checks, features and model as on a node.
+
+A table's row is one tick. In a table of single measurements as they arrived (one cell a row), the rows in which every
+channel speaks about once are one tick together, and the last known value of a silent channel is held. A waveform's block
+is one tick.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+import numpy as np
+
+from edge.checks import WORST_FIRST
+from edge.machine import MachinePath, MachineSetup, SensorReading, Step
+from edge.recordings import Chunk, Recording
+from edge.recordings.channels import (
+    GAPPY_SHARE,
+    Overrides,
+    WaveChannel,
+    filled_share,
+    mains_hz,
+    table_channels,
+    wave_channels,
+)
+from edge.recordings.waveform import DEFAULT_BLOCK_S, blocks
+from edge.sensors.base import Block, Channel, Fault, Quantity
+from models.condition.contract import Verdict
+from models.condition.model import Condition
+from models.condition.settings import Settings
+
+COLUMNS = ("file", "row", "time", "regime", "score", "limit", "severity", "alarm", "sensor_fault", "cause", "channel")
+SENSOR = "recording"
+_LEAST_STEP_NS = 1000
+"""Two ticks are this far apart at least: the model tells samples apart by their time."""
+_START_NS = 1_000_000_000
+_PROFILE_ROWS = 8192
+_LEAST_WARMUP = 8
+_MAINS = (50.0, 60.0)
+
+
+class Scored(NamedTuple):
+    """What is said of one row or block. Empty text and None where there is nothing to say."""
+
+    row: int
+    time: str
+    regime: str
+    score: float | None
+    limit: float | None
+    severity: str
+    alarm: bool
+    sensor_fault: str
+    cause: str
+    channel: str
+    """The channel that raised the alarm, or else the one whose sensor is faulty."""
+    judged: bool
+    """Whether the model judged this row itself; otherwise the condition is carried, or the sensor fault explains it."""
+
+
+class Tick(NamedTuple):
+    """What belongs to one moment: the rows it is made of, and their readings."""
+
+    rows: Sequence[int]
+    times_ns: Sequence[int]
+    """Of each row, as in the recording."""
+    end_ns: int
+    blocks: Sequence[Block]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How recordings are to be scored.
+
+    `warmup` is the number of rows or blocks in the beginning that are known normal; None leaves it to the model.
+    """
+
+    setup: MachineSetup
+    warmup: int | None = None
+    block_s: float | None = None
+    overrides: Overrides | None = None
+    mains_known: bool = False
+    """Whether the setup's mains frequency is the machine's own; otherwise a recorded current tells it."""
+
+
+class Mismatch(Exception):
+    """A later recording has other channels than those that the model has learned."""
+
+
+class Scorer:
+    """One machine's model over one or more recordings; rows come out in the order they went in."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._channels: list[Channel] = []
+        self._waves: list[WaveChannel] = []
+        self._model: Condition | None = None
+        self._clock_ns = _START_NS
+        self._left = plan.warmup
+        """Rows still known to be normal."""
+        self._last: Verdict | None = None
+        self._last_cause = ("", "")
+
+    @property
+    def learned(self) -> bool:
+        """Whether the model has come to the end of its warm-up."""
+        return self._model is not None and self._model.learned >= 1.0
+
+    def score(self, recording: Recording) -> Iterator[list[Scored]]:
+        """Every row or block of a recording, in stretches.
+
+        Raises:
+            RecordingError: it cannot be read, as of a row that the text names.
+            Mismatch: see there.
+        """
+        setup = replace(self._plan.setup, interval_s=0.0)
+        setup = self._learn_channels(recording, setup)
+        if self._model is None:
+            self._model = Condition(self._settings(recording))
+        path = MachinePath(setup, self._channels, self._model)
+        self._last, self._last_cause = None, ("", "")
+        start_ns = self._clock_ns - int(recording.head().time_ns[0])
+        for tick in self._ticks(recording):
+            shifted = [replace(block, start_ns=block.start_ns + start_ns) for block in tick.blocks]
+            now_ns = max(self._clock_ns + _LEAST_STEP_NS, tick.end_ns + start_ns)
+            self._clock_ns = now_ns
+            step = path.step(now_ns, [SensorReading(SENSOR, shifted)])
+            yield self._rows(recording, tick, step)
+            self._count(len(tick.rows))
+        self._clock_ns += round(self._channels[0].period_s * 1e9)
+
+    def _learn_channels(self, recording: Recording, setup: MachineSetup) -> MachineSetup:
+        head = recording.head()
+        known = min(self._plan.warmup or _PROFILE_ROWS, _PROFILE_ROWS)
+        if recording.rate_hz is None:
+            normal = Chunk(head.row, head.time_ns[:known], head.values[:known])
+            channels = table_channels(recording.columns, normal, self._plan.overrides)
+        else:
+            block_s = self._plan.block_s or DEFAULT_BLOCK_S
+            waves = wave_channels(
+                recording.columns,
+                head,
+                recording.rate_hz,
+                block_s,
+                named=recording.named,
+                overrides=self._plan.overrides,
+            )
+            channels = [wave.channel for wave in waves]
+            self._waves = self._waves or waves
+            if not self._plan.mains_known:
+                setup = _with_mains(setup, waves, head, recording.rate_hz)
+        names, learned = [c.name for c in channels], [c.name for c in self._channels]
+        if self._channels and names != learned:
+            raise Mismatch(
+                f"{recording.name}: has the channels {', '.join(names)} where {', '.join(learned)} were learned; "
+                "score it apart, or with --fresh"
+            )
+        self._channels = self._channels or channels
+        return setup
+
+    def _settings(self, recording: Recording) -> Settings:
+        setup = self._plan.setup
+        iso_class = setup.iso_class.upper() if setup.iso_class else None
+        if self._plan.warmup is None:
+            return Settings(kind=setup.kind, iso_class=iso_class)
+        rows_a_tick = 1.0
+        if recording.rate_hz is None and filled_share(recording.head()) < GAPPY_SHARE:
+            head = recording.head()
+            ticks = sum(1 for _ in _gathered(iter([head]), _interval_ns(head), self._channels))
+            rows_a_tick = len(head.values) / max(ticks, 1)
+        warmup = max(round(self._plan.warmup / rows_a_tick), _LEAST_WARMUP)
+        return Settings(warmup=warmup, kind=setup.kind, iso_class=iso_class)
+
+    def _count(self, rows: int) -> None:
+        if self._left is None or self._model is None:
+            return
+        self._left -= rows
+        if self._left <= 0:
+            self._left = None
+            self._model.conclude()
+
+    def _ticks(self, recording: Recording) -> Iterator[Tick]:
+        if recording.rate_hz is not None:
+            return self._wave_ticks(recording, recording.rate_hz)
+        head = recording.head()
+        if filled_share(head) < GAPPY_SHARE:
+            return _gathered(recording.chunks(), _interval_ns(head), self._channels)
+        return _row_by_row(recording.chunks(), self._channels)
+
+    def _wave_ticks(self, recording: Recording, rate_hz: float) -> Iterator[Tick]:
+        for cut in blocks(recording, self._plan.block_s):
+            made = []
+            for wave in self._waves:
+                values = cut.values[:, list(wave.columns)] if wave.channel.axes > 1 else cut.values[:, wave.columns[0]]
+                made.append(Block(wave.channel, cut.time_ns, np.ascontiguousarray(values), rate_hz))
+            end_ns = cut.time_ns + round(len(cut.values) / rate_hz * 1e9)
+            yield Tick((cut.number,), (cut.time_ns,), end_ns, made)
+
+    def _rows(self, recording: Recording, tick: Tick, step: Step) -> list[Scored]:
+        fault, faulty = _worst(step)
+        verdict, judged = step.verdict, step.verdict is not None
+        if verdict is not None:
+            self._last, self._last_cause = verdict, _cause(step)
+        elif not fault:
+            verdict = self._last
+        if verdict is None:
+            known: tuple[str, float | None, float | None, str, bool] = ("", None, None, "", False)
+            if not fault:
+                fault, faulty = Fault.NO_DATA.value, self._channels[0].name
+        else:
+            known = (verdict.regime, verdict.score, verdict.limit, verdict.severity, verdict.alarm)
+        cause, moved = self._last_cause if verdict is not None else ("", "")
+        channel = moved if verdict is not None and (verdict.alarm or not fault) else faulty
+        return [
+            Scored(row, spoken_time(time_ns, dated=recording.dated), *known, fault, cause, channel, judged)
+            for row, time_ns in zip(tick.rows, tick.times_ns, strict=True)
+        ]
+
+
+def spoken_time(time_ns: int, *, dated: bool) -> str:
+    """ISO 8601 (as written in the recording, or UTC where it states an offset), or seconds since its start.
+
+    >>> spoken_time(1583764481500000000, dated=True), spoken_time(100_000_000, dated=False)
+    ('2020-03-09T14:34:41.500000', '0.1')
+    """
+    if dated:
+        moment = datetime.fromtimestamp(time_ns // 1_000_000_000, UTC).replace(tzinfo=None)
+        return moment.replace(microsecond=time_ns % 1_000_000_000 // 1000).isoformat()
+    return f"{time_ns / 1e9:.6f}".rstrip("0").rstrip(".")
+
+
+def _worst(step: Step) -> tuple[str, str]:
+    """The fault that matters most and its channel."""
+    if not step.sensor_faults:
+        return "", ""
+    channel = min(step.sensor_faults, key=lambda name: WORST_FIRST.index(step.sensor_faults[name][0]))
+    return step.sensor_faults[channel][0].value, channel
+
+
+def _cause(step: Step) -> tuple[str, str]:
+    """Best cause and the channel that moved most; empty where nothing is wrong."""
+    if step.explanation is None or step.verdict is None:
+        return "", ""
+    cause = step.explanation.causes[0].code if step.explanation.causes else "unknown"
+    deviations = step.explanation.deviations or step.verdict.deviations
+    if not deviations or step.sample is None:
+        return cause, ""
+    info = step.sample.info.get(deviations[0].feature)
+    return cause, info.channel if info else ""
+
+
+def _row_by_row(chunks: Iterator[Chunk], channels: Sequence[Channel]) -> Iterator[Tick]:
+    for chunk in chunks:
+        for at, (time_ns, values) in enumerate(zip(chunk.time_ns.tolist(), chunk.values, strict=True)):
+            yield Tick((chunk.row + at,), (time_ns,), time_ns, _blocks(channels, time_ns, values))
+
+
+def _gathered(chunks: Iterator[Chunk], interval_ns: int, channels: Sequence[Channel]) -> Iterator[Tick]:
+    """Rows until a channel speaks again, half an interval at least and two at most."""
+    rows: list[int] = []
+    times: list[int] = []
+    made: list[Block] = []
+    spoken: set[str] = set()
+    for chunk in chunks:
+        for at, (time_ns, values) in enumerate(zip(chunk.time_ns.tolist(), chunk.values, strict=True)):
+            arrived = _blocks(channels, time_ns, values)
+            if rows:
+                age_ns = time_ns - times[0]
+                again = any(block.channel.name in spoken for block in arrived)
+                if (again and age_ns >= interval_ns // 2) or age_ns >= 2 * interval_ns:
+                    yield Tick(rows, times, times[-1], made)
+                    rows, times, made, spoken = [], [], [], set()
+            rows.append(chunk.row + at)
+            times.append(time_ns)
+            made.extend(arrived)
+            spoken.update(block.channel.name for block in arrived)
+    if rows:
+        yield Tick(rows, times, times[-1], made)
+
+
+def _blocks(
+    channels: Sequence[Channel], time_ns: int, values: np.ndarray[tuple[int], np.dtype[np.float64]]
+) -> list[Block]:
+    known = ~np.isnan(values)
+    return [
+        Block(channel, time_ns, values[at : at + 1])
+        for at, (channel, there) in enumerate(zip(channels, known.tolist(), strict=True))
+        if there
+    ]
+
+
+def _interval_ns(head: Chunk) -> int:
+    """How often the busy channels of a gappy table speak: the median time between two values of one channel."""
+    gaps = [np.diff(head.time_ns[~np.isnan(column)]) for column in head.values.T]
+    joined = np.concatenate(gaps) if gaps else np.zeros(0)
+    joined = joined[joined > 0]
+    return int(np.median(joined)) if len(joined) else 1_000_000_000
+
+
+def _with_mains(setup: MachineSetup, waves: Sequence[WaveChannel], head: Chunk, rate_hz: float) -> MachineSetup:
+    for wave in waves:
+        if wave.channel.quantity is Quantity.CURRENT:
+            found = mains_hz(head.values[:, wave.columns[0]], rate_hz)
+            if found is not None:
+                return replace(setup, nominal_hz=min(_MAINS, key=lambda nominal: abs(nominal - found)))
+    return setup
