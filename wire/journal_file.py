@@ -134,6 +134,8 @@ class JournalFile:
             JournalFull: only unread events are left; nothing was written.
             DiskFull, JournalCorrupt, JournalError: nothing was written.
         """
+        if not rows and not state:
+            return
         changes = dict(state)
         opening = self._open_mark(changes)
         with translated(), self._transaction():
