@@ -1,0 +1,448 @@
+"""From the broker into the gateway's journal: validate, append, and only then acknowledge.
+
+The link's thread only queues; one worker takes whole batches: decode, check, apply the acceptance rule
+(`gateway/sequence.py`), append everything accepted in one transaction together with the marks that say how far each
+log is, then acknowledge to the broker and to the nodes. While the journal cannot take more, the batch is kept and nothing
+is acknowledged: the broker stops at the receive-maximum and the nodes keep the rest.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from threading import Event, Lock, Thread
+
+import msgspec
+
+from gateway.origins import Answer, Key, Origins, OriginState
+from gateway.sequence import Outcome
+from wire import topics
+from wire.backoff import Backoff
+from wire.clock import kernel_synchronised
+from wire.journal import Journal, JournalCorrupt, Record
+from wire.link import Delivery, Inbound, Link, LinkBusy, LinkConfig, LinkDown, LinkStats
+from wire.messages import EARLIEST_NS, Ack, Codec, Command, Refused, Status, TimeBeacon
+from wire.refusals import Refusals
+from wire.topics import Topic
+
+EVENTS = frozenset({"finding", "reply"})
+"""Streams whose messages the journal never evicts unread."""
+BATCH = 500
+"""So many waiting are worth a commit; fewer wait for company for up to LINGER_STEPS * LINGER_STEP_S = 50 ms."""
+LARGEST_BATCH = 2000
+LINGER_STEPS = 5
+LINGER_STEP_S = 0.01
+BEACON_S = 5.0
+RESEND_PAUSE_S = 1.0
+TICK_S = 0.25
+TOPICS_KEPT = 4096
+NS = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class IngestStats:
+    """What came in since start."""
+
+    received: int
+    """Data messages taken from the broker."""
+    accepted: int
+    """Appended to the journal."""
+    duplicates: int
+    gaps: int
+    """Dropped because something before them was missing; asked for again."""
+    early: int
+    """Dropped because their log was not known yet; asked for again once it was."""
+    evicted: int
+    """Forced out by the nodes' own disk bounds, over all logs."""
+    skipped: int
+    """Given up because they could never be read, over all logs."""
+    refused: dict[str, int]
+    """By kind."""
+    queued: int
+    """Waiting for the worker."""
+    journal_errors: int
+    last_error: str
+    """Of the journal; empty again once it works."""
+    link: LinkStats
+
+
+class _Head(msgspec.Struct, frozen=True):
+    """What can still be read of a message that is refused."""
+
+    site: str
+    node: str
+    origin: str
+    log: str
+    seq: int
+    prev: int
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What a batch comes to."""
+
+    records: list[Record]
+    changed: dict[Key, None]
+    """Logs whose state changed, in order of first change."""
+    answers: dict[Key, bool]
+    """Logs to acknowledge, and whether to ask for what follows."""
+
+
+class Ingest:
+    """Takes in a site's messages, until stopped.
+
+    Args:
+        site: whose.
+        journal: where to; its marks that begin with `ingest:` belong to this class.
+        link: to which broker, as whom.
+        wall_ns: present wall time, nanoseconds.
+        synced: whether that clock is synchronised.
+        on_status: called on the worker's thread when a daemon came or went.
+        beacon_s: how often the nodes are told the time.
+    """
+
+    def __init__(
+        self,
+        site: str,
+        journal: Journal,
+        link: LinkConfig,
+        *,
+        wall_ns: Callable[[], int] = time.time_ns,
+        synced: Callable[[], bool] = kernel_synchronised,
+        on_status: Callable[[OriginState], None] = lambda _state: None,
+        beacon_s: float = BEACON_S,
+    ) -> None:
+        self._site = site
+        self._journal = journal
+        self._wall_ns = wall_ns
+        self._synced = synced
+        self._on_status = on_status
+        self._beacon_s = beacon_s
+        self._log = logging.getLogger(__name__)
+        self._codec = Codec()
+        self._head = msgspec.json.Decoder(_Head)
+        self._refusals = Refusals(self._log)
+        self._origins = Origins(site)
+        self._origins.restore(journal.mark)
+        self._topics: dict[str, Topic] = {}
+        self._queue: SimpleQueue[Inbound] = SimpleQueue()
+        self._queue_limit = 4 * link.receive_maximum
+        self._lock = Lock()
+        self._stopping = Event()
+        self._thread: Thread | None = None
+        self._greet = False
+        self._unsaid: dict[Key, bool] = {}
+        self._asked: dict[Key, tuple[int, float]] = {}
+        self._next_beacon = 0.0
+        self._received = self._accepted = self._duplicates = self._gaps = self._early = self._journal_errors = 0
+        self._overrun = 0
+        self._last_error = ""
+        self._link = Link(
+            link,
+            will=(topics.gateway_status(site), self._status(online=False)),
+            subscriptions=[(name, 1) for name in topics.ingest_filters(site)],
+            on_message=self._arrived,
+            on_connected=self._connected,
+            on_disconnected=self._disconnected,
+        )
+
+    def start(self) -> None:
+        """Starts the link's and the worker's threads."""
+        self._thread = Thread(target=self._run, name="ingest", daemon=True)
+        self._thread.start()
+        self._link.start()
+
+    def stop(self) -> None:
+        """Ends both threads; what was not appended was not acknowledged and comes again."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join(10)
+        self._link.stop()
+
+    @property
+    def alive(self) -> bool:
+        """Whether both threads run; false after damage to the journal, which the daemon has to open anew."""
+        return self._thread is not None and self._thread.is_alive() and self._link.alive
+
+    def nodes(self) -> list[OriginState]:
+        """Every daemon heard of, by node and origin."""
+        with self._lock:
+            return self._origins.states()
+
+    def send_command(self, node: str, origin: str, command: Command) -> Delivery:
+        """Hands a command to the broker, which keeps it for an offline node until it expires.
+
+        Raises:
+            Refused: kind `expired`; or `not_finite`.
+            LinkDown, LinkBusy: no way to the broker now.
+        """
+        left_s = -(-(command.expires_ns - self._wall_ns()) // NS)
+        if left_s <= 0:
+            raise Refused("expired", f"command {command.id} has expired already")
+        # A codec of its own: those of the worker are for one thread.
+        payload = Codec().encode(command)
+        return self._link.publish(topics.command(self._site, node, origin), payload, expiry_s=min(left_s, 2**32 - 1))
+
+    def stats(self) -> IngestStats:
+        """Counters and state."""
+        states = self.nodes()
+        refused = self._refusals.counts()
+        if self._overrun:
+            refused["overrun"] = self._overrun
+        return IngestStats(
+            received=self._received,
+            accepted=self._accepted,
+            duplicates=self._duplicates,
+            gaps=self._gaps,
+            early=self._early,
+            evicted=sum(state.evicted for state in states),
+            skipped=sum(state.skipped for state in states),
+            refused=refused,
+            queued=self._queue.qsize(),
+            journal_errors=self._journal_errors,
+            last_error=self._last_error,
+            link=self._link.stats(),
+        )
+
+    # The link's thread.
+
+    def _arrived(self, inbound: Inbound) -> None:
+        # QoS 1 is bounded by the receive-maximum; nodes use nothing else, and nobody else shall fill the memory.
+        if inbound.token is None and self._queue.qsize() >= self._queue_limit:
+            self._overrun += 1
+        else:
+            self._queue.put(inbound)
+
+    def _connected(self) -> None:
+        # Before anything else on this connection: nodes begin to send when they hear it.
+        self._link.publish(topics.gateway_status(self._site), self._status(online=True), retain=True)
+        self._greet = True
+
+    def _disconnected(self, _reason: str) -> None:
+        # What is queued was not acknowledged and comes again.
+        while True:
+            try:
+                self._queue.get_nowait()
+            except Empty:
+                return
+
+    # The worker's thread.
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self._tick()
+                inbounds = self._take()
+                if inbounds:
+                    self._work(inbounds)
+            except JournalCorrupt as exc:
+                self._fail(exc)
+                return
+            except Exception as exc:  # noqa: BLE001  # counted, shown; not acknowledged, so it comes again
+                self._fail(exc)
+                self._stopping.wait(TICK_S)
+
+    def _take(self) -> list[Inbound]:
+        try:
+            inbounds = [self._queue.get(timeout=TICK_S)]
+        except Empty:
+            return []
+        # Sleeping and then taking all at once: waiting for each would cost a change of threads per message.
+        for _ in range(LINGER_STEPS):
+            if self._queue.qsize() >= BATCH or self._stopping.wait(LINGER_STEP_S):
+                break
+        try:
+            while len(inbounds) < LARGEST_BATCH:
+                inbounds.append(self._queue.get_nowait())
+        except Empty:
+            pass
+        return inbounds
+
+    def _work(self, inbounds: list[Inbound]) -> None:
+        batch = _Batch([], {}, {})
+        came: list[tuple[str, str]] = []
+        now_ns = self._wall_ns()
+        with self._lock:
+            for inbound in inbounds:
+                try:
+                    topic = self._topic(inbound.topic)
+                    if topic.stream == "status":
+                        came += self._take_status(topic, inbound, batch, now_ns)
+                    else:
+                        self._take_data(topic, inbound, batch, now_ns)
+                except Refused as exc:
+                    self._refusals.count(exc.kind, inbound.topic, exc.reason)
+                except Exception as exc:  # noqa: BLE001  # logged below; one message must not hold up the rest
+                    # Nothing was accepted then: accepting is the last thing that is done with a message.
+                    self._refusals.count("internal", inbound.topic, repr(exc))
+                    self._log.exception("error over a message of %s", inbound.topic)
+            marks = self._origins.marks(batch.changed) if batch.changed else {}
+        if not marks or self._append(batch.records, marks):
+            self._accepted += len(batch.records)
+            self._link.ack_all(inbounds)
+            self._say(batch.answers)
+        for node, origin in came:
+            self._tell(node, origin)
+
+    def _tell(self, node: str, origin: str) -> None:
+        try:
+            self._on_status(self._origins.state(node, origin))
+        except Exception:  # noqa: BLE001  # a listener of ours, logged
+            self._log.exception("error over the status of %s/%s", node, origin)
+
+    def _topic(self, name: str) -> Topic:
+        topic = self._topics.get(name)
+        if topic is None:
+            topic = topics.parse(name)
+            if topic.site != self._site or (topic.node == topics.GATEWAY and topic.stream != "status"):
+                raise Refused("topic", "of another site, or in the gateway's own name")
+            if len(self._topics) >= TOPICS_KEPT:
+                self._topics.clear()
+            self._topics[name] = topic
+        return topic
+
+    def _take_status(self, topic: Topic, inbound: Inbound, batch: _Batch, now_ns: int) -> list[tuple[str, str]]:
+        if topic.node == topics.GATEWAY:
+            return []  # our own
+        where = (topic.node, topic.origin)
+        if not inbound.size:
+            self._origins.forget_status(*where)
+            return []
+        self._require_size(inbound)
+        status = self._codec.decode_as(Status, inbound.payload)
+        if (status.site, status.node, status.origin) != (topic.site, *where):
+            raise Refused("topic", f"status of {status.site}/{status.node}/{status.origin}")
+        answer: Answer | None = self._origins.hear_status(status, now_ns)
+        if answer is not None:
+            batch.answers[answer.key] = answer.resend or batch.answers.get(answer.key, False)
+        return [where]
+
+    def _take_data(self, topic: Topic, inbound: Inbound, batch: _Batch, now_ns: int) -> None:
+        self._received += 1
+        self._require_size(inbound)
+        try:
+            message = self._codec.decode(inbound.payload, now_ns=now_ns)
+        except Refused as exc:
+            self._refuse(topic, inbound.payload, exc, batch)
+            raise
+        if (message.site, message.node, message.__struct_config__.tag) != (topic.site, topic.node, topic.stream):
+            tag = message.__struct_config__.tag
+            raise Refused("topic", f"a {tag} of {message.site}/{message.node} under this topic")
+        key, outcome = self._origins.offer(message, now_ns)
+        if outcome is Outcome.ACCEPT:
+            batch.records.append(
+                Record(stream=topic.stream, payload=inbound.payload, at_ns=now_ns, event=topic.stream in EVENTS)
+            )
+            batch.changed[key] = None
+            batch.answers.setdefault(key, False)
+        elif outcome is Outcome.DUPLICATE:
+            self._duplicates += 1
+            batch.answers.setdefault(key, False)
+        elif outcome is Outcome.GAP:
+            self._gaps += 1
+            batch.answers[key] = batch.answers.get(key, False) or self._may_ask(key)
+        else:
+            self._early += 1
+
+    @staticmethod
+    def _require_size(inbound: Inbound) -> None:
+        if inbound.size != len(inbound.payload):
+            raise Refused("too_large", f"{inbound.size} bytes")
+
+    def _refuse(self, topic: Topic, payload: bytes, refused: Refused, batch: _Batch) -> None:
+        """A node that sends the next message and it is refused each time would be stuck: it is given up in the end.
+
+        Not over its time: that is put on anew each time it is sent, and either clock may be put right.
+        """
+        if refused.kind == "time":
+            return
+        try:
+            head = self._head.decode(payload)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            return
+        if (head.site, head.node) != (topic.site, topic.node) or head.prev < 0:
+            return
+        key = Key(head.node, head.origin, head.log)
+        if self._origins.refuse(key, head.seq, head.prev):
+            self._log.error("message %s of %s is given up: %s", head.seq, "/".join(key), refused.reason)
+            batch.changed[key] = None
+            batch.answers.setdefault(key, False)
+
+    def _may_ask(self, key: Key) -> bool:
+        """Whether to ask for what follows now: what is on its way already must not make another round each."""
+        now, last = time.monotonic(), self._origins.last(key)
+        asked = self._asked.get(key)
+        if asked is not None and asked[0] == last and now - asked[1] < RESEND_PAUSE_S:
+            return False
+        self._asked[key] = (last, now)
+        return True
+
+    def _append(self, records: list[Record], marks: dict[str, str]) -> bool:
+        """Until it is durable; False when stopped before."""
+        backoff = Backoff(0.2, 10.0)
+        while True:
+            try:
+                self._journal.append(records, marks=marks, commit=True)
+            except JournalCorrupt:
+                raise
+            except Exception as exc:  # noqa: BLE001  # whatever it is, what was accepted must not be dropped
+                self._fail(exc)
+            else:
+                self._last_error = ""
+                return True
+            pause = backoff.next()
+            while pause > 0:
+                if self._stopping.wait(min(pause, TICK_S)):
+                    return False
+                pause -= TICK_S
+                self._tick()
+
+    def _say(self, answers: dict[Key, bool]) -> None:
+        for key, resend in answers.items():
+            self._unsaid[key] = resend or self._unsaid.get(key, False)
+        while self._unsaid:
+            key, resend = next(iter(self._unsaid.items()))
+            payload = self._codec.encode(Ack(log=key.log, seq=self._origins.last(key), resend=resend))
+            try:
+                self._link.publish(topics.ack(self._site, key.node, key.origin), payload, retain=True)
+            except (LinkDown, LinkBusy):
+                return  # said with the next batch or tick
+            del self._unsaid[key]
+
+    def _tick(self) -> None:
+        self._refusals.tick()
+        if self._greet:
+            # A broker that lost its memory has no acknowledgements for the nodes any more.
+            self._greet = False
+            self._say(dict.fromkeys(self._origins.present(), False))
+        elif self._unsaid:
+            self._say({})
+        now = time.monotonic()
+        if now >= self._next_beacon and self._link.connected:
+            self._next_beacon = now + self._beacon_s
+            self._say_time()
+
+    def _say_time(self) -> None:
+        wall_ns = self._wall_ns()
+        if wall_ns < EARLIEST_NS:
+            return  # no time is better than a wrong one
+        beacon = self._codec.encode(TimeBeacon(time_ns=wall_ns, synced=self._synced()))
+        try:
+            self._link.publish(topics.time(self._site), beacon, qos=0)
+        except (LinkDown, LinkBusy):
+            return  # the next one is soon
+
+    def _status(self, *, online: bool) -> bytes:
+        return Codec().encode(
+            Status(site=self._site, node=topics.GATEWAY, origin="gateway", online=online, log=self._journal.log)
+        )
+
+    def _fail(self, exc: Exception) -> None:
+        self._journal_errors += 1
+        error = f"{type(exc).__name__}: {exc}"
+        if error != self._last_error:
+            self._log.error("taking in failed, nothing is acknowledged: %s", error, exc_info=exc)
+        self._last_error = error

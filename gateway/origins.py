@@ -1,0 +1,198 @@
+"""What the gateway knows of each daemon of each node: is it online, which log does it write, how far is that durable.
+
+Pure state without threads or I/O; `gateway/ingest.py` feeds it and keeps it in the journal's marks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import msgspec
+
+from gateway.sequence import LogState, Outcome, Sequence
+from wire.messages import Message, Refused, Status, Trust
+
+MAX_ORIGINS = 1000
+MAX_LOGS = 4000
+INDEX_MARK = "ingest:logs"
+
+
+class Key(NamedTuple):
+    """Names a log within the site."""
+
+    node: str
+    origin: str
+    log: str
+
+    @property
+    def mark(self) -> str:
+        """Under which its state is kept."""
+        return f"ingest:{self.node}/{self.origin}/{self.log}"
+
+
+@dataclass(frozen=True, slots=True)
+class OriginState:
+    """One daemon of one node, as others see it."""
+
+    site: str
+    node: str
+    origin: str
+    log: str
+    """The log it writes now; `none` before its first status."""
+    last: int
+    """Everything up to here is durable at the gateway."""
+    online: bool
+    evicted: int
+    """Messages that the node's disk bound forced out before they could be sent."""
+    duplicates: int
+    skipped: int
+    """Messages given up because they could never be read."""
+    seen_ns: int
+    """When something was last heard of it (wall time), 0: never."""
+    trust: Trust | None
+    """How far the node's time was trusted in its last message."""
+
+
+@dataclass(slots=True)
+class _Origin:
+    online: bool = False
+    log: str = "none"
+    next: int = 1
+    seen_ns: int = 0
+    trust: Trust | None = None
+
+
+@dataclass(slots=True)
+class Answer:
+    """What a status asks for: telling the daemon how far its log is durable, and whether to send what follows."""
+
+    key: Key
+    resend: bool
+
+
+@dataclass(slots=True)
+class Origins:
+    """All daemons of one site."""
+
+    site: str
+    _origins: dict[tuple[str, str], _Origin] = field(default_factory=dict)
+    _logs: dict[Key, Sequence] = field(default_factory=dict)
+    _early: set[Key] = field(default_factory=set)
+    _indexed: set[Key] = field(default_factory=set)
+
+    def restore(self, mark: Callable[[str], str | None]) -> None:
+        """Takes up what an earlier run kept; `mark` reads the journal's marks."""
+        index = mark(INDEX_MARK)
+        for node, origin, log in [] if index is None else msgspec.json.decode(index, type=list[tuple[str, str, str]]):
+            key = Key(node, origin, log)
+            kept = mark(key.mark)
+            if kept is not None:
+                self._logs[key] = Sequence(msgspec.json.decode(kept, type=LogState), begun=True)
+                self._origins.setdefault((node, origin), _Origin()).log = log
+        self._indexed = set(self._logs)
+
+    def marks(self, changed: Mapping[Key, object]) -> dict[str, str]:
+        """What to keep together with the messages just accepted."""
+        kept = {key.mark: msgspec.json.encode(self._logs[key].state).decode() for key in changed}
+        begun = {key for key, sequence in self._logs.items() if sequence.begun}
+        if begun != self._indexed:
+            self._indexed = begun
+            kept[INDEX_MARK] = msgspec.json.encode(sorted(begun)).decode()
+        return kept
+
+    def hear_status(self, status: Status, now_ns: int) -> Answer | None:
+        """A daemon came or went.
+
+        Returns:
+            What to answer; nothing to one that is offline.
+
+        Raises:
+            Refused: kind `too_many` when the site has more daemons or logs than can be true; `sequence` when the
+                daemon's journal ends before what it once sent.
+        """
+        where = (status.node, status.origin)
+        known = self._origins.get(where)
+        if known is None:
+            if len(self._origins) >= MAX_ORIGINS:
+                raise Refused("too_many", f"more than {MAX_ORIGINS} daemons")
+            known = self._origins[where] = _Origin()
+        known.online, known.seen_ns = status.online, now_ns
+        if not status.online:
+            return None
+        known.log, known.next = status.log, status.next
+        key = Key(status.node, status.origin, status.log)
+        sequence = self._logs.get(key)
+        moved = False
+        if sequence is None:
+            if len(self._logs) >= MAX_LOGS:
+                raise Refused("too_many", f"more than {MAX_LOGS} logs")
+            sequence = self._logs[key] = Sequence(LogState(Sequence.baseline(status.acked, status.oldest)), begun=False)
+            moved = True
+        else:
+            moved = sequence.begin(status.acked, status.oldest)
+        if status.next <= sequence.state.last:
+            raise Refused(
+                "sequence",
+                f"log {status.log} of {status.node} goes on at {status.next}, but {sequence.state.last} is here already: "
+                "was an older copy of its card put in?",
+            )
+        early = key in self._early
+        self._early.discard(key)
+        return Answer(key, resend=(moved or early) and sequence.state.last + 1 < status.next)
+
+    def forget_status(self, node: str, origin: str) -> None:
+        """Somebody removed a daemon's retained status."""
+        known = self._origins.get((node, origin))
+        if known is not None:
+            known.online = False
+
+    def offer(self, message: Message, now_ns: int) -> tuple[Key, Outcome | None]:
+        """A sound message; None when its log is not known yet (its status will come)."""
+        key = Key(message.node, message.origin, message.log)
+        sequence = self._logs.get(key)
+        if sequence is None:
+            if len(self._early) < MAX_LOGS:
+                self._early.add(key)
+            return key, None
+        known = self._origins[key[:2]]
+        known.seen_ns, known.trust = now_ns, message.trust
+        return key, sequence.offer(message.seq, message.prev)
+
+    def refuse(self, key: Key, seq: int, prev: int) -> bool:
+        """One that can never be taken; True when it is given up, so that `marks` change."""
+        sequence = self._logs.get(key)
+        return sequence is not None and sequence.refuse(seq, prev)
+
+    def last(self, key: Key) -> int:
+        """Everything up to here is durable once the accepted messages are."""
+        return self._logs[key].state.last
+
+    def present(self) -> list[Key]:
+        """The log that each daemon writes now, of those that are known."""
+        keys = [Key(node, origin, known.log) for (node, origin), known in self._origins.items()]
+        return [key for key in keys if key in self._logs]
+
+    def states(self) -> list[OriginState]:
+        """Every daemon, by node and origin."""
+        return [self.state(node, origin) for node, origin in sorted(self._origins)]
+
+    def state(self, node: str, origin: str) -> OriginState:
+        """One daemon; KeyError when it is not known."""
+        known = self._origins[(node, origin)]
+        sequence = self._logs.get(Key(node, origin, known.log))
+        logs = [other.state for key, other in self._logs.items() if key[:2] == (node, origin)]
+        return OriginState(
+            site=self.site,
+            node=node,
+            origin=origin,
+            log=known.log,
+            last=0 if sequence is None else sequence.state.last,
+            online=known.online,
+            evicted=sum(log.evicted for log in logs),
+            duplicates=sum(log.duplicates for log in logs),
+            skipped=sum(log.skipped for log in logs),
+            seen_ns=known.seen_ns,
+            trust=known.trust,
+        )
