@@ -149,7 +149,7 @@ def _score_all(args: argparse.Namespace, plan: Plan, writer: _Writer | None) -> 
             except (RecordingError, Mismatch) as exc:
                 tally.problem = str(exc)
                 _say(str(exc))
-            if tally.rows and not scorer.learned:
+            if tally.rows and not scorer.learned and (args.fresh or number == len(names) - 1):
                 tally.notes.append("the model was still learning at the end")
             yield tally
 

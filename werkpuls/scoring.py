@@ -18,10 +18,9 @@ from edge.checks import WORST_FIRST
 from edge.machine import MachinePath, MachineSetup, SensorReading, Step
 from edge.recordings import Chunk, Recording
 from edge.recordings.channels import (
-    GAPPY_SHARE,
     Overrides,
     WaveChannel,
-    filled_share,
+    is_gappy,
     mains_hz,
     table_channels,
     wave_channels,
@@ -166,7 +165,7 @@ class Scorer:
         if self._plan.warmup is None:
             return Settings(kind=setup.kind, iso_class=iso_class)
         rows_a_tick = 1.0
-        if recording.rate_hz is None and filled_share(recording.head()) < GAPPY_SHARE:
+        if recording.rate_hz is None and is_gappy(recording.head()):
             head = recording.head()
             ticks = sum(1 for _ in _gathered(iter([head]), _interval_ns(head), self._channels))
             rows_a_tick = len(head.values) / max(ticks, 1)
@@ -185,7 +184,7 @@ class Scorer:
         if recording.rate_hz is not None:
             return self._wave_ticks(recording, recording.rate_hz)
         head = recording.head()
-        if filled_share(head) < GAPPY_SHARE:
+        if is_gappy(head):
             return _gathered(recording.chunks(), _interval_ns(head), self._channels)
         return _row_by_row(recording.chunks(), self._channels)
 

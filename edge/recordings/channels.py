@@ -19,12 +19,15 @@ NS = 1e9
 FULL_SHARE = 0.9
 """A column filled in so many rows speaks with every row."""
 GAPPY_SHARE = 0.6
-"""A table with fewer cells filled than that has one measurement a row, as it arrived."""
+"""A table in which no column is filled in so many rows has one measurement a row, as it arrived."""
 _LONG_RUN = 10
 _REPEATS = 0.5
 _COARSE = 200
 """A reading with fewer steps than that over its range stands still without being stuck."""
 _FEW = 20
+_UNEVEN = 3.0
+"""Gaps whose longest twentieth exceeds this many medians have no rhythm: the device speaks when something changes."""
+_ON_CHANGE = 10.0
 _RARELY_S = 30 * 86_400.0
 _MAINS_HZ = (45.0, 65.0)
 _MAINS_SHARE = 0.9
@@ -127,11 +130,9 @@ def wave_channels(
     ]
 
 
-def filled_share(head: Chunk) -> float:
-    """Share of the cells that hold a value, over columns that hold any."""
-    known = ~np.isnan(head.values)
-    used = known.any(axis=0)
-    return float(known[:, used].mean()) if used.any() else 1.0
+def is_gappy(head: Chunk) -> bool:
+    """Whether no column speaks in most rows: single measurements as they arrived, not rows of them."""
+    return bool((~np.isnan(head.values)).mean(axis=0).max() < GAPPY_SHARE)
 
 
 def mains_hz(values: NDArray[np.float64], rate_hz: float) -> float | None:
@@ -177,8 +178,7 @@ def _behaviour(
     """(expected seconds between values, whether standing still is normal, smallest step)."""
     if len(values) < 3:
         return _RARELY_S, True, 0.0
-    # A column that speaks now and then is not silent before it was silent longer than ever.
-    period_s = row_s if share >= FULL_SHARE else max(float(np.diff(times).max()), row_s)
+    period_s = row_s if share >= FULL_SHARE else max(_rhythm(np.diff(times)), row_s)
     steps = np.abs(np.diff(values))
     moved = steps[steps > 0]
     resolution = float(moved.min()) if len(moved) else 0.0
@@ -191,6 +191,13 @@ def _behaviour(
         or (still.any() and spread < _COARSE * resolution)
     )
     return max(period_s, 1e-9), bool(steady), resolution
+
+
+def _rhythm(gaps: NDArray[np.float64]) -> float:
+    """Expected seconds between values: the longest gap so far, or ten times that where values come when they change."""
+    longest = float(gaps.max())
+    regular = len(gaps) >= _FEW and float(np.quantile(gaps, 0.95)) <= _UNEVEN * float(np.median(gaps))
+    return longest if regular else _ON_CHANGE * longest
 
 
 def _longest_run(still: NDArray[np.bool_]) -> int:
