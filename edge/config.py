@@ -1,0 +1,346 @@
+"""The node's configuration: node.toml as types, checked as a whole before anything starts.
+
+`read_node` checks what the types cannot say alone: names used twice, options of each sensor by its own type, certificates
+and passwords that are not there, TLS switched off towards another computer.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct, field
+
+from edge.sensors.base import Sensor, SensorConfigError, SensorError
+from edge.sensors.registry import SENSOR_TYPES, SensorType, Surroundings, sensor_type
+from wire.connection import Tls
+from wire.link import LinkConfig
+from wire.messages import Name
+from wire.settings import (
+    SettingsError,
+    convert,
+    load,
+    nearest,
+    require_file,
+    require_unique,
+)
+from wire.topics import GATEWAY
+
+MB = 1_000_000
+
+
+class StateOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the node keeps what must survive a restart."""
+
+    dir: Annotated[Path, Meta(description="folder for the journal and the learned models")] = Path("/var/lib/werkpuls")
+    snapshot_minutes: Annotated[
+        float, Meta(ge=0.01, le=1440, description="how often the learned models are written to disk")
+    ] = 15.0
+
+
+class MqttOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The broker: where it is and how the node proves who it is."""
+
+    host: Annotated[str, Meta(min_length=1, max_length=253, description="name or address of the broker")] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=1, le=65535, description="8883 with TLS by convention, 1883 without")] = 8883
+    tls: Annotated[bool, Meta(description="encrypt and check certificates; false only for this computer itself")] = True
+    ca: Annotated[Path, Meta(description="certificate that signed the broker's")] | None = None
+    cert: Annotated[Path, Meta(description="this node's certificate")] | None = None
+    key: Annotated[Path, Meta(description="private key of this node's certificate")] | None = None
+    username: (
+        Annotated[str, Meta(min_length=1, max_length=256, description="name at the broker, if it asks")] | None
+    ) = None
+    password_file: Annotated[Path, Meta(description="file whose first line is the password")] | None = None
+    keepalive_s: Annotated[int, Meta(ge=5, le=600, description="a silent connection counts as broken after this")] = 30
+
+
+class JournalOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How much the node remembers while the gateway cannot be reached."""
+
+    max_mb: Annotated[int, Meta(ge=8, le=1_000_000, description="largest size of the journal, megabytes")] = 1024
+    min_free_mb: Annotated[int, Meta(ge=0, le=1_000_000, description="disk space that is always left free")] = 200
+    commit_s: Annotated[
+        float, Meta(ge=0.05, le=60, description="telemetry is written to disk at most this often; events at once")
+    ] = 1.0
+
+
+class ReportOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How often the node says something when nothing happens."""
+
+    telemetry_s: Annotated[
+        float, Meta(ge=0, le=600, description="measured values are sent this often; 0: with every reading")
+    ] = 0.0
+    condition_s: Annotated[
+        float, Meta(ge=0.1, le=3600, description="a machine's condition at least this often, and at every change")
+    ] = 15.0
+    health_s: Annotated[float, Meta(ge=0.5, le=3600, description="the node's own health")] = 60.0
+
+
+class SimulationOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """For demonstrations."""
+
+    allow_faults: Annotated[bool, Meta(description="let commands inject faults into simulated machines")] = False
+
+
+class BearingOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Geometry of the bearing to listen to, from its data sheet."""
+
+    balls: Annotated[int, Meta(ge=3, le=100, description="number of balls or rollers")]
+    ball_mm: Annotated[float, Meta(gt=0, le=1000, description="diameter of one ball")]
+    pitch_mm: Annotated[float, Meta(gt=0, le=5000, description="diameter of the circle of the balls' centres")]
+    contact_deg: Annotated[float, Meta(ge=0, lt=90, description="contact angle; 0 for deep-groove bearings")] = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuses a ball as large as its circle."""
+        if self.ball_mm >= self.pitch_mm:
+            raise ValueError(f"ball_mm {self.ball_mm:g} must be smaller than pitch_mm {self.pitch_mm:g}")
+
+
+class MachineOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One machine and what listens to it."""
+
+    name: Annotated[Name, Meta(description="unique on this node: lower-case letters, digits, - and _")]
+    kind: Annotated[
+        Literal["oven", "mixer", "compressor", "lathe", "generic"],
+        Meta(description="decides which causes are looked for"),
+    ] = "generic"
+    interval_s: Annotated[float, Meta(ge=0.05, le=600, description="how often it is read and judged")] = 1.0
+    running_speed_rpm: Annotated[float, Meta(gt=0, le=120_000, description="nominal speed of the shaft")] | None = None
+    iso_class: (
+        Annotated[
+            Literal["I", "II", "III", "IV"],
+            Meta(
+                description="vibration limits of ISO 10816-1: I up to 15 kW, II up to 75 kW, III large rigid, IV large flexible"
+            ),
+        ]
+        | None
+    ) = None
+    warmup_s: Annotated[
+        float, Meta(ge=1, le=2_592_000, description="the first so many seconds of readings are taken as normal")
+    ] = 90.0
+    false_alarms_per_month: Annotated[
+        float, Meta(gt=0, le=1000, description="alarm budget: how many false excesses a month are accepted")
+    ] = 1.0
+    mains_hz: Annotated[Literal[50, 60], Meta(description="frequency of the mains")] = 50
+    bearing: BearingOptions | None = None
+    sensors: Annotated[list[dict[str, Any]], Meta(min_length=1, max_length=32)] = field(name="sensor")
+
+
+class CameraOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One camera of the `watch` daemon."""
+
+    name: Annotated[Name, Meta(description="unique on this node")]
+    machine: Annotated[Name, Meta(description="the oven or line whose goods it sees")]
+    type: Annotated[Literal["photos"], Meta(description="photos: pictures that appear in a folder")]
+    folder: Annotated[Path, Meta(description="the folder that is watched")]
+    interval_s: Annotated[float, Meta(ge=0.1, le=600, description="how often the folder is looked at")] = 1.0
+    dark_below: Annotated[float, Meta(ge=0, le=255, description="mean brightness below this counts as dark")] = 25.0
+    bright_above: Annotated[float, Meta(ge=0, le=255, description="mean brightness above this: overexposed")] = 235.0
+    blurred_below: Annotated[
+        float, Meta(ge=0, le=100_000, description="variance of the Laplacian below this counts as blurred")
+    ] = 20.0
+
+
+class NodeOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """node.toml."""
+
+    site: Annotated[Name, Meta(description="name of the site; the same for its gateway and all of its nodes")]
+    node: Annotated[Name, Meta(description="name of this node, unique on the site")]
+    state: StateOptions = StateOptions()
+    mqtt: MqttOptions = MqttOptions()
+    journal: JournalOptions = JournalOptions()
+    report: ReportOptions = ReportOptions()
+    simulation: SimulationOptions = SimulationOptions()
+    machines: Annotated[list[MachineOptions], Meta(max_length=32)] = field(name="machine", default_factory=list)
+    cameras: Annotated[list[CameraOptions], Meta(max_length=8)] = field(name="camera", default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class SensorSetup:
+    """One sensor as configured: its name within the machine, its type and its checked options."""
+
+    name: str
+    type: SensorType
+    config: Struct
+    path: str
+    """Where it stands in the file, for errors."""
+
+    def make(self, surroundings: Surroundings) -> Sensor:
+        """A new, unopened sensor; raises SensorConfigError when it can never work."""
+        return self.type.make(self.config, surroundings)
+
+
+@dataclass(frozen=True, slots=True)
+class NodeConfig:
+    """A checked configuration: the options, and each machine's sensors by the machine's name."""
+
+    where: str
+    options: NodeOptions
+    sensors: Mapping[str, Sequence[SensorSetup]]
+
+
+def read_node(path: Path) -> NodeConfig:
+    """Reads and checks node.toml; starts and opens nothing.
+
+    Raises:
+        SettingsError: with file, path within it, and what is allowed.
+    """
+    options = load(path, NodeOptions)
+    where = str(path)
+    if options.node == GATEWAY:
+        raise SettingsError(where, "node", f'"{GATEWAY}" is the gateway\'s own name; choose another one')
+    check_mqtt(options.mqtt, where)
+    require_unique((machine.name for machine in options.machines), where=where, path="machine", what="machine")
+    require_unique((camera.name for camera in options.cameras), where=where, path="camera", what="camera")
+    for place, camera in enumerate(options.cameras):
+        if not camera.folder.is_dir():
+            raise SettingsError(where, f"camera[{place}].folder", f"{camera.folder} is not a folder")
+    base = path.absolute().parent
+    sensors = {
+        machine.name: _sensors(machine.sensors, where, f"machine[{place}].sensor", base)
+        for place, machine in enumerate(options.machines)
+    }
+    return NodeConfig(where=where, options=options, sensors=sensors)
+
+
+def check_mqtt(mqtt: MqttOptions, where: str) -> None:
+    """Certificates and passwords are there, readable by us and by nobody else; plain text only to this computer.
+
+    Raises:
+        SettingsError: for the first thing that is not so.
+    """
+    if not mqtt.tls:
+        for name in ("ca", "cert", "key"):
+            if getattr(mqtt, name) is not None:
+                raise SettingsError(where, f"mqtt.{name}", "has no use with tls = false")
+        if not is_loopback(mqtt.host):
+            raise SettingsError(
+                where, "mqtt.tls", f'false is only for a broker on this computer (127.0.0.1), not for "{mqtt.host}"'
+            )
+    elif mqtt.ca is None:
+        raise SettingsError(where, "mqtt.ca", "must be given with TLS: the certificate that signed the broker's")
+    if (mqtt.cert is None) is not (mqtt.key is None):
+        given, missing = ("cert", "key") if mqtt.key is None else ("key", "cert")
+        raise SettingsError(where, f"mqtt.{missing}", f"must be given together with {given}")
+    if mqtt.password_file is not None and mqtt.username is None:
+        raise SettingsError(where, "mqtt.username", "must be given together with password_file")
+    for name, secret in (("ca", False), ("cert", False), ("key", True), ("password_file", True)):
+        file = getattr(mqtt, name)
+        if file is not None:
+            require_file(file, where=where, path=f"mqtt.{name}", secret=secret)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether that name or address can only mean this computer."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _sensors(tables: Sequence[dict[str, Any]], where: str, path: str, base: Path) -> list[SensorSetup]:
+    found: list[SensorSetup] = []
+    for place, table in enumerate(tables):
+        here = f"{path}[{place}]"
+        kind = _type_of(table, where, here)
+        rest = {key: value for key, value in table.items() if key != "type"}
+        name = rest.get("name", kind.name)
+        if "name" not in {one.encode_name for one in msgspec.structs.fields(kind.config)}:
+            rest.pop("name", None)
+        named = convert({"name": name}, _Named, where=where, path=here)
+        config = convert(rest, kind.config, where=where, path=here, base=base)
+        found.append(SensorSetup(name=named.name, type=kind, config=config, path=here))
+    require_unique((setup.name for setup in found), where=where, path=path, what="sensor")
+    return found
+
+
+class _Named(Struct, frozen=True, kw_only=True):
+    name: Name
+
+
+def _type_of(table: Mapping[str, Any], where: str, path: str) -> SensorType:
+    name = table.get("type")
+    if name is None:
+        raise SettingsError(where, f"{path}.type", f"must be given; one of {', '.join(SENSOR_TYPES)}")
+    if not isinstance(name, str) or name not in SENSOR_TYPES:
+        raise SettingsError(where, f"{path}.type", f"unknown sensor type {name!r}; {nearest(str(name), SENSOR_TYPES)}")
+    try:
+        return sensor_type(name)
+    except ImportError as exc:
+        raise SettingsError(where, f"{path}.type", f"{name}: {exc}; is the extra for it installed?") from exc
+
+
+def link_config(options: NodeOptions, origin: str) -> LinkConfig:
+    """How one daemon of this node reaches the broker."""
+    mqtt = options.mqtt
+    tls = None
+    if mqtt.tls and mqtt.ca is not None:
+        tls = Tls(
+            ca=str(mqtt.ca),
+            cert=None if mqtt.cert is None else str(mqtt.cert),
+            key=None if mqtt.key is None else str(mqtt.key),
+        )
+    return LinkConfig(
+        host=mqtt.host,
+        port=mqtt.port,
+        client_id=f"{options.site}-{options.node}-{origin}",
+        username=mqtt.username,
+        password_file=None if mqtt.password_file is None else str(mqtt.password_file),
+        tls=tls,
+        keepalive_s=mqtt.keepalive_s,
+    )
+
+
+def surroundings_of(
+    machine: MachineOptions, monotonic_ns: Callable[[], int], root: str, broker: LinkConfig
+) -> Surroundings:
+    """What the sensors of that machine may use of the world."""
+    return Surroundings(
+        machine=machine.name,
+        kind=machine.kind,
+        monotonic_ns=monotonic_ns,
+        interval_s=machine.interval_s,
+        root=root,
+        broker=broker,
+    )
+
+
+def check_sensors(
+    config: NodeConfig, monotonic_ns: Callable[[], int], *, origin: str, root: str = "/"
+) -> dict[str, list[Sensor]]:
+    """Makes (does not open) every sensor, to find before the start what can never work.
+
+    Returns:
+        The sensors by machine; those whose source is not there yet are left out.
+
+    Raises:
+        SettingsError: a sensor says that it cannot work, or two of a machine deliver a channel of the same name.
+    """
+    broker = link_config(config.options, origin)
+    made: dict[str, list[Sensor]] = {}
+    for machine in config.options.machines:
+        surroundings = surroundings_of(machine, monotonic_ns, root, broker)
+        owner: dict[str, str] = {}
+        made[machine.name] = []
+        for setup in config.sensors[machine.name]:
+            try:
+                sensor = setup.make(surroundings)
+                channels = list(sensor.channels)
+            except SensorConfigError as exc:
+                raise SettingsError(config.where, setup.path, str(exc)) from exc
+            except SensorError:
+                continue
+            for channel in channels:
+                before = owner.setdefault(channel.name, setup.path)
+                if before != setup.path:
+                    raise SettingsError(
+                        config.where, setup.path, f"channel {channel.name!r} is already delivered by {before}"
+                    )
+            made[machine.name].append(sensor)
+    return made

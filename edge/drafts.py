@@ -1,0 +1,176 @@
+"""From a machine's step to the messages about it. Pure: no clock, no files, no threads."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+
+from edge.machine import Column, FindingChange, Step
+from models.condition.contract import Deviation, Explanation, FeatureInfo, PossibleCause, Verdict
+from wire.envelope import Envelope
+from wire.journal import Record
+from wire.messages import Cause, Condition, Evidence, Finding, Message, Series, Severity, Telemetry
+
+VALUES_PER_MESSAGE = 8_000
+"""About 150 kB of JSON with times; the limit on the wire is 262,144 bytes."""
+SERIES_PER_MESSAGE = 256
+EVIDENCE = 12
+CAUSES = 6
+SIGNIFICANT = 9
+"""Digits kept of a value: more than any sensor resolves, half of what a double would take on the wire."""
+TIME_TOLERANCE_MS = 0.01
+
+
+class Drafter:
+    """Makes the journal's records of one daemon.
+
+    Args:
+        envelope: the daemon's identity.
+        boot: id of the present boot.
+        model: name and version of the condition model, for conditions and findings.
+    """
+
+    def __init__(self, envelope: Envelope, boot: str, model: str = "") -> None:
+        self._envelope = envelope
+        self._boot = boot
+        self._model = model
+
+    def record(self, kind: type[Message], at_ns: int, *, event: bool = False, **fields: object) -> Record:
+        """One message as the journal takes it.
+
+        Raises:
+            Refused: kind `not_finite`.
+        """
+        draft = self._envelope.draft(self._envelope.new(kind, self._boot, **fields))
+        return Record(stream=draft.stream, payload=draft.body, at_ns=at_ns, boot=self._boot, event=event)
+
+    def telemetry(self, machine: str, at_ns: int, series: Mapping[str, Sequence[Column]]) -> list[Record]:
+        """Columns of one machine up to `at_ns`, in as many messages as the wire's limits need."""
+        records: list[Record] = []
+        part: dict[str, Series] = {}
+        size = 0
+        for name, columns in series.items():
+            for piece in _pieces(columns, at_ns):
+                length = len(piece.values)
+                if part and (size + length > VALUES_PER_MESSAGE or len(part) == SERIES_PER_MESSAGE or name in part):
+                    records.append(self.record(Telemetry, at_ns, machine=machine, series=part))
+                    part, size = {}, 0
+                part[name] = piece
+                size += length
+        if part:
+            records.append(self.record(Telemetry, at_ns, machine=machine, series=part))
+        return records
+
+    def condition(
+        self,
+        machine: str,
+        step: Step,
+        verdict: Verdict,
+        explanation: Explanation | None,
+        info: Mapping[str, FeatureInfo],
+    ) -> Record:
+        """What the model said last, be it in this step or, while it is paused or has no data, before it."""
+        return self.record(
+            Condition,
+            step.time_ns,
+            machine=machine,
+            regime=verdict.regime,
+            score=_finite(verdict.score),
+            limit=None if verdict.limit is None else _finite(verdict.limit),
+            severity=Severity(verdict.severity),
+            learned=min(max(verdict.learned, 0.0), 1.0),
+            paused=step.paused,
+            sensor_faults=sorted(step.sensor_faults)[:256],
+            evidence=_evidence(
+                explanation.deviations if explanation is not None else verdict.deviations, info, step.time_ns / 1e9
+            ),
+            causes=_causes(explanation.causes if explanation is not None else ()),
+            model=self._model,
+        )
+
+    def finding(self, machine: str, step: Step, change: FindingChange, info: Mapping[str, FeatureInfo]) -> Record:
+        """A finding that opened, changed or cleared: an event."""
+        return self.record(
+            Finding,
+            step.time_ns,
+            event=True,
+            id=change.id,
+            machine=machine,
+            type=change.type,
+            state=change.state,
+            cause=change.cause,
+            severity=Severity(change.severity),
+            # One that was open before this boot no longer knows when it began in this boot's time.
+            since_ms=min((change.since_ns - step.time_ns) / 1e6, 0.0) if change.since_ns > 0 else 0.0,
+            channel=change.channel,
+            regime=change.regime,
+            score=None if change.score is None else _finite(change.score),
+            limit=None if change.limit is None else _finite(change.limit),
+            evidence=_evidence(change.evidence, info, step.time_ns / 1e9),
+            causes=_causes(change.causes),
+            detail=change.detail[:500],
+            model=self._model if change.type == "machine" else "",
+        )
+
+
+def shorten(value: float) -> float | None:
+    """The value with nine significant digits; None for NaN and infinities."""
+    return float(f"{value:.{SIGNIFICANT}g}") if math.isfinite(value) else None
+
+
+def _finite(value: float) -> float:
+    return max(shorten(value) or 0.0, 0.0) if math.isfinite(value) else 1e9
+
+
+def _pieces(columns: Sequence[Column], at_ns: int) -> Iterable[Series]:
+    """Columns of one name joined, then cut to what one message holds."""
+    if not columns:
+        return
+    times = [time for column in columns for time in column.times_ns]
+    values = [shorten(value) for column in columns for value in column.values]
+    for start in range(0, len(values), VALUES_PER_MESSAGE):
+        yield _series(
+            columns[0].unit,
+            times[start : start + VALUES_PER_MESSAGE],
+            values[start : start + VALUES_PER_MESSAGE],
+            at_ns,
+        )
+
+
+def _series(unit: str, times: Sequence[int], values: list[float | None], at_ns: int) -> Series:
+    offsets = [round((time - at_ns) / 1e6, 3) for time in times]
+    if len(offsets) == 1:
+        return Series(unit=unit, values=values, start_ms=offsets[0])
+    step = (offsets[-1] - offsets[0]) / (len(offsets) - 1)
+    if all(abs(offset - offsets[0] - i * step) <= TIME_TOLERANCE_MS for i, offset in enumerate(offsets)):
+        return Series(unit=unit, values=values, start_ms=offsets[0], step_ms=step)
+    return Series(unit=unit, values=values, at_ms=offsets)
+
+
+def _evidence(deviations: Sequence[Deviation], info: Mapping[str, FeatureInfo], now_s: float) -> list[Evidence]:
+    found = []
+    for deviation in deviations[:EVIDENCE]:
+        about = info.get(deviation.feature)
+        numbers = [shorten(number) for number in (deviation.value, deviation.expected, deviation.sigma)]
+        if None in numbers:
+            continue
+        value, expected, sigma = numbers
+        found.append(
+            Evidence(
+                feature=deviation.feature,
+                value=value or 0.0,
+                expected=expected or 0.0,
+                unit=about.unit if about is not None else "",
+                deviation=sigma or 0.0,
+                channel=about.channel if about is not None else "unknown",
+                since_ms=None if deviation.since_s is None else min((deviation.since_s - now_s) * 1000.0, 0.0),
+            )
+        )
+    return found
+
+
+def _causes(causes: Sequence[PossibleCause]) -> list[Cause]:
+    return [
+        Cause(code=cause.code, confidence=min(max(cause.confidence, 0.0), 1.0), evidence=list(cause.evidence))
+        for cause in causes[:CAUSES]
+    ]

@@ -1,0 +1,136 @@
+"""Collects what the machines' threads have to say and writes it to the journal in shared commits.
+
+The machines tick together, so what belongs to one tick arrives within milliseconds: it waits a moment for the others
+and goes to disk in one transaction. Events do not wait. A flash card so sees one write a second and not one a message, and
+a sample is still durable some hundredths of a second after it was judged.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from threading import Condition, Thread
+
+from wire.journal import Journal, JournalCorrupt, JournalError, JournalFull, Record
+
+GATHER_S = 0.05
+RETRY_S = 1.0
+HELD_RECORDS = 20_000
+"""Kept in memory while the journal cannot take them; telemetry beyond it is dropped and counted, events are kept on."""
+HELD_EVENTS = 100_000
+
+
+class Writer:
+    """The only one who appends to a daemon's journal.
+
+    Args:
+        journal: where to.
+        commit_s: telemetry is committed at most this often.
+        moved: called whenever the thread has done some work or found none to do.
+        monotonic_ns: the clock.
+    """
+
+    def __init__(
+        self, journal: Journal, *, commit_s: float, moved: Callable[[], None], monotonic_ns: Callable[[], int]
+    ) -> None:
+        self.dropped: dict[str, int] = {}
+        """Records that the journal did not take and memory could not hold, by stream, since start."""
+        self.failing: str | None = None
+        """Why the journal takes nothing now; None while it does."""
+        self.broken: str | None = None
+        """The journal is damaged and takes nothing any more; it must be opened anew."""
+        self._journal = journal
+        self._commit_s = commit_s
+        self._moved = moved
+        self._monotonic_ns = monotonic_ns
+        self._changed = Condition()
+        self._held: list[Record] = []
+        self._marks: dict[str, str] = {}
+        self._urgent = False
+        self._stopping = False
+        self._last_ns = 0
+        self._thread = Thread(target=self._run, name="writer", daemon=True)
+
+    def start(self) -> None:
+        """Starts writing."""
+        self._thread.start()
+
+    def put(self, records: Sequence[Record], marks: Mapping[str, str] | None = None) -> None:
+        """Hands over records, and marks that become durable in the same transaction. Any thread; does not wait."""
+        if not records and not marks:
+            return
+        with self._changed:
+            self._held.extend(records)
+            self._marks.update(marks or {})
+            self._urgent = self._urgent or any(record.event for record in records)
+            if len(self._held) > HELD_RECORDS:
+                self._shed()
+            self._changed.notify()
+
+    def stop(self, timeout_s: float) -> bool:
+        """Writes what is held and ends; True when everything is durable."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify()
+        if self._thread.is_alive():
+            self._thread.join(timeout_s)
+        return not self._held and not self._thread.is_alive()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                if not self._held and not self._marks:
+                    if self._stopping:
+                        return
+                    self._changed.wait(1.0)
+                elif not self._urgent and not self._stopping:
+                    due_ns = self._last_ns + round(self._commit_s * 1e9)
+                    wait_s = max(GATHER_S, (due_ns - self._monotonic_ns()) / 1e9)
+                    self._changed.wait_for(lambda: self._urgent or self._stopping, min(wait_s, self._commit_s))
+                records, marks = self._held, self._marks
+                self._held, self._marks, self._urgent = [], {}, False
+            if (records or marks) and not self._write(records, marks):
+                with self._changed:
+                    self._held = records + self._held
+                    self._marks = {**marks, **self._marks}
+                    if len(self._held) > HELD_RECORDS:
+                        self._shed()
+                    if self._stopping:
+                        return
+                    self._changed.wait_for(lambda: self._stopping, RETRY_S)
+            self._moved()
+
+    def _write(self, records: list[Record], marks: dict[str, str]) -> bool:
+        self._last_ns = self._monotonic_ns()
+        try:
+            if records:
+                self._journal.append(records, marks=marks or None, commit=True)
+            else:
+                self._journal.set_marks(marks)
+        except JournalCorrupt as exc:
+            self.broken = self.failing = str(exc)
+            return False
+        except (JournalError, sqlite3.Error, OSError) as exc:
+            if self.failing is None:
+                full = "the disk bound is reached" if isinstance(exc, JournalFull) else "the journal fails"
+                log = logging.getLogger(__name__)
+                log.error("%s, kept in memory until it works again: %s", full, exc)  # noqa: TRY400  # the text says it; a trace each time would fill the log
+            self.failing = str(exc) or type(exc).__name__
+            return False
+        if self.failing is not None:
+            logging.getLogger(__name__).warning("the journal works again")
+            self.failing = None
+        return True
+
+    def _shed(self) -> None:
+        """Drops the oldest telemetry, and events only beyond any reason; the caller holds the lock."""
+        spare = len(self._held) - HELD_RECORDS
+        kept: list[Record] = []
+        for place, record in enumerate(self._held):
+            if spare > 0 and (not record.event or len(self._held) - place > HELD_EVENTS):
+                spare -= 1
+                self.dropped[record.stream] = self.dropped.get(record.stream, 0) + 1
+            else:
+                kept.append(record)
+        self._held = kept
