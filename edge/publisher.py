@@ -51,6 +51,8 @@ class PublisherStats:
     refused: dict[str, int]
     """Commands and control messages refused, by kind."""
     last_error: str
+    turns: int
+    """How often the publisher's thread went round; it moves several times a second, for the watchdog."""
     link: LinkStats
 
 
@@ -105,6 +107,7 @@ class Publisher:
         self._resends = 0
         self._unsendable = 0
         self._failed_deliveries = 0
+        self._turns = 0
         self._clock_known = True
         self._last_error = ""
         site, node, origin = envelope.site, envelope.node, envelope.origin
@@ -161,6 +164,7 @@ class Publisher:
                 failed_deliveries=self._failed_deliveries,
                 refused=self._refusals.counts(),
                 last_error=self._last_error or link.last_error,
+                turns=self._turns,
                 link=link,
             )
 
@@ -244,6 +248,7 @@ class Publisher:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
+            self._turns += 1
             try:
                 self._step()
             except JournalCorrupt as exc:
