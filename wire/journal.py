@@ -30,7 +30,7 @@ from wire.entry import (
 from wire.journal_file import Bound
 from wire.lockfile import LockFile
 from wire.reading import Reading
-from wire.room import BALLAST_BYTES, Ballast, Room, free_disk_bytes
+from wire.room import Ballast, Room, free_disk_bytes
 from wire.salvage import open_sound
 from wire.soundness import beside, mark_suspect
 
@@ -90,7 +90,7 @@ class Journal:
         self._lock_file = LockFile(path)
         try:
             self._file = open_sound(path, Bound(max_bytes), readers)
-            ballast = Ballast(beside(path, ".ballast"), min(BALLAST_BYTES, max_bytes // 4))
+            ballast = Ballast(beside(path, ".ballast"), self._file.bound.ballast_bytes)
             self._room = Room(self._file, ballast=ballast, min_free_bytes=min_free_bytes, free_bytes=free_bytes)
         except BaseException:
             self._lock_file.release()

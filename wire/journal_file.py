@@ -22,8 +22,6 @@ from wire.entry import JournalCorrupt, JournalError, JournalFull, Row
 from wire.eviction import PAGE_BYTES, Evicted, evict, live_bytes
 
 FORMAT = "1"
-WAL_PAGES = 1000
-"""The write-ahead log is folded into the file when it is this long, 4 MB."""
 _VACUUM_PAGES = 64
 
 SCHEMA = f"""
@@ -91,8 +89,6 @@ def connect(path: Path) -> sqlite3.Connection:
     """A connection as every user of the file needs it: explicit transactions, full sync, any thread."""
     db = sqlite3.connect(path, timeout=10.0, isolation_level=None, check_same_thread=False)
     db.execute("PRAGMA synchronous = FULL")
-    db.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
-    db.execute(f"PRAGMA journal_size_limit = {WAL_PAGES * PAGE_BYTES}")
     return db
 
 
@@ -107,6 +103,16 @@ class Bound:
         """How far below the bound an eviction goes, so that the next commits need none."""
         return min(4 * 1024 * 1024, max(4 * PAGE_BYTES, self.max_bytes // 32))
 
+    @property
+    def wal_pages(self) -> int:
+        """Length of the write-ahead log, in pages, at which it is folded into the file: 4 MB, less in a small file."""
+        return min(1000, max(16, self.max_bytes // PAGE_BYTES // 8))
+
+    @property
+    def ballast_bytes(self) -> int:
+        """Room that is enough to fold the log into the file and to evict and shrink a little."""
+        return 2 * self.wal_pages * PAGE_BYTES
+
 
 class JournalFile:
     """The writer's side of one journal file."""
@@ -117,6 +123,8 @@ class JournalFile:
         with translated():
             self._db = connect(path)
             try:
+                self._db.execute(f"PRAGMA wal_autocheckpoint = {bound.wal_pages}")
+                self._db.execute(f"PRAGMA journal_size_limit = {bound.wal_pages * PAGE_BYTES}")
                 self.state, self._revision = load_state(self._db)
                 self.newest = self._number(NEWEST)
                 self.oldest = self._number(_OLDEST)
@@ -199,6 +207,12 @@ class JournalFile:
         """Moves the write-ahead log's pages into the file and cuts it to nothing."""
         with translated():
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+    def fold_long_log(self) -> None:
+        """Folds a log that has outgrown its bound: SQLite gives up on that without a word when the disk is full."""
+        wal = self.path.with_name(f"{self.path.name}-wal")
+        if wal.exists() and wal.stat().st_size > 2 * self.bound.ballast_bytes:
+            self.fold()
 
     def close(self) -> None:
         """Folds the write-ahead log into the file and closes it."""

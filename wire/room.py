@@ -15,9 +15,8 @@ from pathlib import Path
 from wire.entry import JournalFull, Row
 from wire.journal_file import DiskFull, JournalFile
 
-BALLAST_BYTES = 1024 * 1024
-"""Enough for the log of one eviction step and one step of shrinking the file."""
 _ATTEMPTS = 4
+_LEAST_CHUNK = 64 * 1024
 
 
 def free_disk_bytes(path: Path) -> int:
@@ -29,7 +28,7 @@ def free_disk_bytes(path: Path) -> int:
 class Ballast:
     """A file that only takes up room."""
 
-    def __init__(self, path: Path, size: int = BALLAST_BYTES) -> None:
+    def __init__(self, path: Path, size: int) -> None:
         self._path = path
         self.size = size
         self.held = path.exists() and path.stat().st_size >= size
@@ -74,11 +73,14 @@ class Room:
         for attempt in range(_ATTEMPTS):
             try:
                 self._file.commit(rows, state, read_to=read_to)
+                break
             except DiskFull as exc:
                 if attempt == _ATTEMPTS - 1 or not self._relieve(rows, positions, read_to, attempt):
                     raise JournalFull(f"{self._file.path}: the disk is full and nothing is left to evict") from exc
-            else:
-                return
+        try:
+            self._file.fold_long_log()
+        except DiskFull:
+            self._relieve((), positions, read_to, 0)
 
     def _hold_free_disk(self, positions: Mapping[str, str], read_to: int) -> None:
         free = self._free_bytes(self._folder)
@@ -88,7 +90,7 @@ class Room:
                 self._file.shrink()
                 free = self._free_bytes(self._folder)
                 if free < self._min_free:
-                    wanted = self._min_free - free + self._file.bound.chunk_bytes
+                    wanted = self._min_free - free + self._chunk()
                     evicted = self._file.release(wanted, positions, read_to=read_to)
                     if not evicted and self._free_bytes(self._folder) < self._min_free:
                         raise JournalFull(
@@ -100,21 +102,29 @@ class Room:
 
     def _relieve(self, rows: Sequence[Row], positions: Mapping[str, str], read_to: int, attempt: int) -> bool:
         """Releases the ballast and evicts in its room; whether trying again makes sense."""
-        had = self._ballast.release()
-        # Twice the batch: its pages go to the write-ahead log first and into the file later. Without a batch the
-        # ballast's room should do.
-        wanted = (
-            2 * sum(len(row[6]) + 256 for row in rows) + self._ballast.size + (self._file.bound.chunk_bytes << attempt)
-        )
-        self._log.warning("%s: the disk is full, evicting about %d bytes", self._file.path, wanted)
+        progress = self._ballast.release()
         try:
+            # The log's pages go into the file first, which may have to grow for them; then the log is cut.
             self._file.shrink()
-            if (not rows and attempt == 0) or self._file.release(wanted, positions, read_to=read_to):
+            if rows or attempt:
+                # Twice the batch: its pages lie in the log first and in the file later.
+                wanted = 2 * sum(len(row[6]) + 256 for row in rows) + (self._chunk() << attempt)
+                progress |= self._evict(wanted, positions, read_to)
+            self._ballast.make()
+            if not self._ballast.held:
+                progress |= self._evict(self._ballast.size, positions, read_to)
                 self._ballast.make()
-                return True
         except DiskFull:
-            return had and attempt == 0
-        return had
+            self._log.warning("%s: the disk is full, and there is no room to evict either", self._file.path)
+        return progress
+
+    def _evict(self, wanted_bytes: int, positions: Mapping[str, str], read_to: int) -> bool:
+        self._log.warning("%s: the disk is full, evicting about %d bytes", self._file.path, wanted_bytes)
+        return self._file.release(wanted_bytes, positions, read_to=read_to)
+
+    def _chunk(self) -> int:
+        """How much more than needed is evicted for the disk's sake, so that the next commits need nothing."""
+        return min(self._file.bound.chunk_bytes, max(_LEAST_CHUNK, self._file.bytes // 16))
 
     def _keep_ballast(self, free: int) -> None:
         if not self._ballast.held and free > self._min_free + 2 * self._ballast.size:
