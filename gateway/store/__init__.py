@@ -1,1 +1,1 @@
-"""Time-series stores: the contract (`base`), the embedded one, and servers that speak Influx line protocol."""
+"""Time-series stores behind one contract."""

@@ -21,11 +21,9 @@ from gateway.store.window import window
 
 _NS_PER_MS = 1_000_000
 _FIND = """
-SELECT series.id, series.part, series.unit,
-    (SELECT max(end_ms) FROM chunk WHERE chunk.series = series.id) AS packed
-FROM series JOIN part ON part.id = series.part
+SELECT series.id, series.part, series.unit FROM series JOIN part ON part.id = series.part
 WHERE part.site = ? AND part.node = ? AND part.machine = ? AND series.channel = ? AND series.text = ?
-ORDER BY packed, series.id
+ORDER BY series.id
 """
 
 
@@ -63,15 +61,17 @@ class EmbeddedReads:
         """
         view = window(start_ns, end_ns, max_points)
         with self._snapshot() as connection:
-            found = _find(connection, key, text=False)
-            if found is None:
-                return Chart(key, "", (), (), (), ())
             first_ms, end_ms, step_ms = (value // _NS_PER_MS for value in (view.first_ns, view.end_ns, view.step_ns))
-            detail = _Detail(connection, found, first_ms, end_ms)
-            buckets = rollup.rolled(rollup.between(detail.gather(step_ms), first_ms, end_ms), step_ms)
+            unit, buckets = "", rollup.join(())
+            # Where the unit was changed there are two series; mixing them would draw nonsense, so the latest counts.
+            for found in _find(connection, key, text=False):
+                detail = _Detail(connection, found, first_ms, end_ms)
+                rolled = rollup.rolled(rollup.between(detail.gather(step_ms), first_ms, end_ms), step_ms)
+                if not unit or rolled.start_ms.max(initial=-1) >= buckets.start_ms.max(initial=-1):
+                    unit, buckets = found.unit, rolled
         return Chart(
             key,
-            found.unit,
+            unit,
             (buckets.start_ms * _NS_PER_MS).tolist(),
             buckets.mean.tolist(),
             buckets.low.tolist(),
@@ -85,7 +85,7 @@ class EmbeddedReads:
             StoreUnavailable: the file cannot be read.
         """
         with self._snapshot() as connection:
-            found = _find(connection, key, text=True)
+            found = next(_find(connection, key, text=True), None)
             if found is None:
                 return ()
             first_ms, end_ms = -(-start_ns // _NS_PER_MS), -(-end_ns // _NS_PER_MS)
@@ -206,7 +206,7 @@ def _whole(unpack: Callable[[], Buckets]) -> Iterator[Buckets]:
     yield buckets
 
 
-def _find(connection: sqlite3.Connection, key: SeriesKey, *, text: bool) -> _Found | None:
-    """The series of this name; where its unit was changed, the one written last."""
-    rows = connection.execute(_FIND, (key.site, key.node, key.machine, key.channel, text)).fetchall()
-    return _Found(*rows[-1][:3]) if rows else None
+def _find(connection: sqlite3.Connection, key: SeriesKey, *, text: bool) -> Iterator[_Found]:
+    """The series of this name, one for every unit it ever had, in the order they appeared."""
+    place = (key.site, key.node, key.machine, key.channel, text)
+    return (_Found(*row) for row in connection.execute(_FIND, place).fetchall())

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Annotated, TypeVar
+from typing import TypeVar
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from gateway.store.base import Chart, SeriesKey, StoreUnavailable
 from gateway.store.config import InfluxConfig
@@ -29,7 +29,7 @@ _KINDS = ("mean", "low", "high")
 
 class _Curve(Struct):
     metric: dict[str, str]
-    values: list[tuple[float, Annotated[str, Meta(max_length=64)]]]
+    values: list[tuple[float, str]]
 
 
 class _Curves(Struct):

@@ -1,0 +1,79 @@
+"""Every store that can be had here, for the contract suite."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from support.servers import InfluxDb, VictoriaMetrics
+
+from gateway.store.base import Store
+from gateway.store.config import EmbeddedConfig, InfluxConfig, StoreConfig
+from gateway.store.registry import open_store
+
+
+@dataclass
+class Place:
+    """A store and what it keeps beyond the least that the contract asks for."""
+
+    name: str
+    config: StoreConfig
+    store: Store
+    site: str
+    """Unique, so that a server that outlives a test does not mix them up."""
+    texts: bool
+    settle: Callable[[], None]
+    """Makes what was written visible to reads."""
+
+
+@pytest.fixture(scope="session")
+def victoria(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VictoriaMetrics]:
+    with VictoriaMetrics(tmp_path_factory.mktemp("victoria")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def influxdb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InfluxDb]:
+    with InfluxDb(tmp_path_factory.mktemp("influxdb")) as server:
+        yield server
+
+
+def _given_server() -> InfluxConfig:
+    url = os.environ.get("WERKPULS_TEST_INFLUX_URL")
+    if not url:
+        pytest.skip("WERKPULS_TEST_INFLUX_URL names no server")
+    return InfluxConfig(
+        url=url,
+        org=os.environ.get("WERKPULS_TEST_INFLUX_ORG", "-"),
+        bucket=os.environ.get("WERKPULS_TEST_INFLUX_BUCKET", "werkpuls"),
+        token_env="WERKPULS_TEST_INFLUX_TOKEN" if os.environ.get("WERKPULS_TEST_INFLUX_TOKEN") else None,
+    )
+
+
+@pytest.fixture(params=["embedded", "embedded-exact", "victoria-metrics", "influxdb-1", "given-server"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+    """A store of each kind, empty of this test's site."""
+    name = request.param
+    config: StoreConfig
+    settle = _nothing
+    if name.startswith("embedded"):
+        config = EmbeddedConfig(dir=str(tmp_path / "store"), exact=name.endswith("exact"))
+    elif name == "victoria-metrics":
+        server = request.getfixturevalue("victoria")
+        config = InfluxConfig(url=server.url, reads="metricsql")
+        settle = lambda: server.get("/internal/force_flush")  # noqa: E731 - one expression
+    elif name == "influxdb-1":
+        config = InfluxConfig(url=request.getfixturevalue("influxdb").url, api="v1")
+    else:
+        config = _given_server()
+    store = open_store(config)
+    yield Place(name, config, store, f"site-{uuid.uuid4().hex[:8]}", name != "victoria-metrics", settle)
+    store.close()
+
+
+def _nothing() -> None:
+    """A store whose writes are visible at once."""
