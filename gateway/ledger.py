@@ -1,0 +1,376 @@
+"""The ledger: what must be kept of alerts, of who did what, and of what still has to be told to whom.
+
+One SQLite file. Whatever belongs together changes in one transaction: an alert, its history, the events and messages that
+follow from it, and the position up to which the gateway's journal was worked on. So nothing happens twice or halfway,
+whatever is killed. Nothing is ever evicted; history and audit trail cannot be changed (the file itself refuses it).
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+
+from gateway.alerts import Alert, Entry, Policy
+from gateway.batches import Batch, BatchPolicy
+from gateway.ledger_file import LedgerError, LedgerFile, LedgerUnavailable
+from gateway.ledger_transaction import COMMAND_LIFE_NS, Transaction
+from gateway.outbox import DeadLetter, Kind, Outbox, TargetStatus
+from gateway.translate import Translator
+from gateway.triage import AlertError, StaleVersion, Triage, UnknownAlert, WrongState
+from wire.messages import Action, Command
+
+__all__ = [
+    "AlertError",
+    "AuditEntry",
+    "CommandState",
+    "Counts",
+    "Ledger",
+    "LedgerError",
+    "LedgerUnavailable",
+    "SetApart",
+    "StaleVersion",
+    "UnknownAlert",
+    "WrongState",
+]
+
+
+class AuditEntry(Struct, frozen=True, kw_only=True):
+    """Who did what when."""
+
+    id: int
+    at_ns: int
+    by: str
+    what: str
+    object: str
+    text: str
+
+
+class SetApart(Struct, frozen=True, kw_only=True):
+    """A journal entry that could not be worked on."""
+
+    id: int
+    log: str
+    seq: int
+    stream: str
+    at_ns: int
+    reason: str
+    detail: str
+
+
+class CommandState(Struct, frozen=True, kw_only=True):
+    """A command to a node and what became of it."""
+
+    id: str
+    site: str
+    node: str
+    origin: str
+    machine: str
+    action: str
+    state: Literal["queued", "sent", "done", "refused", "expired"]
+    by: str
+    at_ns: int
+    attempts: int
+    reason: str
+
+
+class Counts(Struct, frozen=True, kw_only=True):
+    """Numbers for metrics and the page's head."""
+
+    open: int
+    acknowledged: int
+    pending: int
+    total: int
+    set_apart: int
+    commands_waiting: int
+    batches_open: int
+
+
+class Ledger:
+    """The ledger, open. Every method may be called from any thread.
+
+    Args:
+        path: the SQLite file; its folder must exist.
+        policy: how patient alerts are.
+        batches: when a batch's scrap is told.
+        translator: makes events for services; without one, only people are told.
+        now_ns: the clock, nanoseconds since the epoch.
+
+    Raises:
+        LedgerError: damaged or from a newer version.
+        LedgerUnavailable: cannot be opened now.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        policy: Policy | None = None,
+        batches: BatchPolicy | None = None,
+        translator: Translator | None = None,
+        now_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self.policy = policy if policy is not None else Policy()
+        self._batches = batches if batches is not None else BatchPolicy()
+        self._translator = translator
+        self._now_ns = now_ns
+        self._file = LedgerFile(path, now_ns=now_ns())
+        self.outbox = Outbox(self._file)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """Everything in the block, or nothing.
+
+        Raises:
+            LedgerUnavailable: nothing of it was kept; try again later.
+        """
+        with self._file.write() as db:
+            work = Transaction(db, self.policy, self._batches, self._translator, self._now_ns())
+            yield work
+        if work.queued:
+            self.outbox.poke()
+
+    # What people do. Each returns the alert as it is afterwards, and raises `UnknownAlert`, `WrongState`, or `StaleVersion`
+    # when `version` is given and the alert has changed since.
+
+    def acknowledge(self, alert: str, *, by: str, note: str = "", version: int | None = None) -> Alert:
+        """Somebody takes it on."""
+        with self._by(by, "acknowledge", alert, note) as (triage, at_ns):
+            return triage.acknowledge(alert, by=by, at_ns=at_ns, note=note, version=version)
+
+    def snooze(self, alert: str, *, until_ns: int, by: str, note: str = "", version: int | None = None) -> Alert:
+        """Hides it until a moment, or until it gets worse."""
+        with self._by(by, "snooze", alert, note) as (triage, at_ns):
+            return triage.snooze(alert, until_ns=until_ns, by=by, at_ns=at_ns, note=note, version=version)
+
+    def resolve(self, alert: str, *, done: str, by: str, new_normal: bool = False, version: int | None = None) -> Alert:
+        """Somebody did something about it; `new_normal` tells the node to take what follows as normal."""
+        with self._by(by, "resolve", alert, done) as (triage, at_ns):
+            return triage.resolve(alert, done=done, by=by, at_ns=at_ns, new_normal=new_normal, version=version)
+
+    def false_alarm(self, alert: str, *, by: str, note: str = "", version: int | None = None) -> Alert:
+        """There was nothing; the node's model is told so."""
+        with self._by(by, "false_alarm", alert, note) as (triage, at_ns):
+            return triage.false_alarm(alert, by=by, at_ns=at_ns, note=note, version=version)
+
+    def note(self, alert: str, *, text: str, by: str, version: int | None = None) -> Alert:
+        """Adds a line to the history of any alert, closed ones too."""
+        with self._by(by, "note", alert, text) as (triage, at_ns):
+            return triage.note(alert, text=text, by=by, at_ns=at_ns, version=version)
+
+    def command(  # noqa: PLR0913  # one argument per thing that a person can ask of a node
+        self,
+        action: Action,
+        *,
+        site: str,
+        node: str,
+        machine: str,
+        by: str,
+        origin: str = "sense",
+        product: str | None = None,
+        seconds: float | None = None,
+        fault: str | None = None,
+    ) -> Command:
+        """Queues a command for a node and returns it; its fate is in `commands()`.
+
+        Raises:
+            msgspec.ValidationError: a field breaks the contract of `wire.messages.Command`.
+        """
+        now_ns = self._now_ns()
+        raw = {
+            "id": f"c-{secrets.token_hex(10)}",
+            "machine": machine,
+            "action": action,
+            "issued_ns": now_ns,
+            "expires_ns": now_ns + COMMAND_LIFE_NS,
+            "by": by[:80],
+            "product": product,
+            "seconds": seconds,
+            "fault": fault,
+        }
+        command = msgspec.convert(raw, Command)
+        with self.transaction() as work:
+            work.instruct(command, site=site, node=node, origin=origin)
+            work.audit(by, action, f"{node}/{machine}", product or fault or "")
+        return command
+
+    def resend(self, dead_letter: int, *, by: str) -> bool:
+        """Tries a dead letter anew; False when there is none of that id."""
+        with self.transaction() as work:
+            found = self.outbox.resend(work.db, dead_letter, now_ns=self._now_ns())
+            if found:
+                work.audit(by, "resend", str(dead_letter))
+        self.outbox.poke()
+        return found
+
+    def enable(self, kind: Kind, name: str, *, by: str) -> bool:
+        """Serves a disabled target again; False when there is none of that name."""
+        with self.transaction() as work:
+            found = self.outbox.enable(work.db, kind, name, now_ns=self._now_ns())
+            if found:
+                work.audit(by, "enable", f"{kind}:{name}")
+        self.outbox.poke()
+        return found
+
+    def record(self, by: str, what: str, object_: str, text: str = "") -> None:
+        """A line in the audit trail for something done elsewhere."""
+        with self.transaction() as work:
+            work.audit(by, what, object_, text)
+
+    # What can be read.
+
+    def alert(self, alert: str) -> Alert | None:
+        """One alert in any state, pending ones too."""
+        with self._file.read() as db:
+            row = db.execute("SELECT body FROM alerts WHERE id = ?", (alert,)).fetchone()
+        return None if row is None else msgspec.json.decode(row["body"], type=Alert)
+
+    def open_alerts(self) -> list[Alert]:
+        """Open and acknowledged alerts, snoozed ones too; worst first, then longest."""
+        return self._alerts(
+            "SELECT body FROM alerts WHERE closed = 0 AND state != 'pending' ORDER BY severity DESC, opened_ns", {}
+        )
+
+    def alerts(
+        self, *, machine: str | None = None, before_ns: int | None = None, limit: int = 100, passed: bool = False
+    ) -> list[Alert]:
+        """Alerts of any state, latest seen first; those that passed before they opened only when asked for."""
+        return self._alerts(
+            "SELECT body FROM alerts WHERE (:machine IS NULL OR machine = :machine) AND (:before IS NULL OR last_seen_ns < :before)"
+            " AND (:passed OR state NOT IN ('passed', 'pending')) ORDER BY last_seen_ns DESC, id LIMIT :limit",
+            {"machine": machine, "before": before_ns, "passed": passed, "limit": limit},
+        )
+
+    def history(self, alert: str) -> list[Entry]:
+        """What happened to an alert, oldest first."""
+        with self._file.read() as db:
+            rows = db.execute("SELECT * FROM history WHERE alert = ? ORDER BY version", (alert,)).fetchall()
+        return [msgspec.convert(dict(row), Entry) for row in rows]
+
+    def audit(self, *, limit: int = 200, before: int | None = None) -> list[AuditEntry]:
+        """Who did what, latest first; `before` is the id to go on from."""
+        with self._file.read() as db:
+            rows = db.execute(
+                "SELECT * FROM audit WHERE ? IS NULL OR id < ? ORDER BY id DESC LIMIT ?", (before, before, limit)
+            ).fetchall()
+        return [AuditEntry(**dict(row)) for row in rows]
+
+    def deliveries(self) -> list[TargetStatus]:
+        """Every subscriber and person: what waits, what went, what was given up."""
+        return self.outbox.status()
+
+    def dead_letters(self, *, limit: int = 100) -> list[DeadLetter]:
+        """What was given up, latest first."""
+        return self.outbox.dead_letters(limit)
+
+    def set_apart(self, *, limit: int = 100) -> list[SetApart]:
+        """Journal entries that could not be worked on, latest first."""
+        with self._file.read() as db:
+            rows = db.execute(
+                "SELECT id, log, seq, stream, at_ns, reason, detail FROM set_apart ORDER BY id DESC LIMIT ?", (limit,)
+            ).fetchall()
+        return [SetApart(**dict(row)) for row in rows]
+
+    def commands(self, *, machine: str | None = None, limit: int = 100) -> list[CommandState]:
+        """Commands to nodes and what became of them, latest first."""
+        with self._file.read() as db:
+            rows = db.execute(
+                "SELECT id, site, node, origin, machine, action, state, by, at_ns, attempts, reason FROM commands"
+                " WHERE ? IS NULL OR machine = ? ORDER BY at_ns DESC LIMIT ?",
+                (machine, machine, limit),
+            ).fetchall()
+        return [CommandState(**dict(row)) for row in rows]
+
+    def batches(self, *, limit: int = 100) -> list[Batch]:
+        """Batches, latest first."""
+        with self._file.read() as db:
+            rows = db.execute("SELECT body FROM batches ORDER BY last_ns DESC LIMIT ?", (limit,)).fetchall()
+        return [msgspec.json.decode(row["body"], type=Batch) for row in rows]
+
+    def counts(self) -> Counts:
+        """Numbers for metrics."""
+        with self._file.read() as db:
+            row = db.execute(
+                "SELECT (SELECT COUNT(*) FROM alerts WHERE state = 'open') AS open,"
+                " (SELECT COUNT(*) FROM alerts WHERE state = 'acknowledged') AS acknowledged,"
+                " (SELECT COUNT(*) FROM alerts WHERE state = 'pending') AS pending,"
+                " (SELECT COUNT(*) FROM alerts WHERE opened_ns IS NOT NULL) AS total,"
+                " (SELECT COUNT(*) FROM set_apart) AS set_apart,"
+                " (SELECT COUNT(*) FROM commands WHERE state IN ('queued', 'sent')) AS commands_waiting,"
+                " (SELECT COUNT(*) FROM batches WHERE closed = 0) AS batches_open"
+            ).fetchone()
+        return Counts(**dict(row))
+
+    def position(self, reader: str, log: str) -> int:
+        """How far a journal was worked on; 0 when never."""
+        with self._file.read() as db:
+            row = db.execute("SELECT seq FROM positions WHERE reader = ? AND log = ?", (reader, log)).fetchone()
+        return 0 if row is None else int(row["seq"])
+
+    # Upkeep.
+
+    def due_commands(self, *, limit: int = 50) -> list[tuple[str, str, str, Command]]:
+        """Commands to send now: site, node, origin and command."""
+        with self._file.read() as db:
+            rows = db.execute(
+                "SELECT site, node, origin, body FROM commands WHERE state IN ('queued', 'sent') AND next_ns <= ?"
+                " ORDER BY at_ns LIMIT ?",
+                (self._now_ns(), limit),
+            ).fetchall()
+        return [
+            (row["site"], row["node"], row["origin"], msgspec.json.decode(row["body"], type=Command)) for row in rows
+        ]
+
+    def command_tried(self, command: str, *, sent: bool, retry_ns: int, reason: str = "") -> None:
+        """A command was sent, or could not be; without a reply it is due again at `retry_ns`, until it expires."""
+        with self.transaction() as work:
+            work.execute(
+                "UPDATE commands SET attempts = attempts + 1, next_ns = ?, reason = ?,"
+                " state = CASE WHEN ? >= expires_ns THEN 'expired' WHEN ? THEN 'sent' ELSE state END"
+                " WHERE id = ? AND state IN ('queued', 'sent')",
+                (retry_ns, reason, self._now_ns(), sent, command),
+            )
+
+    def prune(self, before_ns: int) -> int:
+        """Forgets events that every target has received before a moment, and says so in the audit trail; returns how many.
+
+        Alerts, history, audit trail, dead letters and whatever still waits are kept.
+        """
+        with self.transaction() as work:
+            work.execute(
+                "DELETE FROM deliveries WHERE seq IN (SELECT seq FROM outbox o WHERE at_ns < ? AND NOT EXISTS"
+                " (SELECT 1 FROM deliveries d WHERE d.seq = o.seq AND d.state != 'delivered'))",
+                (before_ns,),
+            )
+            gone = work.execute(
+                "DELETE FROM outbox WHERE at_ns < ? AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.seq = outbox.seq)",
+                (before_ns,),
+            ).rowcount
+            if gone:
+                work.audit("system", "prune", "outbox", f"{gone} delivered events")
+        return gone
+
+    def backup(self, path: Path) -> None:
+        """A consistent copy of the whole ledger at `path` while everything goes on."""
+        self._file.backup(path)
+
+    def close(self) -> None:
+        """Waits for a running transaction, then closes the file."""
+        self._file.close()
+
+    @contextmanager
+    def _by(self, by: str, what: str, alert: str, text: str) -> Iterator[tuple[Triage, int]]:
+        with self.transaction() as work:
+            yield Triage(work, self.policy), self._now_ns()
+            work.audit(by, what, alert, text)
+
+    def _alerts(self, sql: str, values: dict[str, object]) -> list[Alert]:
+        with self._file.read() as db:
+            rows = db.execute(sql, values).fetchall()
+        return [msgspec.json.decode(row["body"], type=Alert) for row in rows]
