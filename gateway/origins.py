@@ -124,14 +124,11 @@ class Origins:
         known.log, known.next = status.log, status.next
         key = Key(status.node, status.origin, status.log)
         sequence = self._logs.get(key)
-        moved = False
         if sequence is None:
             if len(self._logs) >= MAX_LOGS:
                 raise Refused("too_many", f"more than {MAX_LOGS} logs")
-            sequence = self._logs[key] = Sequence(LogState(Sequence.baseline(status.acked, status.oldest)), begun=False)
-            moved = True
-        else:
-            moved = sequence.begin(status.acked, status.oldest)
+            sequence = self._logs[key] = Sequence(LogState(0), begun=False)
+        sequence.begin(status.acked, status.oldest)
         if status.next <= sequence.state.last:
             raise Refused(
                 "sequence",
@@ -140,7 +137,9 @@ class Origins:
             )
         early = key in self._early
         self._early.discard(key)
-        return Answer(key, resend=(moved or early) and sequence.state.last + 1 < status.next)
+        # By itself the daemon goes on behind what it knows to be acknowledged; what is missing before that is asked for.
+        behind = not sequence.begun and sequence.state.last < status.acked
+        return Answer(key, resend=(behind or early) and sequence.state.last + 1 < status.next)
 
     def forget_status(self, node: str, origin: str) -> None:
         """Somebody removed a daemon's retained status."""

@@ -61,12 +61,10 @@ class Sequence:
         """
         return acked if oldest == 0 else min(acked, oldest - 1)
 
-    def begin(self, acked: int, oldest: int) -> bool:
-        """Moves the beginning, while nothing was accepted; True if that changed it."""
-        if self.begun:
-            return False
-        last, self.state.last = self.state.last, self.baseline(acked, oldest)
-        return last != self.state.last
+    def begin(self, acked: int, oldest: int) -> None:
+        """Sets the beginning; changes nothing once something was accepted."""
+        if not self.begun:
+            self.state.last = self.baseline(acked, oldest)
 
     def offer(self, seq: int, prev: int) -> Outcome:
         """A message `seq` that follows `prev` (0 <= prev < seq) has come; what it is accepted for is done here."""

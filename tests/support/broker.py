@@ -25,7 +25,9 @@ class Broker:
 
     Args:
         folder: where configuration, log and persistence go.
-        durable: persistence as in deploy/mosquitto (survives SIGKILL); without, a kill empties it.
+        durable: persistence as in deploy/mosquitto (survives SIGKILL, but writes its whole state at each change);
+            without, a kill empties it.
+        verbose: log every packet.
         tls: (ca, certificate, key) files; clients then need a certificate, and its common name is the user.
         acl: an ACL file.
         extra: more lines of configuration.
@@ -35,7 +37,8 @@ class Broker:
         self,
         folder: Path,
         *,
-        durable: bool = True,
+        durable: bool = False,
+        verbose: bool = False,
         tls: tuple[Path, Path, Path] | None = None,
         acl: Path | None = None,
         extra: str = "",
@@ -44,6 +47,7 @@ class Broker:
         self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
         self._durable = durable
+        self._verbose = verbose
         self._tls = tls
         self._acl = acl
         self._extra = extra
@@ -79,7 +83,9 @@ class Broker:
         path = self.folder / "mosquitto.conf"
         path.write_text(self._configuration())
         with (self.folder / "mosquitto.log").open("ab") as log:
-            self._process = subprocess.Popen(["mosquitto", "-c", str(path), "-v"], stdout=log, stderr=log)
+            self._process = subprocess.Popen(
+                ["mosquitto", "-c", str(path), *(["-v"] if self._verbose else [])], stdout=log, stderr=log
+            )
         deadline = time.monotonic() + START_TIMEOUT_S
         while True:
             try:

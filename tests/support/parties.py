@@ -16,7 +16,8 @@ def config(port: int, client_id: str = "", **fields: Any) -> LinkConfig:
     """A link to a loopback broker that comes back quickly."""
     fields.setdefault("backoff_min_s", 0.05)
     fields.setdefault("backoff_max_s", 0.2)
-    return LinkConfig(host="127.0.0.1", port=port, client_id=client_id or f"test-{next(_NUMBERS)}", **fields)
+    fields.setdefault("host", "127.0.0.1")
+    return LinkConfig(port=port, client_id=client_id or f"test-{next(_NUMBERS)}", **fields)
 
 
 class Party:

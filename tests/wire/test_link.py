@@ -47,7 +47,12 @@ def test_publish_without_a_connection_is_refused_at_once() -> None:
         link.stop()
 
 
-def test_unacknowledged_messages_come_again_in_order_after_a_reconnect(broker: Broker) -> None:
+def test_unacknowledged_messages_come_again_in_order_after_a_reconnect(tmp_path: Path) -> None:
+    with Broker(tmp_path / "told", verbose=True) as broker:
+        _check_redelivery(broker)
+
+
+def _check_redelivery(broker: Broker) -> None:
     settings = config(broker.port)
     with Party(settings, "t", auto_ack=False) as ears:
         ears.up()
@@ -130,7 +135,12 @@ def test_a_killed_broker_fails_deliveries_and_the_link_comes_back(broker: Broker
         assert mouth.link.stats().reconnects == 1
 
 
-def test_session_survives_a_broker_that_is_killed(broker: Broker) -> None:
+def test_session_survives_a_broker_that_is_killed(tmp_path: Path) -> None:
+    with Broker(tmp_path / "durable", durable=True) as broker:
+        _check_persistence(broker)
+
+
+def _check_persistence(broker: Broker) -> None:
     settings = config(broker.port)
     with Party(settings, "t") as ears:
         ears.up()
