@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from edge.config import NodeConfig, check_sensors, read_node
+from edge.config import NodeConfig, check_machines, read_node
 from wire.clock import boottime_ns
 from wire.settings import SettingsError
 
@@ -36,7 +36,7 @@ def plan(config: NodeConfig) -> dict[str, Any]:
         SettingsError: a sensor says that it cannot work as configured.
     """
     options = config.options
-    made = check_sensors(config, boottime_ns, origin="sense")
+    made = check_machines(config, boottime_ns, origin="sense")
     return {
         "site": options.site,
         "node": options.node,

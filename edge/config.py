@@ -12,22 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import msgspec
 from msgspec import Meta, Struct, field
 
-from edge.sensors.base import Sensor, SensorConfigError, SensorError
-from edge.sensors.registry import SENSOR_TYPES, SensorType, Surroundings, sensor_type
+from edge.sensor_setup import SensorSetup, check_sensors, resolve
+from edge.sensors.base import Sensor
+from edge.sensors.registry import Surroundings
 from wire.connection import Tls
 from wire.link import LinkConfig
 from wire.messages import Name
-from wire.settings import (
-    SettingsError,
-    convert,
-    load,
-    nearest,
-    require_file,
-    require_unique,
-)
+from wire.settings import SettingsError, load, require_file, require_unique
 from wire.topics import GATEWAY
 
 MB = 1_000_000
@@ -160,21 +153,6 @@ class NodeOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 @dataclass(frozen=True, slots=True)
-class SensorSetup:
-    """One sensor as configured: its name within the machine, its type and its checked options."""
-
-    name: str
-    type: SensorType
-    config: Struct
-    path: str
-    """Where it stands in the file, for errors."""
-
-    def make(self, surroundings: Surroundings) -> Sensor:
-        """A new, unopened sensor; raises SensorConfigError when it can never work."""
-        return self.type.make(self.config, surroundings)
-
-
-@dataclass(frozen=True, slots=True)
 class NodeConfig:
     """A checked configuration: the options, and each machine's sensors by the machine's name."""
 
@@ -201,7 +179,7 @@ def read_node(path: Path) -> NodeConfig:
             raise SettingsError(where, f"camera[{place}].folder", f"{camera.folder} is not a folder")
     base = path.absolute().parent
     sensors = {
-        machine.name: _sensors(machine.sensors, where, f"machine[{place}].sensor", base)
+        machine.name: resolve(machine.sensors, where, f"machine[{place}].sensor", base)
         for place, machine in enumerate(options.machines)
     }
     return NodeConfig(where=where, options=options, sensors=sensors)
@@ -244,38 +222,6 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _sensors(tables: Sequence[dict[str, Any]], where: str, path: str, base: Path) -> list[SensorSetup]:
-    found: list[SensorSetup] = []
-    for place, table in enumerate(tables):
-        here = f"{path}[{place}]"
-        kind = _type_of(table, where, here)
-        rest = {key: value for key, value in table.items() if key != "type"}
-        name = rest.get("name", kind.name)
-        if "name" not in {one.encode_name for one in msgspec.structs.fields(kind.config)}:
-            rest.pop("name", None)
-        named = convert({"name": name}, _Named, where=where, path=here)
-        config = convert(rest, kind.config, where=where, path=here, base=base)
-        found.append(SensorSetup(name=named.name, type=kind, config=config, path=here))
-    require_unique((setup.name for setup in found), where=where, path=path, what="sensor")
-    return found
-
-
-class _Named(Struct, frozen=True, kw_only=True):
-    name: Name
-
-
-def _type_of(table: Mapping[str, Any], where: str, path: str) -> SensorType:
-    name = table.get("type")
-    if name is None:
-        raise SettingsError(where, f"{path}.type", f"must be given; one of {', '.join(SENSOR_TYPES)}")
-    if not isinstance(name, str) or name not in SENSOR_TYPES:
-        raise SettingsError(where, f"{path}.type", f"unknown sensor type {name!r}; {nearest(str(name), SENSOR_TYPES)}")
-    try:
-        return sensor_type(name)
-    except ImportError as exc:
-        raise SettingsError(where, f"{path}.type", f"{name}: {exc}; is the extra for it installed?") from exc
-
-
 def link_config(options: NodeOptions, origin: str) -> LinkConfig:
     """How one daemon of this node reaches the broker."""
     mqtt = options.mqtt
@@ -311,36 +257,18 @@ def surroundings_of(
     )
 
 
-def check_sensors(
+def check_machines(
     config: NodeConfig, monotonic_ns: Callable[[], int], *, origin: str, root: str = "/"
 ) -> dict[str, list[Sensor]]:
-    """Makes (does not open) every sensor, to find before the start what can never work.
-
-    Returns:
-        The sensors by machine; those whose source is not there yet are left out.
+    """Makes (does not open) every sensor of every machine; returns them by machine.
 
     Raises:
-        SettingsError: a sensor says that it cannot work, or two of a machine deliver a channel of the same name.
+        SettingsError: see `edge.sensor_setup.check_sensors`.
     """
     broker = link_config(config.options, origin)
-    made: dict[str, list[Sensor]] = {}
-    for machine in config.options.machines:
-        surroundings = surroundings_of(machine, monotonic_ns, root, broker)
-        owner: dict[str, str] = {}
-        made[machine.name] = []
-        for setup in config.sensors[machine.name]:
-            try:
-                sensor = setup.make(surroundings)
-                channels = list(sensor.channels)
-            except SensorConfigError as exc:
-                raise SettingsError(config.where, setup.path, str(exc)) from exc
-            except SensorError:
-                continue
-            for channel in channels:
-                before = owner.setdefault(channel.name, setup.path)
-                if before != setup.path:
-                    raise SettingsError(
-                        config.where, setup.path, f"channel {channel.name!r} is already delivered by {before}"
-                    )
-            made[machine.name].append(sensor)
-    return made
+    return {
+        machine.name: check_sensors(
+            config.sensors[machine.name], surroundings_of(machine, monotonic_ns, root, broker), config.where
+        )
+        for machine in config.options.machines
+    }

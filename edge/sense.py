@@ -18,7 +18,7 @@ import msgspec
 
 from edge.board import read_board
 from edge.commands import CommandDesk, Outcome
-from edge.config import MB, MachineOptions, NodeConfig, check_sensors, link_config, read_node, surroundings_of
+from edge.config import MB, MachineOptions, NodeConfig, check_machines, link_config, read_node, surroundings_of
 from edge.drafts import Drafter
 from edge.feed import SensorFeed
 from edge.health import PUBLISHER, HealthReport
@@ -60,7 +60,7 @@ class Sense:
     """The daemon without its signals: `start`, `turn` about twice a second, `stop`.
 
     Args:
-        config: checked by `read_node` and `check_sensors`.
+        config: checked by `read_node` and `check_machines`.
         clock: makes the clock from what the journal remembers of it.
         notifier: systemd, or nobody.
         root: of /sys and /proc.
@@ -339,7 +339,7 @@ def main(config_path: Path, *, json_output: bool = False) -> int:
     """
     try:
         config = read_node(config_path)
-        check_sensors(config, boottime_ns, origin=ORIGIN)
+        check_machines(config, boottime_ns, origin=ORIGIN)
         require_machines(config)
         summary = _run(config)
     except SettingsError as exc:

@@ -75,8 +75,8 @@ def describe(kind: inspect.Type) -> str:
 
 
 def _range(kind: inspect.IntType | inspect.FloatType) -> str:
-    low = f"{kind.ge:g}" if kind.ge is not None else f"above {kind.gt:g}" if kind.gt is not None else ""
-    high = f"{kind.le:g}" if kind.le is not None else f"below {kind.lt:g}" if kind.lt is not None else ""
+    low = f"{kind.ge:.12g}" if kind.ge is not None else f"above {kind.gt:.12g}" if kind.gt is not None else ""
+    high = f"{kind.le:.12g}" if kind.le is not None else f"below {kind.lt:.12g}" if kind.lt is not None else ""
     if low and high:
         return f" {low} to {high}" if low.startswith("above") else f" from {low} to {high}"
     if low:

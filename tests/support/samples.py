@@ -1,56 +1,97 @@
 """Holds a commented sample configuration against its types, in both directions.
 
-In a sample, `#key = value` (no blank after the hash) is an option that is left at its default, `#[table]` a table that is left
-out, and `# text` prose.
+In a sample, `#key = value` (no blank after the hash) is an option at its default or, where it has none, at an example;
+`#[table]` is a table that is left out; `# text` is prose. A value stands on one line.
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-_OPTION = re.compile(r"^#(?=[A-Za-z_\[])")
-_ASSIGNED = re.compile(r"^#?(?P<name>[a-z][a-z0-9_]*) = ")
-_PROSE = re.compile(r"^# ")
+from wire.options import Option
 
-
-def complete(path: Path) -> dict[str, Any]:
-    """The sample with every commented option switched on."""
-    lines = path.read_text(encoding="utf-8").splitlines()
-    return tomllib.loads("\n".join(_OPTION.sub("", line) for line in lines))
+_TABLE = re.compile(r"^(?P<off>#?)\[(?P<list>\[?)(?P<name>[a-z0-9_.]+)\]?\]$")
+_ASSIGNED = re.compile(r"^(?P<off>#?)(?P<name>[a-z][a-z0-9_]*) = ")
 
 
-def paths(tables: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Every option given, as `machine[].sensor[].type`, with its value."""
+class Entry(NamedTuple):
+    """One option in a sample; inline tables give one entry for each option in them."""
+
+    path: str
+    """As in `wire.options`: `machine[].sensor[].type`."""
+    table: int
+    """Ordinal of the table it stands in, 0 for the top."""
+    value: Any
+    commented: bool
+    explained: bool
+    """Prose stands above it, or above the run of options that it belongs to."""
+
+
+def entries(file: Path) -> list[Entry]:
+    """Every option that a sample shows."""
+    found: list[Entry] = []
+    prefix, table, explained = "", 0, False
+    lists: set[str] = set()
+    for line in file.read_text(encoding="utf-8").splitlines():
+        header, option = _TABLE.match(line), _ASSIGNED.match(line)
+        if header:
+            if header["list"]:
+                lists.add(header["name"])
+            prefix, table = _prefix(header["name"], lists), table + 1
+            explained = False
+        elif option:
+            value = tomllib.loads(line.removeprefix("#"))
+            found.extend(
+                Entry(prefix + path, table, inner, bool(option["off"]), explained) for path, inner in flattened(value)
+            )
+        else:
+            explained = line.startswith("# ")
+    return found
+
+
+def flattened(tables: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Every value with its path; an empty table or list counts as a value."""
     for name, value in tables.items():
-        if isinstance(value, Mapping):
-            yield from paths(value, f"{prefix}{name}.")
+        if isinstance(value, Mapping) and value:
+            yield from flattened(value, f"{prefix}{name}.")
         elif isinstance(value, list) and value and all(isinstance(one, Mapping) for one in value):
             for one in value:
-                yield from paths(one, f"{prefix}{name}[].")
+                yield from flattened(one, f"{prefix}{name}[].")
         else:
             yield f"{prefix}{name}", value
 
 
-def commented_defaults(path: Path) -> list[tuple[str, str]]:
-    """Options that the sample leaves at their default: (line, the value as written)."""
-    found = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        if line.startswith("#") and _ASSIGNED.match(line):
-            found.append((line[1:].split(" = ", 1)[0], line.split(" = ", 1)[1]))
-    return found
+def complete(file: Path) -> dict[str, Any]:
+    """The sample with every commented option and table switched on."""
+    lines = file.read_text(encoding="utf-8").splitlines()
+    return tomllib.loads("\n".join(re.sub(r"^#(?=[a-z\[])", "", line) for line in lines))
 
 
-def unexplained(path: Path) -> list[str]:
-    """Options without a line of prose right above them (or above the run of options they belong to)."""
-    missing = []
-    explained = False
-    for line in path.read_text(encoding="utf-8").splitlines():
-        match = _ASSIGNED.match(line)
-        if match and not explained:
-            missing.append(match["name"])
-        explained = bool(_PROSE.match(line)) or (explained and not match and bool(line.strip()))
-    return missing
+def differences(shown: Sequence[Entry], known: Sequence[Option]) -> list[str]:
+    """What sample and types disagree about; empty when each holds exactly what the other holds."""
+    options = {option.path: option for option in known}
+    said = [f"{path}: in the types, not in the sample" for path in options.keys() - {entry.path for entry in shown}]
+    for entry in shown:
+        option = options.get(entry.path)
+        if option is None:
+            said.append(f"{entry.path}: in the sample, not in the types")
+            continue
+        if not entry.explained:
+            said.append(f"{entry.path}: no prose above it")
+        if not option.doc:
+            said.append(f"{entry.path}: the type has no description")
+        if entry.commented and option.default is not None and entry.value != option.default:
+            said.append(f"{entry.path}: the sample says {entry.value!r}, the default is {option.default!r}")
+    return sorted(said)
+
+
+def _prefix(name: str, lists: set[str]) -> str:
+    path, full = "", ""
+    for part in name.split("."):
+        full = f"{full}.{part}" if full else part
+        path += f"{part}[]." if full in lists else f"{part}."
+    return path
