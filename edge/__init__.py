@@ -1,0 +1,1 @@
+"""The daemons on the node: sensors and cameras in, messages out."""

@@ -1,0 +1,1 @@
+"""What is learned: numbers or pictures in, scores out."""

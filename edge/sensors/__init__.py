@@ -1,0 +1,1 @@
+"""Sources of samples, one chip or source per file."""

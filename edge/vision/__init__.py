@@ -1,0 +1,1 @@
+"""Cameras and what is seen in their frames."""

@@ -1,0 +1,306 @@
+"""The gateway daemon: puts the parts together, watches over them, stops them in the order that loses nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, tzinfo
+from pathlib import Path
+from threading import Thread
+from typing import Any, Final, Self
+
+import msgspec
+import uvicorn
+
+from gateway.alerting import READER as ALERTS_READER
+from gateway.alerting import Alerting
+from gateway.config import MB, GatewayOptions, password_of, read_gateway, zone_of
+from gateway.forward import Forwarder
+from gateway.ingest import Ingest
+from gateway.ledger import Ledger
+from gateway.ledger_file import LedgerError, LedgerUnavailable
+from gateway.live import Live, LiveEvent
+from gateway.notify import Notifier as PeopleNotifier
+from gateway.origins import OriginState
+from gateway.services import Services
+from gateway.store.base import StoreUnavailable
+from gateway.store.registry import open_store, pause_s
+from gateway.storing import READER as STORE_READER
+from gateway.storing import Storing
+from gateway.translate import Translator
+from gateway.web.app import build
+from gateway.wording import LANGUAGES, Wording
+from wire.broker import link_config
+from wire.journal import Journal, JournalError
+from wire.service import Notifier, StopSignals
+from wire.settings import SettingsError
+from wire.topics import GATEWAY
+
+BAD_CONFIGURATION: Final = 2
+FAILED: Final = 1
+TURN_S = 0.5
+START_S = 20.0
+STALL_S = 60.0
+
+
+class DaemonError(Exception):
+    """The daemon cannot go on and must be started again; the text says why."""
+
+
+class WebServer:
+    """uvicorn in a thread of its own."""
+
+    def __init__(self, options: GatewayOptions, app: Any) -> None:
+        web = options.web
+        self._server = uvicorn.Server(
+            uvicorn.Config(
+                app,
+                host=web.host,
+                port=web.port,
+                ssl_certfile=web.cert,
+                ssl_keyfile=web.key,
+                log_level="warning",
+                access_log=False,
+                server_header=False,
+                lifespan="off",
+                timeout_graceful_shutdown=3,
+                limit_concurrency=200,
+            )
+        )
+        self._thread = Thread(target=self._run, name="web", daemon=True)
+        self._error = ""
+
+    def start(self) -> None:
+        """Listens.
+
+        Raises:
+            DaemonError: the address is taken or not ours.
+        """
+        self._thread.start()
+        deadline = time.monotonic() + START_S
+        while not self._server.started:
+            if not self._thread.is_alive() or time.monotonic() > deadline:
+                config = self._server.config
+                raise DaemonError(f"cannot serve the page on {config.host}:{config.port} {self._error}".rstrip())
+            time.sleep(0.01)
+
+    def alive(self) -> bool:
+        """Whether it serves."""
+        return self._thread.is_alive()
+
+    def stop(self) -> None:
+        """Ends it after the requests under way."""
+        self._server.should_exit = True
+        if self._thread.is_alive():
+            self._thread.join(10)
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._server.serve())
+        except SystemExit:
+            self._error = "(address in use, or not allowed)"  # uvicorn has logged which
+
+
+class Gateway:
+    """The running gateway; `with Gateway(options) as gateway:` starts and stops it.
+
+    Raises:
+        JournalBusy: another gateway runs with the same state folder.
+        JournalError, LedgerError, LedgerUnavailable, StoreUnavailable, OSError: the state folder cannot be used.
+    """
+
+    def __init__(self, options: GatewayOptions, *, where: str = "", wall_ns: Callable[[], int] = time.time_ns) -> None:
+        self.options = options
+        self._log = logging.getLogger(__name__)
+        folder = options.state.dir
+        folder.mkdir(parents=True, exist_ok=True)
+        zone: tzinfo = zone_of(options, where) or datetime.now(tz=UTC).astimezone().tzinfo or UTC
+        titles = {facts.name: facts.title for facts in options.machines if facts.title}
+        wordings = {code: Wording(code, zone=zone, titles=titles) for code in LANGUAGES}
+        self.journal = Journal(
+            folder / "journal.sqlite",
+            readers=[STORE_READER, ALERTS_READER],
+            max_bytes=options.journal.max_mb * MB,
+            min_free_bytes=options.journal.min_free_mb * MB,
+        )
+        translator = Translator(options.costs, options.machines, list(wordings.values()))
+        self.ledger = Ledger(
+            folder / "ledger.sqlite",
+            policy=options.alerts,
+            batches=options.batches,
+            translator=translator,
+            now_ns=wall_ns,
+        )
+        self.store = open_store(options.store)
+        self.forwarder = Forwarder(self.ledger, options.subscribers, now_ns=wall_ns)
+        self.people = PeopleNotifier(
+            self.ledger, options.persons, wordings=wordings, settings=options.notify, zone=zone, now_ns=wall_ns
+        )
+        self.storing = Storing(
+            self.journal,
+            self.store,
+            apart=folder / "rejected.sqlite",
+            pause_s=pause_s(options.store),
+            wall_ns=wall_ns,
+        )
+        self.live = Live(self.journal, wall_ns=wall_ns)
+        self.ingest = Ingest(
+            options.site,
+            self.journal,
+            link_config(options.mqtt, f"{options.site}-{GATEWAY}"),
+            wall_ns=wall_ns,
+            on_status=self._hear_status,
+        )
+        self.alerting = Alerting(self.ledger, self.journal, send=self.ingest.send_command, now_ns=wall_ns)
+        self.services = Services(
+            site=options.site,
+            language=options.language,
+            titles=titles,
+            wordings=wordings,
+            journal=self.journal,
+            ingest=self.ingest,
+            live=self.live,
+            store=self.store,
+            storing=self.storing,
+            ledger=self.ledger,
+            alive={
+                "ingest": lambda: self.ingest.alive,
+                "storing": lambda: self.storing.stats().running,
+                "alerting": lambda: self.alerting.stats().running,
+                "forwarding": lambda: all(line.running for line in self.forwarder.stats()),
+                "notifying": lambda: not options.persons or self.people.stats().running,
+                "live": self.live.alive,
+            },
+            wall_ns=wall_ns,
+        )
+        self.web = WebServer(options, build(self.services, password=password_of(options.web, where)))
+        self._seen_alerts: dict[str, int] = {}
+
+    def start(self) -> None:
+        """Readers first, so that nothing waits for them; the broker last.
+
+        Raises:
+            DaemonError: the page's address cannot be used.
+        """
+        self.web.start()
+        self.live.start()
+        self.storing.start()
+        self.alerting.start()
+        self.forwarder.start()
+        self.people.start()
+        self.ingest.start()
+
+    def turn(self) -> None:
+        """About twice a second: tells listeners of changed alerts, and looks after the parts.
+
+        Raises:
+            DaemonError: a part has ended; a new process takes up where it stopped.
+        """
+        self._tell_alerts()
+        ended = [name for name, alive in self.services.alive.items() if not alive()]
+        if not self.web.alive():
+            ended.append("web")
+        if ended:
+            raise DaemonError(f"ended unexpectedly: {', '.join(ended)}")
+
+    def progressing(self) -> bool:
+        """Whether storing, the part that never rests, has turned lately."""
+        return time.monotonic_ns() - self.storing.stats().progress_ns < STALL_S * 1e9
+
+    def status(self) -> str:
+        """One line for people."""
+        ingest, storing = self.ingest.stats(), self.storing.stats()
+        broker = "broker connected" if ingest.link.connected else "no broker"
+        return f"{broker}, {ingest.accepted} messages taken in, {storing.backlog} waiting for the store"
+
+    def stop(self) -> None:
+        """Intake first, then the readers, then the files."""
+        self.web.stop()
+        self.ingest.stop()
+        self.live.stop()
+        self.storing.stop()
+        self.alerting.stop()
+        self.forwarder.stop()
+        self.people.stop()
+        self.store.close()
+        self.ledger.close()
+        self.journal.close()
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _hear_status(self, state: OriginState) -> None:
+        self.alerting.hear_node(state.site, state.node, state.origin, online=state.online)
+
+    def _tell_alerts(self) -> None:
+        """Live listeners hear of an alert when its version changes."""
+        try:
+            present = {alert.id: alert for alert in self.ledger.open_alerts()}
+        except LedgerUnavailable:
+            return  # next turn again
+        for alert in present.values():
+            if self._seen_alerts.get(alert.id) != alert.version:
+                self.live.publish(LiveEvent("alert", alert))
+        for gone in self._seen_alerts.keys() - present.keys():
+            closed = self.ledger.alert(gone)
+            if closed is not None:
+                self.live.publish(LiveEvent("alert", closed))
+        self._seen_alerts = {alert.id: alert.version for alert in present.values()}
+
+
+def main(config_path: Path, *, check: bool = False, json_output: bool = False) -> int:
+    """Runs the gateway until SIGTERM or Ctrl-C, or only checks its configuration.
+
+    Returns:
+        0 after a signal or a good check, 1 when it could not go on, 2 for a configuration that cannot work.
+    """
+    try:
+        options = read_gateway(config_path)
+        if check:
+            sys.stdout.write('{"ok":true}\n' if json_output else f"{config_path}: good\n")
+            return 0
+        summary = _run(options, str(config_path))
+    except SettingsError as exc:
+        sys.stderr.write(f"{exc}\n")
+        return BAD_CONFIGURATION
+    except (DaemonError, JournalError, LedgerError, LedgerUnavailable, StoreUnavailable, OSError) as exc:
+        sys.stderr.write(f"werkpuls gateway: {exc}\n")
+        return FAILED
+    if json_output:
+        sys.stdout.write(msgspec.json.encode(summary).decode() + "\n")
+    return 0
+
+
+def _run(options: GatewayOptions, where: str) -> dict[str, Any]:
+    notifier = Notifier.from_environment()
+    with StopSignals() as signals, Gateway(options, where=where) as gateway:
+        scheme = "http" if options.web.cert is None else "https"
+        logging.getLogger(__name__).info("ready: %s://%s:%s/", scheme, options.web.host, options.web.port)
+        notifier.ready(gateway.status())
+        while not signals.stop.wait(TURN_S):
+            gateway.turn()
+            notifier.status(gateway.status())
+            if gateway.progressing():
+                notifier.alive()
+        notifier.stopping()
+        ingest, storing = gateway.ingest.stats(), gateway.storing.stats()
+        return {
+            "received": ingest.received,
+            "accepted": ingest.accepted,
+            "duplicates": ingest.duplicates,
+            "refused": ingest.refused,
+            "stored": storing.stored,
+            "points": storing.points,
+            "backlog": storing.backlog,
+        }

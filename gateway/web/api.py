@@ -1,0 +1,372 @@
+"""The API's handlers: each asks one part of the gateway and shapes the answer. Routes and documents come from `ENDPOINTS`."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from gateway.alerts import Alert
+from gateway.ledger import AuditEntry, CommandState, Ledger
+from gateway.outbox import DeadLetter, Kind, TargetStatus
+from gateway.services import Services
+from gateway.store.base import Rejected, SeriesKey, StoreUnavailable
+from gateway.triage import StaleVersion, UnknownAlert, WrongState
+from gateway.web import views
+from gateway.web.endpoint import Call, Endpoint, Param
+from gateway.web.problems import HttpProblem
+from gateway.web.state import health, machine_view, machine_views, node_views, stats
+from gateway.wording import LANGUAGES
+from wire.messages import NAME_PATTERN, Refused
+
+MINUTE_NS = 60_000_000_000
+Named = Annotated[str, Meta(pattern=NAME_PATTERN)]
+Identity = Annotated[str, Meta(min_length=1, max_length=64)]
+LANG = Param(
+    "lang", Annotated[str, Meta(pattern="^(de|en)$")], description=f"language of the texts: {', '.join(LANGUAGES)}"
+)
+LIMIT = Param("limit", Annotated[int, Meta(ge=1, le=1000)], default=100, description="at most so many, latest first")
+NODE = Param("node", Named, "path", required=True)
+MACHINE = Param("machine", Named, "path", required=True)
+ALERT = Param("alert", Identity, "path", required=True)
+
+
+def get_machines(services: Services, _call: Call) -> list[views.Machine]:
+    """Every machine."""
+    return machine_views(services)
+
+
+def get_machine(services: Services, call: Call) -> views.Machine:
+    """One machine."""
+    state = services.live.machine(call.params["node"], call.params["machine"])
+    if state is None:
+        raise HttpProblem(404, f"nothing was ever heard of {call.params['node']}/{call.params['machine']}")
+    return machine_view(services, state)
+
+
+def get_channels(services: Services, call: Call) -> list[views.Channel]:
+    """A machine's stored series."""
+    where = (call.params["node"], call.params["machine"])
+    try:
+        known = services.store.series()
+    except StoreUnavailable as exc:
+        raise HttpProblem(503, f"the store: {exc}") from exc
+    return [views.Channel(name=key.channel, unit=unit) for key, unit in known if (key.node, key.machine) == where]
+
+
+def get_chart(services: Services, call: Call) -> views.ChartView:
+    """A chart of one series."""
+    until_ns = services.wall_ns() if call.params["until_ms"] is None else call.params["until_ms"] * 1_000_000
+    start_ns = until_ns - round(call.params["minutes"] * MINUTE_NS)
+    key = SeriesKey(services.site, call.params["node"], call.params["machine"], call.params["channel"])
+    try:
+        chart = services.store.read(key, start_ns, until_ns, call.params["points"])
+    except StoreUnavailable as exc:
+        raise HttpProblem(503, f"the store: {exc}") from exc
+    kept = [place for place, mean in enumerate(chart.mean) if math.isfinite(mean)]
+    return views.ChartView(
+        channel=key.channel,
+        unit=chart.unit,
+        times_ms=[int(chart.times_ns[place]) // 1_000_000 for place in kept],
+        mean=[float(chart.mean[place]) for place in kept],
+        low=[float(chart.low[place]) for place in kept],
+        high=[float(chart.high[place]) for place in kept],
+    )
+
+
+def alert_text(services: Services, alert: Alert, language: str | None) -> views.AlertText:
+    """An alert in plain words."""
+    words = services.wording(language).describe(alert, now_ns=services.wall_ns())
+    return views.AlertText(
+        title=words.title,
+        explain=words.explain,
+        since=words.since,
+        sure=words.sure,
+        also=words.also,
+        evidence=list(words.evidence),
+        check=words.check,
+    )
+
+
+def _alert_view(services: Services, alert: Alert, call: Call) -> views.AlertView:
+    return views.AlertView(alert=alert, text=alert_text(services, alert, call.params.get("lang")))
+
+
+def get_alerts(services: Services, call: Call) -> list[views.AlertView]:
+    """Open alerts, or the latest of any state."""
+    if call.params["state"] == "open":
+        found = services.ledger.open_alerts()
+    else:
+        found = services.ledger.alerts(limit=call.params["limit"])
+    return [_alert_view(services, alert, call) for alert in found[: call.params["limit"]]]
+
+
+def get_alert(services: Services, call: Call) -> views.AlertDetail:
+    """One alert with its history."""
+    alert = services.ledger.alert(call.params["alert"])
+    if alert is None:
+        raise HttpProblem(404, f"no alert {call.params['alert']}")
+    return views.AlertDetail(
+        alert=alert,
+        text=alert_text(services, alert, call.params["lang"]),
+        history=services.ledger.history(alert.id),
+    )
+
+
+def change_alert(services: Services, alert: str, body: object) -> Alert:
+    """A person's word about an alert.
+
+    Raises:
+        HttpProblem: 404 no such alert, 409 it has changed or is in a state in which this makes no sense.
+    """
+    try:
+        return _change(services.ledger, services.wall_ns(), alert, body)
+    except UnknownAlert as exc:
+        raise HttpProblem(404, str(exc)) from exc
+    except (StaleVersion, WrongState) as exc:
+        raise HttpProblem(409, str(exc)) from exc
+
+
+def _change(ledger: Ledger, now_ns: int, alert: str, body: object) -> Alert:
+    match body:
+        case views.Acknowledge(by=by, note=note, version=version):
+            return ledger.acknowledge(alert, by=by, note=note, version=version)
+        case views.Snooze(by=by, minutes=minutes, note=note, version=version):
+            until_ns = now_ns + round(minutes * MINUTE_NS)
+            return ledger.snooze(alert, until_ns=until_ns, by=by, note=note, version=version)
+        case views.Resolve(by=by, done=done, new_normal=new_normal, version=version):
+            return ledger.resolve(alert, done=done, by=by, new_normal=new_normal, version=version)
+        case views.FalseAlarm(by=by, note=note, version=version):
+            return ledger.false_alarm(alert, by=by, note=note, version=version)
+        case views.Note(by=by, text=text, version=version):
+            return ledger.note(alert, text=text, by=by, version=version)
+    raise TypeError(f"not a word about an alert: {type(body).__name__}")
+
+
+def post_alert(services: Services, call: Call) -> views.AlertView:
+    """Any of the words above."""
+    return _alert_view(services, change_alert(services, call.params["alert"], call.body), call)
+
+
+def post_command(services: Services, call: Call) -> views.CommandAccepted:
+    """Queues a command."""
+    asked: views.CommandRequest = call.body
+    node, machine = call.params["node"], call.params["machine"]
+    if services.live.machine(node, machine) is None:
+        raise HttpProblem(404, f"nothing was ever heard of {node}/{machine}")
+    try:
+        command = services.ledger.command(
+            asked.action,
+            site=services.site,
+            node=node,
+            machine=machine,
+            by=asked.by,
+            product=asked.product,
+            seconds=asked.seconds,
+            fault=asked.fault,
+        )
+    except (msgspec.ValidationError, Refused) as exc:
+        raise HttpProblem(422, str(exc)) from exc
+    return views.CommandAccepted(id=command.id, expires_ns=command.expires_ns)
+
+
+def get_command(services: Services, call: Call) -> views.CommandFate:
+    """What became of a command."""
+    found: CommandState | None = next(
+        (command for command in services.ledger.commands(limit=1000) if command.id == call.params["command"]), None
+    )
+    if found is None:
+        raise HttpProblem(404, f"no command {call.params['command']}")
+    return views.CommandFate(
+        id=found.id, machine=found.machine, action=found.action, state=found.state, reason=found.reason
+    )
+
+
+def get_nodes(services: Services, _call: Call) -> list[views.Node]:
+    """Every daemon of every node."""
+    return node_views(services)
+
+
+def get_deliveries(services: Services, _call: Call) -> list[TargetStatus]:
+    """Every receiver."""
+    return services.ledger.deliveries()
+
+
+def get_dead_letters(services: Services, call: Call) -> list[DeadLetter]:
+    """What was given up."""
+    return services.ledger.dead_letters(limit=call.params["limit"])
+
+
+def post_resend(services: Services, call: Call) -> views.Done:
+    """Sends a dead letter again."""
+    if not services.ledger.resend(call.params["letter"], by=call.body.by):
+        raise HttpProblem(404, f"no dead letter {call.params['letter']}")
+    return views.Done()
+
+
+def post_enable(services: Services, call: Call) -> views.Done:
+    """Serves a receiver again that was switched off because it said it is gone."""
+    if not services.ledger.enable(call.params["kind"], call.params["name"], by=call.body.by):
+        raise HttpProblem(404, f"no {call.params['kind']} {call.params['name']}")
+    return views.Done()
+
+
+def get_audit(services: Services, call: Call) -> list[AuditEntry]:
+    """Who did what."""
+    return services.ledger.audit(limit=call.params["limit"])
+
+
+def get_rejected(services: Services, call: Call) -> list[Rejected]:
+    """What the store refused."""
+    return list(services.storing.rejected(call.params["limit"]))
+
+
+def get_stats(services: Services, _call: Call) -> views.Stats:
+    """Counters."""
+    return stats(services)
+
+
+def get_health(services: Services, _call: Call) -> views.HealthView:
+    """Whether every part works."""
+    return health(services)
+
+
+def _word(action: str, request: type[msgspec.Struct], summary: str) -> Endpoint:
+    path = f"/api/v1/alerts/{{alert}}/{action}"
+    return Endpoint(
+        "POST", path, post_alert, summary, views.AlertView, request, (ALERT, LANG), problems=(403, 404, 409)
+    )
+
+
+ENDPOINTS: tuple[Endpoint, ...] = (
+    Endpoint("GET", "/api/v1/machines", get_machines, "Every machine with its condition.", list[views.Machine]),
+    Endpoint(
+        "GET",
+        "/api/v1/machines/{node}/{machine}",
+        get_machine,
+        "One machine.",
+        views.Machine,
+        params=(NODE, MACHINE),
+        problems=(404,),
+    ),
+    Endpoint(
+        "GET",
+        "/api/v1/machines/{node}/{machine}/channels",
+        get_channels,
+        "What is stored of a machine.",
+        list[views.Channel],
+        params=(NODE, MACHINE),
+        problems=(503,),
+    ),
+    Endpoint(
+        "GET",
+        "/api/v1/machines/{node}/{machine}/chart",
+        get_chart,
+        "A chart of one channel: mean, lowest and highest value per bucket.",
+        views.ChartView,
+        params=(
+            NODE,
+            MACHINE,
+            Param("channel", Annotated[str, Meta(min_length=1, max_length=95)], required=True),
+            Param("minutes", Annotated[float, Meta(gt=0, le=1_000_000)], default=60.0, description="how far back"),
+            Param(
+                "until_ms",
+                Annotated[int, Meta(ge=0, le=4_102_444_800_000)],
+                description="end of the chart; default: now",
+            ),
+            Param("points", Annotated[int, Meta(ge=2, le=5000)], default=600, description="at most so many buckets"),
+        ),
+        problems=(503,),
+    ),
+    Endpoint(
+        "POST",
+        "/api/v1/machines/{node}/{machine}/commands",
+        post_command,
+        "Asks a machine's node to do something.",
+        views.CommandAccepted,
+        views.CommandRequest,
+        (NODE, MACHINE),
+        status=202,
+        problems=(403, 404),
+    ),
+    Endpoint(
+        "GET",
+        "/api/v1/commands/{command}",
+        get_command,
+        "What became of a command.",
+        views.CommandFate,
+        params=(Param("command", Identity, "path", required=True),),
+        problems=(404,),
+    ),
+    Endpoint(
+        "GET",
+        "/api/v1/alerts",
+        get_alerts,
+        "Alerts with their explanation.",
+        list[views.AlertView],
+        params=(Param("state", Annotated[str, Meta(pattern="^(open|all)$")], default="open"), LIMIT, LANG),
+    ),
+    Endpoint(
+        "GET",
+        "/api/v1/alerts/{alert}",
+        get_alert,
+        "One alert with its history.",
+        views.AlertDetail,
+        params=(ALERT, LANG),
+        problems=(404,),
+    ),
+    _word("acknowledge", views.Acknowledge, "Somebody takes the alert on."),
+    _word("snooze", views.Snooze, "Hides the alert for a while, or until it gets worse."),
+    _word("resolve", views.Resolve, "Something was done about it."),
+    _word("false_alarm", views.FalseAlarm, "There was nothing; the machine's model learns it."),
+    _word("note", views.Note, "Adds a line to the history."),
+    Endpoint(
+        "GET", "/api/v1/nodes", get_nodes, "Every daemon of every node, and how complete its log is.", list[views.Node]
+    ),
+    Endpoint(
+        "GET", "/api/v1/deliveries", get_deliveries, "Every receiver: waiting, delivered, given up.", list[TargetStatus]
+    ),
+    Endpoint(
+        "POST",
+        "/api/v1/deliveries/{kind}/{name}/enable",
+        post_enable,
+        "Serves a switched-off receiver again.",
+        views.Done,
+        views.By,
+        (
+            Param("kind", Kind, "path", required=True),
+            Param("name", Annotated[str, Meta(max_length=80)], "path", required=True),
+        ),
+        problems=(403, 404),
+    ),
+    Endpoint(
+        "GET",
+        "/api/v1/dead-letters",
+        get_dead_letters,
+        "Events that were given up, with the reason.",
+        list[DeadLetter],
+        params=(LIMIT,),
+    ),
+    Endpoint(
+        "POST",
+        "/api/v1/dead-letters/{letter}/resend",
+        post_resend,
+        "Sends one again.",
+        views.Done,
+        views.By,
+        (Param("letter", Annotated[int, Meta(ge=1)], "path", required=True),),
+        problems=(403, 404),
+    ),
+    Endpoint("GET", "/api/v1/audit", get_audit, "Who did what, latest first.", list[AuditEntry], params=(LIMIT,)),
+    Endpoint(
+        "GET",
+        "/api/v1/rejected",
+        get_rejected,
+        "Lines the store refused, with the reason.",
+        list[Rejected],
+        params=(LIMIT,),
+    ),
+    Endpoint("GET", "/api/v1/stats", get_stats, "Counters since the gateway's start.", views.Stats),
+)

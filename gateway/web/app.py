@@ -1,0 +1,87 @@
+"""The gateway's web application, put together."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from gateway.services import Services
+from gateway.web.api import ENDPOINTS
+from gateway.web.metrics import Metrics
+from gateway.web.openapi import openapi
+from gateway.web.pages import Pages
+from gateway.web.problems import HttpProblem, RefusedRequests, problem_response, refused_of
+from gateway.web.security import Guard
+from gateway.web.state import health
+from gateway.web.stream import Stream
+
+__all__ = ["ENDPOINTS", "build"]
+
+STATIC = Path(__file__).parent / "static"
+
+
+def build(services: Services, *, password: str | None = None) -> Starlette:
+    """The ASGI application over the running parts.
+
+    Args:
+        services: the gateway's parts.
+        password: asked for on every path but /health; None where only this computer can reach the page.
+    """
+    refused = RefusedRequests()
+    pages = Pages(services)
+    document = msgspec.json.encode(openapi(ENDPOINTS))
+
+    async def serve_openapi(_request: Request) -> Response:
+        return Response(document, media_type="application/json")
+
+    async def serve_health(_request: Request) -> Response:
+        view = await run_in_threadpool(health, services)
+        status = 200 if view.status == "ok" else 503
+        return Response(msgspec.json.encode(view), status_code=status, media_type="application/json")
+
+    app = Starlette(
+        routes=[
+            Route("/", pages.overview, methods=["GET"]),
+            Route("/alerts/{alert}", pages.act, methods=["POST"]),
+            Route("/health", serve_health, methods=["GET"]),
+            Route("/metrics", Metrics(services, refused), methods=["GET"]),
+            Route("/api/v1/openapi.json", serve_openapi, methods=["GET"]),
+            Route("/api/v1/stream", Stream(services.live), methods=["GET"]),
+            *(endpoint.route(services) for endpoint in ENDPOINTS),
+            Mount("/static", StaticFiles(directory=STATIC)),
+        ],
+        middleware=[Middleware(Guard, password=password, refused=refused)],
+        exception_handlers={HttpProblem: _refuse, HTTPException: _refuse_http, Exception: _fail},
+    )
+    app.state.refused = refused
+    return app
+
+
+async def _refuse(request: Request, problem: Exception) -> Response:
+    if not isinstance(problem, HttpProblem):
+        raise problem
+    refused_of(request).count(problem.status)
+    return problem_response(problem)
+
+
+async def _refuse_http(request: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        raise error
+    headers: Mapping[str, str] = error.headers or {}
+    return await _refuse(request, HttpProblem(error.status_code, f"{request.url.path}: {error.detail}", dict(headers)))
+
+
+async def _fail(request: Request, error: Exception) -> Response:
+    logging.getLogger(__name__).error("%s %s failed", request.method, request.url.path, exc_info=error)
+    return await _refuse(request, HttpProblem(500, "this went wrong at the gateway and is in its log"))

@@ -1,0 +1,136 @@
+"""What the daemons owe the system: readiness, a watchdog fed by real progress, a clean end on SIGTERM.
+
+The protocol is systemd's sd_notify(3): datagrams of `KEY=value` lines to the socket named in `NOTIFY_SOCKET`. Outside of
+systemd nothing is sent and everything else works the same.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from threading import Event, Lock
+from types import FrameType
+from typing import Self
+
+WATCHDOG_SHARE = 3
+"""The watchdog is fed this many times within its limit, so that one late turn does not kill the daemon."""
+
+
+class Notifier:
+    """Speaks sd_notify.
+
+    Args:
+        address: value of NOTIFY_SOCKET; empty: nothing is sent. A leading `@` means an abstract socket.
+        watchdog_s: how long systemd waits for a sign of life; None without a watchdog.
+    """
+
+    def __init__(self, address: str = "", watchdog_s: float | None = None) -> None:
+        self.watchdog_s = watchdog_s
+        self._address = "\0" + address[1:] if address.startswith("@") else address
+        self._status = ""
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ, pid: int | None = None) -> Notifier:
+        """As systemd set this process up: NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID."""
+        meant = environment.get("WATCHDOG_PID", "")
+        microseconds = environment.get("WATCHDOG_USEC", "")
+        ours = not meant or meant == str(os.getpid() if pid is None else pid)
+        watchdog = int(microseconds) / 1e6 if ours and microseconds.isdecimal() and int(microseconds) > 0 else None
+        return cls(environment.get("NOTIFY_SOCKET", ""), watchdog)
+
+    @property
+    def feed_every_s(self) -> float | None:
+        """How often `alive` should be called; None without a watchdog."""
+        return None if self.watchdog_s is None else self.watchdog_s / WATCHDOG_SHARE
+
+    def ready(self, status: str) -> None:
+        """The daemon does its work from now on."""
+        self._status = status
+        self._send(f"READY=1\nSTATUS={_line(status)}")
+
+    def status(self, text: str) -> None:
+        """One line for `systemctl status`, sent when it changes."""
+        if text != self._status:
+            self._status = text
+            self._send(f"STATUS={_line(text)}")
+
+    def alive(self) -> None:
+        """Feeds the watchdog."""
+        if self.watchdog_s is not None:
+            self._send("WATCHDOG=1")
+
+    def stopping(self) -> None:
+        """The daemon is ending on purpose."""
+        self._send("STOPPING=1")
+
+    def _send(self, text: str) -> None:
+        if not self._address:
+            return
+        # The service manager may be restarting; a lost datagram is repeated by the next one.
+        with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
+            sock.setblocking(False)
+            sock.sendto(text.encode(), self._address)
+
+
+def _line(text: str) -> str:
+    return text.replace("\n", " ")[:500]
+
+
+class Progress:
+    """Who has moved lately. Each part that must not stand still reports its own progress.
+
+    Args:
+        monotonic_ns: the clock.
+    """
+
+    def __init__(self, monotonic_ns: Callable[[], int]) -> None:
+        self._monotonic_ns = monotonic_ns
+        self._lock = Lock()
+        self._limits: dict[str, int] = {}
+        self._moved: dict[str, int] = {}
+
+    def expect(self, part: str, within_s: float) -> None:
+        """From now on that part must move at least this often."""
+        with self._lock:
+            self._limits[part] = round(within_s * 1e9)
+            self._moved[part] = self._monotonic_ns()
+
+    def moved(self, part: str) -> None:
+        """That part did some of its work just now; unknown parts are ignored."""
+        with self._lock:
+            if part in self._limits:
+                self._moved[part] = self._monotonic_ns()
+
+    def stalled(self) -> list[str]:
+        """Parts that have not moved within their limit, by name."""
+        now = self._monotonic_ns()
+        with self._lock:
+            return sorted(part for part, limit in self._limits.items() if now - self._moved[part] > limit)
+
+
+class StopSignals:
+    """SIGTERM and SIGINT set an event; the earlier handlers come back at the end of the `with` block.
+
+    Use it in the main thread only.
+    """
+
+    def __init__(self) -> None:
+        self.stop = Event()
+        self.received: int | None = None
+        self._before: dict[int, object] = {}
+
+    def __enter__(self) -> Self:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._before[number] = signal.signal(number, self._hear)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]  # it is what signal.signal returned
+
+    def _hear(self, number: int, _: FrameType | None) -> None:
+        self.received = number
+        self.stop.set()
