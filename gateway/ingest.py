@@ -15,31 +15,25 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from threading import Event, Lock, Thread
 
-import msgspec
-
-from gateway.origins import Answer, Key, Origins, OriginState
-from gateway.sequence import Outcome
+from gateway.intake import Batch, Intake
+from gateway.origins import Key, OriginState
 from wire import topics
 from wire.backoff import Backoff
 from wire.clock import kernel_synchronised
-from wire.journal import Journal, JournalCorrupt, Record
+from wire.journal import Journal, JournalCorrupt
 from wire.link import Delivery, Inbound, Link, LinkBusy, LinkConfig, LinkDown, LinkStats
 from wire.messages import EARLIEST_NS, Ack, Codec, Command, Refused, Status, TimeBeacon
-from wire.refusals import Refusals
-from wire.topics import Topic
 
-EVENTS = frozenset({"finding", "reply"})
-"""Streams whose messages the journal never evicts unread."""
 BATCH = 500
 """So many waiting are worth a commit; fewer wait for company for up to LINGER_STEPS * LINGER_STEP_S = 50 ms."""
 LARGEST_BATCH = 2000
 LINGER_STEPS = 5
 LINGER_STEP_S = 0.01
 BEACON_S = 5.0
-RESEND_PAUSE_S = 1.0
 TICK_S = 0.25
-TOPICS_KEPT = 4096
 NS = 1_000_000_000
+
+__all__ = ["Ingest", "IngestStats", "OriginState"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,28 +61,6 @@ class IngestStats:
     last_error: str
     """Of the journal; empty again once it works."""
     link: LinkStats
-
-
-class _Head(msgspec.Struct, frozen=True):
-    """What can still be read of a message that is refused."""
-
-    site: str
-    node: str
-    origin: str
-    log: str
-    seq: int
-    prev: int
-
-
-@dataclass(slots=True)
-class _Batch:
-    """What a batch comes to."""
-
-    records: list[Record]
-    changed: dict[Key, None]
-    """Logs whose state changed, in order of first change."""
-    answers: dict[Key, bool]
-    """Logs to acknowledge, and whether to ask for what follows."""
 
 
 class Ingest:
@@ -123,11 +95,10 @@ class Ingest:
         self._beacon_s = beacon_s
         self._log = logging.getLogger(__name__)
         self._codec = Codec()
-        self._head = msgspec.json.Decoder(_Head)
-        self._refusals = Refusals(self._log)
-        self._origins = Origins(site)
-        self._origins.restore(journal.mark)
-        self._topics: dict[str, Topic] = {}
+        self._intake = Intake(site, self._log)
+        self._intake.origins.restore(journal.mark)
+        # What is told to the nodes: never ahead of the disk, as the intake is while the journal cannot append.
+        self._durable = {key: self._intake.origins.last(key) for key in self._intake.origins.present()}
         self._queue: SimpleQueue[Inbound] = SimpleQueue()
         self._queue_limit = 4 * link.receive_maximum
         self._lock = Lock()
@@ -135,9 +106,9 @@ class Ingest:
         self._thread: Thread | None = None
         self._greet = False
         self._unsaid: dict[Key, bool] = {}
-        self._asked: dict[Key, tuple[int, float]] = {}
         self._next_beacon = 0.0
-        self._received = self._accepted = self._duplicates = self._gaps = self._early = self._journal_errors = 0
+        self._accepted = 0
+        self._journal_errors = 0
         self._overrun = 0
         self._last_error = ""
         self._link = Link(
@@ -170,7 +141,7 @@ class Ingest:
     def nodes(self) -> list[OriginState]:
         """Every daemon heard of, by node and origin."""
         with self._lock:
-            return self._origins.states()
+            return self._intake.origins.states()
 
     def send_command(self, node: str, origin: str, command: Command) -> Delivery:
         """Hands a command to the broker, which keeps it for an offline node until it expires.
@@ -189,15 +160,15 @@ class Ingest:
     def stats(self) -> IngestStats:
         """Counters and state."""
         states = self.nodes()
-        refused = self._refusals.counts()
+        refused = self._intake.refusals.counts()
         if self._overrun:
             refused["overrun"] = self._overrun
         return IngestStats(
-            received=self._received,
+            received=self._intake.received,
             accepted=self._accepted,
-            duplicates=self._duplicates,
-            gaps=self._gaps,
-            early=self._early,
+            duplicates=self._intake.duplicates,
+            gaps=self._intake.gaps,
+            early=self._intake.early,
             evicted=sum(state.evicted for state in states),
             skipped=sum(state.skipped for state in states),
             refused=refused,
@@ -262,130 +233,29 @@ class Ingest:
         return inbounds
 
     def _work(self, inbounds: list[Inbound]) -> None:
-        batch = _Batch([], {}, {})
-        came: list[tuple[str, str]] = []
-        now_ns = self._wall_ns()
         with self._lock:
-            for inbound in inbounds:
-                try:
-                    topic = self._topic(inbound.topic)
-                    if topic.stream == "status":
-                        came += self._take_status(topic, inbound, batch, now_ns)
-                    else:
-                        self._take_data(topic, inbound, batch, now_ns)
-                except Refused as exc:
-                    self._refusals.count(exc.kind, inbound.topic, exc.reason)
-                except Exception as exc:  # noqa: BLE001  # logged below; one message must not hold up the rest
-                    # Nothing was accepted then: accepting is the last thing that is done with a message.
-                    self._refusals.count("internal", inbound.topic, repr(exc))
-                    self._log.exception("error over a message of %s", inbound.topic)
-            marks = self._origins.marks(batch.changed) if batch.changed else {}
-        if not marks or self._append(batch.records, marks):
-            self._accepted += len(batch.records)
-            self._link.ack_all(inbounds)
-            self._say(batch.answers)
-        for node, origin in came:
+            batch = self._intake.judge(inbounds, self._wall_ns())
+        if batch.marks and not self._append(batch):
+            return  # stopped before it was durable
+        self._accepted += len(batch.records)
+        self._durable.update({key: self._intake.origins.last(key) for key in batch.answers})
+        self._link.ack_all(inbounds)
+        self._say(batch.answers)
+        for node, origin in batch.daemons:
             self._tell(node, origin)
 
     def _tell(self, node: str, origin: str) -> None:
         try:
-            self._on_status(self._origins.state(node, origin))
+            self._on_status(self._intake.origins.state(node, origin))
         except Exception:  # noqa: BLE001  # a listener of ours, logged
             self._log.exception("error over the status of %s/%s", node, origin)
 
-    def _topic(self, name: str) -> Topic:
-        topic = self._topics.get(name)
-        if topic is None:
-            topic = topics.parse(name)
-            if topic.site != self._site or (topic.node == topics.GATEWAY and topic.stream != "status"):
-                raise Refused("topic", "of another site, or in the gateway's own name")
-            if len(self._topics) >= TOPICS_KEPT:
-                self._topics.clear()
-            self._topics[name] = topic
-        return topic
-
-    def _take_status(self, topic: Topic, inbound: Inbound, batch: _Batch, now_ns: int) -> list[tuple[str, str]]:
-        if topic.node == topics.GATEWAY:
-            return []  # our own
-        where = (topic.node, topic.origin)
-        if not inbound.size:
-            self._origins.forget_status(*where)
-            return []
-        self._require_size(inbound)
-        status = self._codec.decode_as(Status, inbound.payload)
-        if (status.site, status.node, status.origin) != (topic.site, *where):
-            raise Refused("topic", f"status of {status.site}/{status.node}/{status.origin}")
-        answer: Answer | None = self._origins.hear_status(status, now_ns)
-        if answer is not None:
-            batch.answers[answer.key] = answer.resend or batch.answers.get(answer.key, False)
-        return [where]
-
-    def _take_data(self, topic: Topic, inbound: Inbound, batch: _Batch, now_ns: int) -> None:
-        self._received += 1
-        self._require_size(inbound)
-        try:
-            message = self._codec.decode(inbound.payload, now_ns=now_ns)
-        except Refused as exc:
-            self._refuse(topic, inbound.payload, exc, batch)
-            raise
-        if (message.site, message.node, message.__struct_config__.tag) != (topic.site, topic.node, topic.stream):
-            tag = message.__struct_config__.tag
-            raise Refused("topic", f"a {tag} of {message.site}/{message.node} under this topic")
-        key, outcome = self._origins.offer(message, now_ns)
-        if outcome is Outcome.ACCEPT:
-            batch.records.append(
-                Record(stream=topic.stream, payload=inbound.payload, at_ns=now_ns, event=topic.stream in EVENTS)
-            )
-            batch.changed[key] = None
-            batch.answers.setdefault(key, False)
-        elif outcome is Outcome.DUPLICATE:
-            self._duplicates += 1
-            batch.answers.setdefault(key, False)
-        elif outcome is Outcome.GAP:
-            self._gaps += 1
-            batch.answers[key] = batch.answers.get(key, False) or self._may_ask(key)
-        else:
-            self._early += 1
-
-    @staticmethod
-    def _require_size(inbound: Inbound) -> None:
-        if inbound.size != len(inbound.payload):
-            raise Refused("too_large", f"{inbound.size} bytes")
-
-    def _refuse(self, topic: Topic, payload: bytes, refused: Refused, batch: _Batch) -> None:
-        """A node that sends the next message and it is refused each time would be stuck: it is given up in the end.
-
-        Not over its time: that is put on anew each time it is sent, and either clock may be put right.
-        """
-        if refused.kind == "time":
-            return
-        try:
-            head = self._head.decode(payload)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
-            return
-        if (head.site, head.node) != (topic.site, topic.node) or head.prev < 0:
-            return
-        key = Key(head.node, head.origin, head.log)
-        if self._origins.refuse(key, head.seq, head.prev):
-            self._log.error("message %s of %s is given up: %s", head.seq, "/".join(key), refused.reason)
-            batch.changed[key] = None
-            batch.answers.setdefault(key, False)
-
-    def _may_ask(self, key: Key) -> bool:
-        """Whether to ask for what follows now: what is on its way already must not make another round each."""
-        now, last = time.monotonic(), self._origins.last(key)
-        asked = self._asked.get(key)
-        if asked is not None and asked[0] == last and now - asked[1] < RESEND_PAUSE_S:
-            return False
-        self._asked[key] = (last, now)
-        return True
-
-    def _append(self, records: list[Record], marks: dict[str, str]) -> bool:
+    def _append(self, batch: Batch) -> bool:
         """Until it is durable; False when stopped before."""
         backoff = Backoff(0.2, 10.0)
         while True:
             try:
-                self._journal.append(records, marks=marks, commit=True)
+                self._journal.append(batch.records, marks=batch.marks, commit=True)
             except JournalCorrupt:
                 raise
             except Exception as exc:  # noqa: BLE001  # whatever it is, what was accepted must not be dropped
@@ -405,7 +275,7 @@ class Ingest:
             self._unsaid[key] = resend or self._unsaid.get(key, False)
         while self._unsaid:
             key, resend = next(iter(self._unsaid.items()))
-            payload = self._codec.encode(Ack(log=key.log, seq=self._origins.last(key), resend=resend))
+            payload = self._codec.encode(Ack(log=key.log, seq=self._durable[key], resend=resend))
             try:
                 self._link.publish(topics.ack(self._site, key.node, key.origin), payload, retain=True)
             except (LinkDown, LinkBusy):
@@ -413,11 +283,11 @@ class Ingest:
             del self._unsaid[key]
 
     def _tick(self) -> None:
-        self._refusals.tick()
+        self._intake.refusals.tick()
         if self._greet:
             # A broker that lost its memory has no acknowledgements for the nodes any more.
             self._greet = False
-            self._say(dict.fromkeys(self._origins.present(), False))
+            self._say(dict.fromkeys((key for key in self._intake.origins.present() if key in self._durable), False))
         elif self._unsaid:
             self._say({})
         now = time.monotonic()

@@ -42,7 +42,7 @@ class OriginState:
     log: str
     """The log it writes now; `none` before its first status."""
     last: int
-    """Everything up to here is durable at the gateway."""
+    """Everything up to here was accepted by the gateway."""
     online: bool
     evicted: int
     """Messages that the node's disk bound forced out before they could be sent."""
