@@ -16,7 +16,7 @@ from typing import Annotated
 import numpy as np
 from msgspec import Meta, Struct
 
-from edge.sensors.base import Block, Channel, Fault, SensorConfigError, SensorError
+from edge.sensors.base import Block, Channel, Fault, SensorConfigError, SensorError, UnknownFault
 from edge.sensors.registry import Surroundings
 from edge.sensors.simulation.bearing import BearingGeometry
 from edge.sensors.simulation.compressor import Compressor
@@ -111,8 +111,12 @@ class Simulated:
         except ValueError as exc:
             raise SensorConfigError(f"simulated {self._kind}: {exc}") from exc
         self._channels = self._chosen()
+        self._has_waves = any(channel in self._machine.waves for channel in self._channels)
         by_channel = [f"{fault}.{channel.name}" for channel in self._channels for fault in CHANNEL_FAULTS]
-        self._plan = FaultPlan((*self.faults, *by_channel), config.faults)
+        try:
+            self._plan = FaultPlan((*self.faults, *by_channel), config.faults)
+        except UnknownFault as exc:
+            raise SensorConfigError(f"simulated {self._kind}: {exc}") from exc
         self._broken = {channel.name: BrokenSensor() for channel in self._channels}
         self._base_ns: int | None = None
         self._opened_ns: int | None = None
@@ -194,7 +198,7 @@ class Simulated:
         truth = self._machine.window(plant.window_s, severities)
         blocks: list[Block] = []
         if seen and BUS not in severities:
-            waves = self._machine.waveforms(severities, self._streams.at("wave", tick))
+            waves = self._machine.waveforms(severities, self._streams.at("wave", tick)) if self._has_waves else {}
             readings = read(self._machine.gauges, truth, self._streams.at("gauge", tick))
             read_ns = start_ns + min(round(plant.window_s * 1e9), self._period_ns)
             blocks = self._through_sensors(

@@ -19,8 +19,8 @@ Place: TypeAlias = Literal["outer", "inner", "ball"]
 
 SLIP = 0.012
 """Standard deviation of the time from one hit to the next, as a share of it."""
-LOAD_ZONE = 0.5
-"""Stribeck's epsilon: half of the rollers carry load."""
+LOAD_ZONE = 1.0
+"""Stribeck's epsilon: all rollers carry some load, as in a motor whose bearings a wave spring preloads."""
 RING_TIMES = 7.0
 """Rings are followed until they have decayed to exp(-7) of their height."""
 
@@ -58,7 +58,7 @@ class Resonance:
     """The housing part that rings when it is hit: natural frequency and share of critical damping."""
 
     frequency_hz: float = 900.0
-    damping: float = 0.04
+    damping: float = 0.06
 
     def ring(
         self, hits_s: NDArray[np.float64], heights: NDArray[np.float64], samples: int, rate_hz: float

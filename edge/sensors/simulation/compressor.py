@@ -28,10 +28,10 @@ MOTOR = Nameplate(
 USUAL_LOAD = 0.6
 USUAL_RPM = 1_450.0
 SWEPT_M3 = 6.55e-5
-"""Swept volume per turn: 5.7 m³/h at 1450 rpm."""
+"""Swept volume per turn: 5.7 m³/h at 1450 rpm; a faster machine has a smaller one."""
 FRICTION_NM = 0.5
 STRUCTURE = Structure(mass_kg=32.0, mount_hz=8.0, mount_damping=0.12)
-BEARING_HEIGHT_M_S2 = 8.0
+BEARING_HEIGHT_M_S2 = 6.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +68,10 @@ class Compressor:
         self.plant = plant
         self.data = data or ColdRoomData()
         self.time_s = plant.start_s
-        running_rpm = plant.running_rpm or USUAL_RPM
+        running_rpm = plant.running_rpm or USUAL_RPM * plant.mains_hz / 50.0
         self.motor = InductionMotor(MOTOR, running_rpm, USUAL_LOAD, plant.mains_hz)
         self.nominal_rad_s = running_rpm * 2 * math.pi / 60.0
+        self._swept_m3 = SWEPT_M3 * USUAL_RPM / running_rpm
         self.speed_rad_s = 0.0
         self.turns = 0.0
         ambient = plant.ambient(self.time_s)
@@ -152,7 +153,7 @@ class Compressor:
             self.evaporating,
             self.condensing,
             superheat,
-            SWEPT_M3 * self.speed_rad_s / (2 * math.pi) if self.running else 0.0,
+            self._swept_m3 * self.speed_rad_s / (2 * math.pi) if self.running else 0.0,
         )
         current, load = self._drive(h, point, severities, settled=settled)
         condenser = data.condenser_w_k * (1.0 - 0.72 * severities.get("fan_blocked", 0.0))

@@ -27,12 +27,13 @@ MOTOR = Nameplate(
 )
 """4 kW, 4 poles, IE3, with the values that catalogues give for that size."""
 USUAL_LOAD = 0.6
+USUAL_RPM = 1_475.0
 SPIRAL_RATIO = 7.4
 """Turns of the motor per turn of the spiral."""
 BELT_ORDER = math.pi * 0.090 / 1.600
 """Belt runs per motor turn: pulley of 90 mm, belt of 1600 mm."""
-STRUCTURE = Structure(mass_kg=60.0, mount_hz=9.0, mount_damping=0.12)
-BEARING_HEIGHT_M_S2 = 7.0
+STRUCTURE = Structure(mass_kg=60.0, mount_hz=6.0, mount_damping=0.12)
+BEARING_HEIGHT_M_S2 = 6.0
 """First ring of a bearing hit at full severity."""
 PLACES: tuple[tuple[str, Place], ...] = (
     ("bearing_outer", "outer"),
@@ -59,8 +60,9 @@ class Mixer:
     def __init__(self, plant: Plant) -> None:
         self.plant = plant
         self.time_s = plant.start_s
-        self.motor = InductionMotor(MOTOR, plant.running_rpm or 1_475.0, USUAL_LOAD, plant.mains_hz)
-        self.nominal_rad_s = (plant.running_rpm or 1_475.0) * 2 * math.pi / 60.0
+        running_rpm = plant.running_rpm or USUAL_RPM * plant.mains_hz / 50.0
+        self.motor = InductionMotor(MOTOR, running_rpm, USUAL_LOAD, plant.mains_hz)
+        self.nominal_rad_s = running_rpm * 2 * math.pi / 60.0
         self.speed_rad_s = 0.0
         self.turns = 0.0
         at = plant.ambient(self.time_s)
@@ -152,9 +154,16 @@ class Mixer:
         """Nm at the motor's shaft: drive, dough, and the ripple of spiral and bowl; a slipping belt carries less."""
         spiral = 2 * math.pi * self.turns / SPIRAL_RATIO
         ripple = 1.0 + 0.05 * math.sin(spiral) + 0.03 * math.sin(spiral / 10.0)
-        dough = 14.5 * batch.share * batch.consistency * farinogram((self.time_s - batch.begin_s) / 480.0)
+        dough = (
+            0.55
+            * self.motor.rated_torque
+            * batch.share
+            * batch.consistency
+            * farinogram((self.time_s - batch.begin_s) / 480.0)
+        )
         belt = severities.get("belt", 0.0)
-        return 3.0 * (1.0 + 0.4 * belt) + dough * ripple * (1.0 - 0.12 * belt)
+        drive = 0.115 * self.motor.rated_torque * (1.0 + 0.4 * belt)
+        return drive + dough * ripple * (1.0 - 0.12 * belt)
 
     def _share(self, batch: Batch | None, severities: Severities) -> float:
         if batch is None:
@@ -172,19 +181,19 @@ def farinogram(time: float) -> float:
 
 
 def _excitation(severities: Severities) -> Excitation:
-    """Forces in N at nominal speed; a healthy rotor is balanced to G6.3 (m·e = 0.33 g·m), so 7.8 N at 1475 rpm."""
+    """Forces in N at nominal speed; a healthy rotor is balanced to G6.3 (m·e = 0.4 g·m at 10 kg), so 9.5 N at 1475 rpm."""
     imbalance, misalignment, looseness, belt = (
         severities.get(name, 0.0) for name in ("imbalance", "misalignment", "looseness", "belt")
     )
     orders = [
-        Order(1.0, 7.8 * (1.0 + 5.0 * imbalance), (1.0, 0.8, 0.1), quadrature=True),
+        Order(1.0, 9.5 * (1.0 + 5.0 * imbalance), (1.0, 0.8, 0.1), quadrature=True),
         Order(1.0, 1.5 + 12.0 * misalignment, (0.4, 0.4, 1.0), phase=0.7),
-        Order(2.0, 3.0 + 55.0 * misalignment, (0.8, 1.0, 0.6), phase=1.1),
+        Order(2.0, 4.0 + 50.0 * misalignment, (0.8, 1.0, 0.6), phase=1.1),
         Order(3.0, 1.5 + 14.0 * misalignment, (0.5, 0.6, 0.4), phase=2.0),
     ]
     # The belt's own rate and its harmonics: a worn or slack belt beats at each run.
     for harmonic in (1, 2, 3, 4):
-        force = (0.2 + 14.0 * belt) / harmonic**0.5
+        force = (0.2 + 8.0 * belt) / harmonic**0.5
         orders.append(Order(harmonic * BELT_ORDER, force, (1.0, 0.4, 0.2), phase=0.4 * harmonic))
     if looseness > 0.0:
         orders.extend(

@@ -54,7 +54,7 @@ class OvenData:
     """An open door, to the air."""
     door_wall_w_k4: float = 0.6 * STEFAN_BOLTZMANN * 0.12
     """An open door, radiation of the wall through 0.12 m²."""
-    seal_w_k: float = 22.0
+    seal_w_k: float = 6.0
     """A torn seal."""
     setpoint_c: float = 230.0
     hysteresis_k: float = 4.0

@@ -47,7 +47,7 @@ class BrokenSensor:
             None where nothing arrives.
         """
         if not severities:
-            self._held = block.values[-1:]
+            self._held = block.values[-1:].copy()
             lost, self._lost = self._lost, 0
             return replace(block, lost=block.lost + lost) if lost else block
         if Fault.NO_DATA.value in severities:
@@ -69,10 +69,10 @@ class BrokenSensor:
             fault = (Fault.OPEN, f"{channel.name}: the converter reports an open input")
             return replace(block, values=np.full_like(values, np.nan), faults=(*block.faults, fault))
         if Fault.STUCK.value in severities:
-            held = self._held if self._held is not None else values[-1:]
+            held = self._held if self._held is not None else values[-1:].copy()
             self._held = held
             return replace(block, values=np.repeat(held, len(values), axis=0))
-        self._held = values[-1:]
+        self._held = values[-1:].copy()
         if Fault.OUT_OF_RANGE.value in severities:
             # What a register full of ones looks like: an eighth of the range beyond the top.
             return replace(block, values=np.full_like(values, channel.high + 0.125 * (channel.high - channel.low)))
