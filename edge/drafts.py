@@ -1,11 +1,13 @@
-"""From a machine's step to the messages about it. Pure: no clock, no files, no threads."""
+"""From a machine's step to the messages about it. No clock, no files, no threads."""
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from edge.machine import Column, FindingChange, Step
+from edge.sensor_setup import CHANNEL_NAME
 from models.condition.contract import Deviation, Explanation, FeatureInfo, PossibleCause, Verdict
 from wire.envelope import Envelope
 from wire.journal import Record
@@ -34,6 +36,8 @@ class Drafter:
         self._envelope = envelope
         self._boot = boot
         self._model = model
+        self.unfit: set[str] = set()
+        """Names of series that the wire does not take; left out, logged once."""
 
     def record(self, kind: type[Message], at_ns: int, *, event: bool = False, **fields: object) -> Record:
         """One message as the journal takes it.
@@ -50,6 +54,8 @@ class Drafter:
         part: dict[str, Series] = {}
         size = 0
         for name, columns in series.items():
+            if not self._fits(name):
+                continue
             for piece in _pieces(columns, at_ns):
                 length = len(piece.values)
                 if part and (size + length > VALUES_PER_MESSAGE or len(part) == SERIES_PER_MESSAGE or name in part):
@@ -60,6 +66,14 @@ class Drafter:
         if part:
             records.append(self.record(Telemetry, at_ns, machine=machine, series=part))
         return records
+
+    def _fits(self, name: str) -> bool:
+        if CHANNEL_NAME.fullmatch(name):
+            return True
+        if name not in self.unfit:
+            self.unfit.add(name)
+            logging.getLogger(__name__).warning("series %r is not sent: its name is not a channel's name", name)
+        return False
 
     def condition(
         self,
@@ -80,7 +94,7 @@ class Drafter:
             severity=Severity(verdict.severity),
             learned=min(max(verdict.learned, 0.0), 1.0),
             paused=step.paused,
-            sensor_faults=sorted(step.sensor_faults)[:256],
+            sensor_faults=sorted(filter(CHANNEL_NAME.fullmatch, step.sensor_faults))[:256],
             evidence=_evidence(
                 explanation.deviations if explanation is not None else verdict.deviations, info, step.time_ns / 1e9
             ),

@@ -28,6 +28,8 @@ from wire.messages import Command, SensorState
 
 CHANNELS_GRACE_S = 20.0
 """A sensor that has not said by then which channels it has is left out until it does."""
+LISTEN_S = 1.0
+"""Commands wait at most this long, however rarely a machine is read."""
 RECOVERED_S = 300.0
 """A thread that was restarted shows in the node's health until it has run this long."""
 WHOLE_MACHINE = "machine"
@@ -91,8 +93,10 @@ class MachineLoop:
         self.state = state
         self.opened = Event()
         """Set after the first attempt to open every sensor."""
-        self.config_error: SensorConfigError | None = None
-        """A sensor that can never work as configured; the thread has ended."""
+        self.config_error: tuple[str, str] | None = None
+        """Name of a sensor that can never work as configured, and why; the thread has ended."""
+        self.ticks = 0
+        """Of this thread."""
         self._feeds = list(feeds)
         self._make_path = make_path
         self._shared = shared
@@ -140,12 +144,8 @@ class MachineLoop:
 
     def _run(self) -> None:
         try:
-            for feed in self._feeds:
-                feed.open(self._now())
-            self.opened.set()
-            self._work()
-        except SensorConfigError as exc:
-            self.config_error = exc
+            if self._open():
+                self._work()
         except Exception as exc:
             # The daemon starts a successor; the trace is what an engineer needs to find the defect.
             self.state.died = f"{type(exc).__name__}: {exc}"
@@ -156,14 +156,26 @@ class MachineLoop:
                 feed.close()
             self.opened.set()
 
+    def _open(self) -> bool:
+        for feed in self._feeds:
+            try:
+                feed.open(self._now())
+            except SensorConfigError as exc:
+                self.config_error = (feed.name, str(exc))
+                self.state.died = f"{feed.name}: {exc}"
+                return False
+        self.opened.set()
+        return True
+
     def _work(self) -> None:
         interval_ns = round(self.machine.interval_s * 1e9)
         self._began_ns = self._snapshot_ns = self._now()
         while not self._stop.is_set():
             tick = self._now() // interval_ns + 1
-            if self._stop.wait(max(tick * interval_ns - self._now(), 0) / 1e9):
+            if not self._wait_until(tick * interval_ns):
                 break
             self._tick()
+            self.ticks += 1
             self.state.ticks += 1
             self.state.skipped += max(self._now() // interval_ns - tick, 0)
             self._shared.moved(self.machine.name)
@@ -171,6 +183,18 @@ class MachineLoop:
                 self.state.died = None
         self._shared.put(self._reporter.rest(self._now()), {})
         self._save()
+
+    def _wait_until(self, due_ns: int) -> bool:
+        """False when asked to stop. Between rare ticks commands are heard all the same."""
+        while True:
+            rest_s = max(due_ns - self._now(), 0) / 1e9
+            if self._stop.wait(min(rest_s, LISTEN_S)):
+                return False
+            if rest_s <= LISTEN_S:
+                return True
+            if self._path is not None:
+                self._hear(self._path)
+            self._shared.moved(self.machine.name)
 
     def _tick(self) -> None:
         readings = [feed.read(self._now()) for feed in self._feeds]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -23,15 +23,12 @@ from edge.drafts import Drafter
 from edge.feed import SensorFeed
 from edge.health import PUBLISHER, HealthReport
 from edge.loop import LoopState, MachineLoop, Shared
-from edge.machine import MachinePath, MachineSetup
+from edge.path_maker import PathMaker
 from edge.publisher import Publisher
-from edge.sensors.base import Channel
 from edge.service import Notifier, Progress, StopSignals
 from edge.snapshots import Snapshots
 from edge.writer import Writer
-from models.condition.bearing import Bearing
-from models.condition.model import MODEL, Condition
-from models.condition.settings import Settings
+from models.condition.model import MODEL
 from wire.clock import Clock, boottime_ns
 from wire.envelope import Envelope
 from wire.journal import Journal, JournalError, Record
@@ -44,12 +41,13 @@ FAILED = 1
 OPENING_S = 30.0
 """Sensors that take longer to open go on trying while the rest of the daemon starts."""
 TURN_S = 0.5
-FIRST_RESTART_S = 1.0
+SHORT_LIFE_TICKS = 10
+SHORT_LIVES = 3
+"""After so many threads that ended within so many ticks, the snapshot is suspected and set aside."""
 LONGEST_RESTART_S = 60.0
 STOP_S = 10.0
 STALL_S = 30.0
-"""A part that has not moved for this long (a machine: or five of its intervals) stands still."""
-MONTH_S = 30 * 86_400.0
+"""A part that has not moved for this long stands still."""
 
 
 class DaemonError(Exception):
@@ -154,13 +152,15 @@ class Sense:
         self.progress.expect("writer", STALL_S)
         deadline_ns = self.clock.monotonic_ns() + round(OPENING_S * 1e9)
         for name, loop in self.loops.items():
-            self.progress.expect(f"machine {name}", max(STALL_S, 5 * loop.machine.interval_s) + OPENING_S)
+            self.progress.expect(f"machine {name}", STALL_S + OPENING_S)
             loop.start()
         for name, loop in self.loops.items():
             loop.opened.wait(max(deadline_ns - self.clock.monotonic_ns(), 0) / 1e9)
             if loop.config_error is not None:
                 self.stop()
-                raise SettingsError(self.config.where, f"machine {name}", str(loop.config_error))
+                sensor, why = loop.config_error
+                place = next(one.path for one in self.config.sensors[name] if one.name == sensor)
+                raise SettingsError(self.config.where, place, why)
         self.publisher.start()
         self.progress.expect("publisher", STALL_S)
         self._notifier.ready(self.status())
@@ -261,15 +261,15 @@ class Sense:
         loop = self.loops[name]
         if loop.alive:
             return
-        if loop.config_error is not None and loop.state.died is None:
-            loop.state.died = str(loop.config_error)
         died_ns = self._died_ns.setdefault(name, now_ns)
-        if now_ns - died_ns < min(FIRST_RESTART_S * 2.0**loop.state.restarts, LONGEST_RESTART_S) * 1e9:
+        if now_ns - died_ns < min(2.0 ** min(loop.state.restarts, 10), LONGEST_RESTART_S) * 1e9:
             # It is being looked after: the watchdog is for what nobody notices.
             self.progress.moved(f"machine {name}")
             return
         del self._died_ns[name]
         loop.state.restarts += 1
+        if loop.ticks < SHORT_LIFE_TICKS and loop.state.restarts % SHORT_LIVES == 0:
+            self._shared.snapshots.set_aside(name, f"the machine's thread keeps ending: {loop.state.died}")
         self.loops[name] = successor = self._loop(loop.machine, loop.state)
         successor.start()
 
@@ -284,51 +284,6 @@ class Sense:
             ok=outcome.ok,
             reason=outcome.reason[:500],
         )
-
-
-class PathMaker:
-    """Makes one machine's path with its model.
-
-    Args:
-        machine: its options.
-        boot: id of the present boot.
-    """
-
-    def __init__(self, machine: MachineOptions, boot: str) -> None:
-        bearing = machine.bearing
-        speed = machine.running_speed_rpm
-        self._setup = MachineSetup(
-            name=machine.name,
-            kind=machine.kind,
-            interval_s=machine.interval_s,
-            running_speed_hz=None if speed is None else speed / 60.0,
-            bearing=None
-            if bearing is None
-            else Bearing(bearing.balls, bearing.ball_mm, bearing.pitch_mm, bearing.contact_deg),
-            iso_class=machine.iso_class,
-            nominal_hz=float(machine.mains_hz),
-            boot=boot,
-        )
-        self._settings = Settings(
-            warmup=max(round(machine.warmup_s / machine.interval_s), 8),
-            kind=machine.kind,
-            iso_class=machine.iso_class,
-            budget=min(machine.false_alarms_per_month * machine.interval_s / MONTH_S, 0.1),
-        )
-
-    def __call__(self, channels: Sequence[Channel], state: Mapping[str, Any] | None) -> MachinePath:
-        """A path for these channels, with what a snapshot knows or with a model that knows nothing.
-
-        Raises:
-            ValueError: the state is no snapshot of this format.
-        """
-        path = MachinePath(self._setup, channels, Condition(self._settings))
-        if state is not None:
-            path.restore(state)
-            if isinstance(path.model, Condition):
-                # What was learned is the snapshot's; how to judge is the present configuration's.
-                path.model.settings = self._settings
-        return path
 
 
 def main(config_path: Path, *, json_output: bool = False) -> int:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 from msgspec import Struct
 
 from edge.sensors.base import Channel, Quantity, Sensor, SensorConfigError, SensorError
 from edge.sensors.registry import SENSOR_TYPES, SensorType, Surroundings, sensor_type
-from wire.messages import Name
+from wire.messages import ChannelName, Name
 from wire.settings import SettingsError, convert, nearest, require_unique
 
+CHANNEL_NAME = re.compile(get_args(ChannelName)[1].pattern)
+"""What the wire takes as the name of a channel or feature."""
 UNITS: Mapping[Quantity, tuple[str, ...]] = {
     Quantity.VIBRATION: ("g", "m/s²", "m/s2", "mg", "mm/s", "µm", "V", "mV"),
     Quantity.TEMPERATURE: ("°C",),
@@ -104,6 +107,10 @@ def check_sensors(setups: Sequence[SensorSetup], surroundings: Surroundings, whe
         except SensorError:
             continue
         for channel in channels:
+            if not CHANNEL_NAME.fullmatch(channel.name):
+                raise SettingsError(
+                    where, setup.path, f"channel {channel.name!r} is not named like {CHANNEL_NAME.pattern}"
+                )
             _check_unit(channel, where, setup.path)
             before = owner.setdefault(channel.name, setup.path)
             if before != setup.path:
