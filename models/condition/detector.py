@@ -1,9 +1,10 @@
-"""How far a sample is from a regime's normal: whitened distance, its smoothed version, and single features' tails.
+"""How far a sample is from a regime's normal: four views of one standardised residual.
 
-Three views of the same standardised residual: the instant distance sees a large change at once, the distance of the
-exponentially smoothed residual (MEWMA: Lowry et al., A multivariate exponentially weighted moving average control chart,
-Technometrics 1992) sees a small one that stays, and the largest single residual sees one feature among thirty. Each has a
-limit of its own from its own held-out scores; the result is the largest multiple of a limit.
+The instant distance sees a change in many features at once, the largest single residual sees one feature among thirty. The
+same two of the exponentially smoothed residual (MEWMA: Lowry et al., A multivariate exponentially weighted moving
+average control chart, Technometrics 1992) see small changes that stay. Each view has a limit from the scores that the
+warm-up itself would have got, learned and judged one sample after the other (prequentially: Dawid, JRSS A 1984), so what
+drifts without meaning has already had its say there. The result is the largest multiple of a limit.
 """
 
 from __future__ import annotations
@@ -16,33 +17,64 @@ from numpy.typing import NDArray
 from river.base import AnomalyDetector
 
 from models.condition.limit import tail_limit
+from models.condition.reach import effective_samples, white_smoothed, widening
 
 Floats: TypeAlias = NDArray[np.float64]
 
-SMOOTHING = 0.12
-"""Weight of a new residual in the smoothed one: about 16 samples of memory."""
-FLOORS = (2.2, 2.2, 6.0)
-"""Least limits of distance, smoothed distance (as multiples of their healthy level) and largest residual."""
-FOLDS = 4
-FOLLOWING = 1 / 200
+SMOOTHING = 0.15
+"""Weight of a new residual in the smoothed one: a memory of about 12 samples."""
+FOLLOWING = 1 / 100
 """Weight of an accepted sample in the normal's centre."""
-REACH = 50.0
+SIGMAS = 4.5
+"""A single smoothed residual's least limit, in deviations."""
+INSTANT_SIGMAS = 6.0
+"""A single instant residual's least limit, in deviations."""
+DISTANCE_FLOOR = 2.2
+"""Least limit of a root-mean-square distance, whose healthy level is 1."""
+BOUND = 8.0
+"""Residuals are clipped here before they are smoothed: one spike is not a change that stays."""
+FARTHEST = 50.0
 """Residuals beyond this many deviations say no more."""
-CONSTANT_WEIGHT = 0.25
-"""A feature that never moved in the warm-up may be a setting; it counts, but it does not decide alone."""
+REACH = 6.0
+"""How far the centre may follow from where it was fitted, in (widened) deviations: the rest is a change."""
+CONSTANT_WEIGHT = 0.3
+"""A feature that never moved in the warm-up may be a setting: it counts, but it does not decide alone."""
 LEAST_RELATIVE_SCALE = 0.005
-DRIFT_SHARE = 1.0
-"""Drift over the warm-up, in deviations of the fast noise, at which a feature counts half."""
+DISTANCE_BUDGET_RATIO = 0.25
+ODD_SHARE = 0.02
+"""Rows beyond Tukey's outer fences are drawn in while they are so few; more of them are the feature's nature."""
 MODE_WIDTH = 1.5
+MOST_MODES = 8
 
 
 class Fit(NamedTuple):
     """The learned numbers of one normal; arrays over its features."""
 
     centre: Floats
+    anchor: Floats
+    """Where the centre was when it was fitted."""
     scale: Floats
+    """One deviation of an instant residual, widened by how little the warm-up knew of it."""
+    slow: Floats
+    """One deviation of a smoothed residual, in units of `scale`."""
     weight: Floats
+    """How much a feature counts in the instant distance, 0 to 1."""
+    slow_weight: Floats
+    """And in the lasting one."""
     inverse: Floats
+    """Precision matrix of the residuals, shrunk towards independence."""
+
+
+ARRAYS = ("centre", "anchor", "scale", "slow", "weight", "slow_weight")
+
+
+class Views(NamedTuple):
+    """The four views of one sample; for limits, the same four numbers as limits."""
+
+    distance: float
+    lasting: float
+    largest: float
+    largest_lasting: float
 
 
 class Normal(AnomalyDetector):
@@ -56,53 +88,73 @@ class Normal(AnomalyDetector):
         budget: probability of a false excess per sample, for the limits.
     """
 
-    def __init__(self, names: Sequence[str] = (), budget: float = 1e-6) -> None:
+    def __init__(self, names: Sequence[str] = (), budget: float = 4e-7) -> None:
         self.names = list(names)
         self.budget = budget
         self.samples = 0
-        self.limits: tuple[float, float, float] | None = None
+        self.limits: Views | None = None
         self._fit: Fit | None = None
         self._logarithmic = np.zeros(len(self.names), dtype=bool)
         self._floor = np.zeros(len(self.names))
         self._smooth = np.zeros(len(self.names))
-        self._level = 1.0
         self._modes: list[tuple[Floats, Floats]] = []
-        self._inverses: dict[bytes, tuple[Floats, float]] = {}
+        self._inverses: dict[bytes, tuple[Floats, Floats]] = {}
 
     def fit(self, table: Floats, logarithmic: NDArray[np.bool_]) -> None:
         """Learns from (rows, features), in time order, NaN where absent."""
-        positive = table > 0
-        self._logarithmic = logarithmic & (positive | np.isnan(table)).all(axis=0)
-        self._floor = 0.02 * np.array([float(np.median(c[np.isfinite(c)])) if np.isfinite(c).any() else 1.0 for c in table.T])
+        known = np.isfinite(table)
+        self._logarithmic = logarithmic & ((table > 0) | ~known).all(axis=0)
+        self._floor = 0.02 * np.array([float(np.median(c[k])) if k.any() else 1.0 for c, k in zip(table.T, known.T, strict=True)])
         x = self._transform(table)
         self.samples = len(x)
-        self._fit = _fit(x)
         self._inverses = {}
         self._smooth = np.zeros(x.shape[1])
-        self.limits = self._calibrate(x)
+        self._fit, scores, looks = learn(x)
+        self.limits = _limits(scores, looks, self.budget)
 
     def score(self, vector: Floats) -> tuple[float, Floats]:
-        """Multiple of the limit, and the signed residuals in deviations (NaN where absent)."""
+        """Multiple of the limit, and the signed residuals in deviations, instant or lasting, whichever says more.
+
+        A residual is NaN where the feature is absent.
+        """
         if self._fit is None or self.limits is None:
             return 0.0, np.full(len(self.names), np.nan)
         x = self._transform(vector)
         fit = self._fit
-        z = np.clip((x - fit.centre) / fit.scale, -REACH, REACH)
-        present = np.isfinite(z)
-        self._smooth[present] += SMOOTHING * (z[present] - self._smooth[present])
-        ratio = self._ratio(z, self._smooth, fit.weight, present)
+        z = np.clip((x - fit.centre) / fit.scale, -FARTHEST, FARTHEST)
+        present = np.isfinite(z) & (fit.weight > 0)
+        filled = np.where(present, z, 0.0)
+        # What is absent fades from the smoothed residual: nothing is known of it any more.
+        self._smooth += SMOOTHING * (np.clip(filled, -BOUND, BOUND) - self._smooth)
+        ratio = self._ratio(filled, self._smooth, present)
         for centre, scale in self._modes:
-            other = np.clip((x - centre) / scale, -REACH, REACH)
-            ratio = min(ratio, self._ratio(other, other * SMOOTHING, fit.weight, present))
-        return ratio, z
+            other = np.where(present, np.clip((x - centre) / scale, -FARTHEST, FARTHEST), 0.0)
+            # At a mode the smoothed residual is that of the mode's own centre, which nobody has followed.
+            ratio = min(ratio, self._ratio(other, other * fit.slow, present))
+        lasting = self._smooth / fit.slow
+        telling = np.where(np.abs(lasting) > np.abs(filled), lasting, filled)
+        return ratio, np.where(present, telling, np.nan)
 
     def follow(self, vector: Floats) -> None:
-        """Moves the centre a little towards an accepted sample."""
+        """Moves the centre a little towards an accepted sample, within its reach."""
         if self._fit is None:
             return
         fit = self._fit
-        step = np.clip(self._transform(vector) - fit.centre, -3 * fit.scale, 3 * fit.scale)
-        fit.centre[:] += FOLLOWING * np.where(np.isfinite(step), step, 0.0)
+        step = self._transform(vector) - fit.centre
+        step = np.where(np.isfinite(step), np.clip(step, -3 * fit.scale, 3 * fit.scale), 0.0)
+        fit.centre[:] = np.clip(fit.centre + FOLLOWING * step, fit.anchor - REACH * fit.scale, fit.anchor + REACH * fit.scale)
+
+    def inherit(self, older: Normal) -> None:
+        """Goes on where an older normal of the same regime had followed to, as far as this one's reach allows."""
+        if self._fit is None or older._fit is None:
+            return
+        size = min(len(self.names), len(older.names))
+        fit = self._fit
+        same = self._logarithmic[:size] == older._logarithmic[:size]
+        near = np.clip(older._fit.centre[:size], (fit.anchor - REACH * fit.scale)[:size], (fit.anchor + REACH * fit.scale)[:size])
+        fit.centre[:size] = np.where(same & (older._fit.weight[:size] > 0), near, fit.centre[:size])
+        if same.all():
+            self._smooth[:size] = older._smooth[:size]
 
     def accept(self, table: Floats) -> None:
         """Makes (rows, features) that a person called normal a mode of its own."""
@@ -114,7 +166,7 @@ class Normal(AnomalyDetector):
         centre = np.where(np.isfinite(centre), centre, self._fit.centre)
         wide = np.nanmax(np.abs(np.where(np.isfinite(x), x, centre) - centre), axis=0) / 2
         self._modes.append((centre, np.maximum(MODE_WIDTH * self._fit.scale, wide)))
-        self._modes = self._modes[-8:]
+        self._modes = self._modes[-MOST_MODES:]
         self.settle()
 
     def settle(self) -> None:
@@ -148,17 +200,14 @@ class Normal(AnomalyDetector):
             "budget": self.budget,
             "samples": self.samples,
             "limits": list(self.limits) if self.limits else None,
-            "level": self._level,
-            "logarithmic": self._logarithmic.tolist(),
+            "logarithmic": self._logarithmic.astype(int).tolist(),
             "floor": self._floor.tolist(),
             "smooth": self._smooth.tolist(),
             "modes": [[centre.tolist(), scale.tolist()] for centre, scale in self._modes],
             "fit": None
             if fit is None
             else {
-                "centre": fit.centre.tolist(),
-                "scale": fit.scale.tolist(),
-                "weight": fit.weight.tolist(),
+                **{key: getattr(fit, key).tolist() for key in ARRAYS},
                 "inverse": fit.inverse[np.tril_indices(len(fit.centre))].tolist(),
             },
         }
@@ -168,9 +217,7 @@ class Normal(AnomalyDetector):
         """From a snapshot."""
         normal = cls([str(name) for name in state["names"]], float(state["budget"]))
         normal.samples = int(state["samples"])
-        limits = state["limits"]
-        normal.limits = (float(limits[0]), float(limits[1]), float(limits[2])) if limits else None
-        normal._level = float(state["level"])
+        normal.limits = Views(*(float(limit) for limit in state["limits"])) if state["limits"] else None
         normal._logarithmic = np.array(state["logarithmic"], dtype=bool)
         normal._floor = np.array(state["floor"], dtype=np.float64)
         normal._smooth = np.array(state["smooth"], dtype=np.float64)
@@ -181,7 +228,8 @@ class Normal(AnomalyDetector):
             inverse = np.zeros((size, size))
             inverse[np.tril_indices(size)] = fit["inverse"]
             inverse = inverse + np.tril(inverse, -1).T
-            normal._fit = Fit(*(np.array(fit[key], dtype=np.float64) for key in ("centre", "scale", "weight")), inverse)
+            arrays = {key: np.array(fit[key], dtype=np.float64) for key in ARRAYS}
+            normal._fit = Fit(**arrays, inverse=inverse)
         return normal
 
     def _vector(self, x: Mapping[Any, Any]) -> Floats:
@@ -193,55 +241,125 @@ class Normal(AnomalyDetector):
         logarithm = np.log(np.maximum(np.where(np.isfinite(x), x, np.nan), np.maximum(self._floor, 1e-12)))
         return np.where(self._logarithmic, logarithm, x)
 
-    def _calibrate(self, x: Floats) -> tuple[float, float, float]:
-        """Limits from scores of contiguous quarters under a normal learned from the other three."""
-        scores: list[tuple[float, float, float]] = []
-        bounds = np.linspace(0, len(x), FOLDS + 1).astype(int)
-        self._level = 1.0
-        for start, stop in zip(bounds, bounds[1:], strict=False):
-            rest = np.vstack([x[:start], x[stop:]])
-            if len(rest) < 4:
-                continue
-            fold = _fit(rest)
-            smooth = np.zeros(x.shape[1])
-            for row in x[start:stop]:
-                z = np.clip((row - fold.centre) / fold.scale, -REACH, REACH)
-                present = np.isfinite(z)
-                smooth[present] += SMOOTHING * (z[present] - smooth[present])
-                scores.append(_distances(z, smooth, fold.weight, present, fold.inverse, float(fold.weight[present].sum())))
-        columns = np.array(scores).reshape(-1, 3)
-        middle = [float(np.median(column)) if len(column) else 1.0 for column in columns.T]
-        floors = (FLOORS[0] * max(middle[0], 0.6), FLOORS[1] * max(middle[1], 0.2), FLOORS[2])
-        fast, slow, tail = (tail_limit(columns[:, k], self.budget, floors[k]) for k in range(3))
-        return fast, slow, tail
-
-    def _ratio(self, z: Floats, smooth: Floats, weight: Floats, present: NDArray[np.bool_]) -> float:
-        fit = self._fit
-        if fit is None or self.limits is None:
+    def _ratio(self, z: Floats, smooth: Floats, present: NDArray[np.bool_]) -> float:
+        fit, limits = self._fit, self.limits
+        if fit is None or limits is None:
             return 0.0
         key = present.tobytes()
         cached = self._inverses.get(key)
         if cached is None:
             if len(self._inverses) > 16:
                 self._inverses.clear()
-            cached = (_restricted(fit.inverse, present), float(weight[present].sum()))
+            inverse = _restricted(fit.inverse, present)
+            cached = (_weighted(inverse, fit.weight, present), _weighted(inverse, fit.slow_weight, present))
             self._inverses[key] = cached
-        inverse, total = cached
-        distances = _distances(z, smooth, weight, present, inverse, total)
-        return max(distance / limit for distance, limit in zip(distances, self.limits, strict=True))
+        views = _views(z, smooth / fit.slow, *cached)
+        return max(
+            views[0] / limits[0], views[1] / limits[1], views[2] / limits[2], views[3] / limits[3]
+        )
 
 
-def _distances(
-    z: Floats, smooth: Floats, weight: Floats, present: NDArray[np.bool_], inverse: Floats, total: float
-) -> tuple[float, float, float]:
-    if total <= 1e-9:
-        return 0.0, 0.0, 0.0
-    root = np.sqrt(weight)
-    instant = np.where(present, z, 0.0) * root
-    slow = np.where(present, smooth, 0.0) * root
-    fast = float(instant @ inverse @ instant) / total
-    lasting = float(slow @ inverse @ slow) / total
-    return max(fast, 0.0) ** 0.5, max(lasting, 0.0) ** 0.5, float(np.abs(instant).max())
+def learn(x: Floats) -> tuple[Fit, Floats, tuple[float, float]]:
+    """Learns from (rows, features) in time order.
+
+    Returns:
+        The fit; the four views of each row as it would have been judged, (rows, 4), without the first rows, which were
+        judged by too little; and how many independent looks the two distances rest on.
+    """
+    rows, features = x.shape
+    known = np.isfinite(x)
+    count = known.sum(axis=0)
+    usable = count >= max(4, rows // 5)
+    mean, deviation = _robust(x, known, usable)
+    largest = np.abs(np.where(known, x, 0.0)).max(axis=0)
+    least = np.maximum(LEAST_RELATIVE_SCALE * np.abs(mean), 1e-6 * largest + 1e-12)
+    constant = deviation < 0.05 * least
+    scale = np.maximum(deviation, least)
+    filled = np.where(known & usable, x, mean)
+    start = min(60, rows // 4)
+    z, smooth, centre = _prequential(filled, known & usable, scale, mean)
+    residual = np.clip(z[start:], -BOUND, BOUND)
+    looks = np.minimum(effective_samples(filled), np.maximum(count, 2))
+    # A residual from a following centre may be a little larger than from the mean of all: that is what will be judged.
+    instant = np.maximum(np.sqrt((residual**2).mean(axis=0)), 0.7)
+    judged = min(start + min(30, rows // 8), rows - 1)
+    lasting = np.maximum(np.sqrt((smooth[judged:] ** 2).mean(axis=0)), white_smoothed(SMOOTHING))
+    wide = widening(looks, SIGMAS) * _tail_factor(z[start:] / instant)
+    slow_wide = widening(looks / 4, SIGMAS) * _tail_factor(smooth[judged:] / lasting)
+    counts = np.where(usable, np.where(constant, CONSTANT_WEIGHT, 1.0), 0.0)
+    correlation = _correlation(residual, rows)
+    fit = Fit(
+        centre,
+        centre.copy(),
+        np.where(usable, scale * instant * wide, 1.0),
+        lasting * slow_wide / (instant * wide),
+        counts / wide**2,
+        counts / slow_wide**2,
+        np.linalg.inv(correlation),
+    )
+    present = np.ones(features, dtype=bool)
+    precisions = _weighted(fit.inverse, fit.weight, present), _weighted(fit.inverse, fit.slow_weight, present)
+    unit = z / (instant * wide)
+    scores = [_views(unit[k], smooth[k] / (lasting * slow_wide), *precisions) for k in range(judged, rows)]
+    pooled = _pooled(correlation, fit.weight, looks), _pooled(correlation, fit.slow_weight, looks / 4)
+    return fit, np.array(scores).reshape(-1, 4), pooled
+
+
+def _tail_factor(residual: Floats) -> Floats:
+    """How much farther than a normal distribution's a feature's own extremes reach: bursts are its nature.
+
+    The second largest of n normal residuals lies near sqrt(2 ln n); a feature that got farther has a wider deviation.
+    """
+    rows = len(residual)
+    if rows < 4:
+        return np.ones(residual.shape[1])
+    second = np.partition(np.abs(residual), rows - 2, axis=0)[rows - 2]
+    factor: Floats = np.maximum(second / np.sqrt(2.0 * np.log(rows)), 1.0)
+    return factor
+
+
+def _limits(scores: Floats, looks: tuple[float, float], budget: float) -> Views:
+    levels = [float(np.median(column)) for column in scores.T[:2]] if len(scores) else [1.0, 1.0]
+    wide = widening(np.array(looks), DISTANCE_FLOOR)
+    floors = (
+        DISTANCE_FLOOR * max(levels[0], 0.7) * float(wide[0]),
+        DISTANCE_FLOOR * max(levels[1], 0.7) * float(wide[1]),
+        INSTANT_SIGMAS,
+        SIGMAS,
+    )
+    return Views(*(tail_limit(scores[:, k], budget, floors[k]) for k in range(4)))
+
+
+def _views(z: Floats, lasting: Floats, instant_precision: Floats, lasting_precision: Floats) -> Views:
+    """Views of widened residuals; the precision matrices take the widening back and weight the features."""
+    return Views(
+        max(float(z @ instant_precision @ z), 0.0) ** 0.5,
+        max(float(lasting @ lasting_precision @ lasting), 0.0) ** 0.5,
+        float(np.abs(z).max(initial=0.0)),
+        float(np.abs(lasting).max(initial=0.0)),
+    )
+
+
+def _weighted(inverse: Floats, weight: Floats, present: NDArray[np.bool_]) -> Floats:
+    """The precision matrix of a weighted mean square over what is present.
+
+    A weight is one over the squared widening, and so is the square of a widened residual: the distance takes residuals
+    as they are, and lets those that the warm-up knew little of count less against the others.
+    """
+    total = float(weight[present].sum())
+    if total <= 1e-12:
+        return np.zeros_like(inverse)
+    return inverse / total
+
+
+def _pooled(correlation: Floats, weight: Floats, looks: Floats) -> float:
+    """Independent looks behind a distance: those of its features, times how many independent features there are."""
+    total = float(weight.sum())
+    if total <= 1e-12:
+        return 2.0
+    share = weight / total
+    independent = 1.0 / max(float(share @ (correlation**2) @ share), 1e-3)
+    return independent * float(share @ looks)
 
 
 def _restricted(inverse: Floats, present: NDArray[np.bool_]) -> Floats:
@@ -255,62 +373,45 @@ def _restricted(inverse: Floats, present: NDArray[np.bool_]) -> Floats:
     return result
 
 
-def _fit(x: Floats) -> Fit:
-    """Centre, scale, weight and precision of (rows, features), robust against a few odd rows."""
+def _robust(x: Floats, known: NDArray[np.bool_], usable: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+    """Mean and deviation with far outliers drawn in to three interquartile ranges beyond the quartiles (Tukey)."""
+    features = x.shape[1]
+    mean, deviation = np.zeros(features), np.ones(features)
+    for column in np.flatnonzero(usable):
+        values = x[known[:, column], column]
+        low, high = np.quantile(values, (0.25, 0.75))
+        reach = 3 * (high - low)
+        if np.mean((values < low - reach) | (values > high + reach)) <= ODD_SHARE:
+            values = np.clip(values, low - reach, high + reach)
+        mean[column] = values.mean()
+        deviation[column] = values.std(ddof=1)
+    return mean, deviation
+
+
+def _prequential(x: Floats, known: NDArray[np.bool_], scale: Floats, mean: Floats) -> tuple[Floats, Floats, Floats]:
+    """Residuals and smoothed residuals of each row against a centre that had followed the rows before it."""
     rows, features = x.shape
-    known = np.isfinite(x)
-    count = known.sum(axis=0)
-    filled = np.where(known, x, np.nan)
-    usable = count >= max(4, rows // 5)
-    quartiles = np.full((3, features), np.nan)
-    if usable.any():
-        quartiles[:, usable] = np.nanquantile(filled[:, usable], (0.25, 0.5, 0.75), axis=0)
-    spread = quartiles[2] - quartiles[0]
-    low, high = quartiles[0] - 3 * spread, quartiles[2] + 3 * spread
-    clipped = np.where(spread > 0, np.clip(filled, low, high), filled)
-    clipped[:, ~usable] = np.nan
-    safe = np.where(known & usable, clipped, 0.0)
-    n = np.maximum(count, 1)
-    mean = safe.sum(axis=0) / n
-    centred = np.where(known & usable, clipped - mean, 0.0)
-    deviation = np.sqrt((centred**2).sum(axis=0) / np.maximum(n - 1, 1))
-    least = np.maximum(LEAST_RELATIVE_SCALE * np.abs(mean), 1e-9)
-    constant = deviation < 1e-3 * least
-    # Student-like: a deviation from ten rows is itself uncertain.
-    scale = np.maximum(deviation, least) * (1.0 + 3.0 / n)
-    weight = _stationarity(centred, known & usable, scale)
-    weight = np.where(usable, np.where(constant, np.minimum(weight, CONSTANT_WEIGHT), weight), 0.0)
-    z = centred / scale
-    correlation = (z.T @ z) / max(rows - 1, 1)
+    head = x[: min(20, max(rows // 4, 1))]
+    centre = np.where(known[: len(head)].any(axis=0), np.median(head, axis=0), mean)
+    z, smooth = np.zeros((rows, features)), np.zeros((rows, features))
+    lasting = np.zeros(features)
+    for k in range(rows):
+        z[k] = np.where(known[k], np.clip((x[k] - centre) / scale, -FARTHEST, FARTHEST), 0.0)
+        bounded = np.clip(z[k], -BOUND, BOUND)
+        lasting = lasting + SMOOTHING * (bounded - lasting) * known[k]
+        smooth[k] = lasting
+        weight = max(1.0 / (k + len(head)), FOLLOWING)
+        centre = centre + weight * np.clip(bounded, -3.0, 3.0) * scale
+    return z, smooth, centre
+
+
+def _correlation(residual: Floats, rows: int) -> Floats:
+    features = residual.shape[1]
+    correlation = residual.T @ residual
     diagonal = np.sqrt(np.maximum(np.diag(correlation), 1e-12))
     correlation = correlation / np.outer(diagonal, diagonal)
+    # Towards independence by how many parameters there are for each row.
     shrink = min(1.0, max(0.1, features / (0.5 * rows + features)))
     correlation = (1 - shrink) * correlation
     np.fill_diagonal(correlation, 1.0)
-    return Fit(np.where(usable, mean, 0.0), np.where(usable, scale, 1.0), weight, np.linalg.inv(correlation))
-
-
-def _stationarity(centred: Floats, known: NDArray[np.bool_], scale: Floats) -> Floats:
-    """1 for a feature whose level stays, towards 0 for one that drifts through the warm-up.
-
-    Compares the means of eight stretches with the noise inside them.
-    """
-    rows = len(centred)
-    parts = min(8, rows // 4)
-    if parts < 3:
-        return np.ones(centred.shape[1])
-    bounds = np.linspace(0, rows, parts + 1).astype(int)
-    means, noise = [], []
-    for start, stop in zip(bounds, bounds[1:], strict=False):
-        n = np.maximum(known[start:stop].sum(axis=0), 1)
-        mean = centred[start:stop].sum(axis=0) / n
-        means.append(mean)
-        noise.append((np.where(known[start:stop], centred[start:stop] - mean, 0.0) ** 2).sum(axis=0) / n)
-    levels = np.array(means)
-    half = parts // 2
-    trend = np.abs(levels[-half:].mean(axis=0) - levels[:half].mean(axis=0))
-    fast = np.sqrt(np.mean(noise, axis=0)) + 1e-3 * scale
-    allowed = 2.0 * fast / np.sqrt(max(rows / 2, 1))
-    drift = np.maximum(trend - allowed, 0.0) / fast
-    weight: Floats = 1.0 / (1.0 + (drift / DRIFT_SHARE) ** 2)
-    return weight
+    return correlation

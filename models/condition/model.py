@@ -34,6 +34,7 @@ GATE = 0.8
 """Samples above this share of the limit are not learned."""
 SETTLE = 3
 """Samples after a change of regime that are neither alarmed on nor learned: the machine is under way."""
+SETTLING_RATIO = 0.9
 LEFT_NORMAL = 3.0
 REGROWTH = 1.3
 """The model is fitted again when its memory has grown by this factor."""
@@ -97,10 +98,10 @@ class Condition:
             self._persistence.reset()
             return Verdict(sample.time_s, regime, 0.0, None, "good", False, 1.0, (), known_regime=False)
         ratio, z = normal.score(self._select(vector, normal))
-        if self._in_regime > SETTLE or len(self._normals) == 1:
-            ratio = self._persistence.update(ratio)
-        else:
-            ratio = min(self._persistence.ratio, ratio)
+        if self._in_regime <= SETTLE and len(self._normals) > 1:
+            # Under way between two regimes: may calm an alarm, must not raise or end one.
+            ratio = min(ratio, SETTLING_RATIO)
+        ratio = self._persistence.update(ratio)
         alarm = self._persistence.alarm
         deviations = self._deviations(sample, normal, z)
         severity = worse(by_score(ratio, alarm), self._zone(sample) if alarm else "good")
@@ -258,6 +259,8 @@ class Condition:
                 continue
             normal = Normal(names, self.settings.budget)
             normal.fit(np.where(scored, rows, np.nan), logarithmic)
+            if name in old:
+                normal.inherit(old[name])
             self._normals[name] = normal
         if self._exemplars:
             self._teach(self._exemplars)
@@ -303,7 +306,7 @@ class Condition:
                 normal.accept(np.array([self._select(member, normal) for member in members]))
 
     def _deviations(self, sample: Sample, normal: Normal, z: Floats) -> tuple[Deviation, ...]:
-        size = np.abs(np.where(np.isfinite(z), z, 0.0)) * np.sqrt(normal.weights())
+        size = np.abs(np.where(np.isfinite(z), z, 0.0))
         order = [int(k) for k in np.argsort(-size)[:16] if size[k] >= 2.0]
         outside = {normal.names[k] for k in np.flatnonzero(size >= LEFT_NORMAL)}
         self._left = {name: since for name, since in self._left.items() if name in outside}

@@ -65,7 +65,7 @@ class Regimes:
         leaves: list[NDArray[np.intp]] = []
         root = _grow(columns, np.arange(len(table)), leaves)
         ranges = {
-            name: Range(*(float(q) for q in np.quantile(finite, (0.01, 0.99))), info[name].quantity in ELECTRICAL)
+            name: _range(finite, upwards=info[name].quantity in ELECTRICAL)
             for name, column in columns.items()
             if len(finite := column[np.isfinite(column)]) >= 3 and info[name].quantity != "state"
         }
@@ -139,6 +139,11 @@ def drivers_of(names: Sequence[str], info: Mapping[str, FeatureInfo]) -> list[st
     if electrical:
         return electrical
     return [name for name in known if info[name].quantity == "vibration" and name.endswith(".rms")]
+
+
+def _range(values: Floats, *, upwards: bool) -> Range:
+    low, high = np.quantile(values, (0.01, 0.99))
+    return Range(float(low), float(high), upwards)
 
 
 def _grow(columns: Mapping[str, Floats], rows: NDArray[np.intp], leaves: list[NDArray[np.intp]]) -> Split | int:
