@@ -63,7 +63,9 @@ def bare(path: Path) -> sqlite3.Connection:
     """A table with the journal's columns and pragmas and nothing else."""
     db = sqlite3.connect(path, isolation_level=None)
     db.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")
-    db.execute("CREATE TABLE t (seq INTEGER PRIMARY KEY, stream TEXT, at_ns INTEGER, boot TEXT, event INTEGER, payload BLOB)")
+    db.execute(
+        "CREATE TABLE t (seq INTEGER PRIMARY KEY, stream TEXT, at_ns INTEGER, boot TEXT, event INTEGER, payload BLOB)"
+    )
     return db
 
 

@@ -27,6 +27,7 @@ from wire.entry import (
     body_crc,
     numbered_crc,
 )
+from wire.eviction import PAGE_BYTES
 from wire.journal_file import Bound
 from wire.lockfile import LockFile
 from wire.reading import Reading
@@ -48,7 +49,7 @@ __all__ = [
 SMALLEST_BYTES = 256 * 1024
 _MOST_BUFFERED_BYTES = 4 * 1024 * 1024
 _ROW_BYTES = 64
-_PAGES_SPARE = 16 * 4096
+_PAGES_SPARE = 16 * PAGE_BYTES
 
 
 class Journal:
@@ -381,4 +382,4 @@ class Journal:
 def _cost(record: Record) -> int:
     """Upper bound of the pages' bytes a record takes: rows share pages that are at least half full."""
     size = len(record.payload) + len(record.stream) + len(record.boot) + _ROW_BYTES
-    return 2 * size + 4096 if size > 1024 else 2 * size
+    return 2 * size + 2 * PAGE_BYTES if size > PAGE_BYTES // 4 else 2 * size

@@ -22,7 +22,7 @@ from wire.entry import JournalCorrupt, JournalError, JournalFull, Row
 from wire.eviction import PAGE_BYTES, Evicted, evict, live_bytes
 
 FORMAT = "1"
-_VACUUM_PAGES = 64
+_VACUUM_PAGES = 128
 
 SCHEMA = f"""
 PRAGMA page_size = {PAGE_BYTES};
@@ -106,7 +106,7 @@ class Bound:
     @property
     def wal_pages(self) -> int:
         """Length of the write-ahead log, in pages, at which it is folded into the file: 4 MB, less in a small file."""
-        return min(1000, max(16, self.max_bytes // PAGE_BYTES // 8))
+        return min(4 * 1024 * 1024, max(64 * 1024, self.max_bytes // 8)) // PAGE_BYTES
 
     @property
     def ballast_bytes(self) -> int:

@@ -20,7 +20,8 @@ from typing import NamedTuple, Self, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-PAGE = 4096
+from wire.eviction import PAGE_BYTES as PAGE
+
 Value: TypeAlias = int | float | str | bytes | None
 Words: TypeAlias = npt.NDArray[np.uint32]
 

@@ -265,7 +265,7 @@ def test_numbers_are_not_used_again_after_everything_was_evicted(open_journal: O
     journal.append([telemetry(0, SMALL * 3 // 4)], commit=True)
     journal.close()
     reopened = open_journal(max_bytes=SMALL)
-    assert reopened.append([telemetry(1)]) == range(103, 104)
+    assert reopened.append([telemetry(1)], commit=True) == range(103, 104)
     assert [(entry.seq, entry.prev) for entry in reopened.read(0)] == [(102, 0), (103, 102)]
 
 

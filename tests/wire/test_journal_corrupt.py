@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from wire.eviction import PAGE_BYTES as PAGE
 from wire.journal import Entry, Journal, JournalCorrupt, JournalError, Record
 
-PAGE = 4096
-SIZES = (10, 500, 1500, 4061, 4062, 9000)
+SIZES = (10, 500, 1500, 2013, 2014, 9000)
+FRAME = PAGE + 24
 RECORDS = [Record("finding" if n % 7 == 0 else "telemetry", b"%d;" % n * SIZES[n % 6], n, "b", n % 7 == 0) for n in range(60)]
 
 
@@ -172,7 +173,7 @@ def test_a_torn_last_transaction_is_no_damage(tmp_path: Path) -> None:
     path = made(tmp_path, clean=False)
     log, wal = log_of(path), path.with_name("journal.db-wal")
     with wal.open("r+b") as file:
-        file.truncate(wal.stat().st_size - 5000)
+        file.truncate(wal.stat().st_size - 500)
     journal = opened(path)
     assert journal.log == log
     assert [entry.at_ns for entry in held(journal)] == list(range(60))
@@ -180,7 +181,7 @@ def test_a_torn_last_transaction_is_no_damage(tmp_path: Path) -> None:
     journal.close()
 
 
-@pytest.mark.parametrize("at", [0, 12, 20, 32 + 4120 * 9 + 10, 32 + 4120 * 9 + 500])
+@pytest.mark.parametrize("at", [0, 12, 20, 32 + FRAME * 9 + 10, 32 + FRAME * 9 + 500])
 def test_a_damaged_write_ahead_log_is_never_taken_for_a_short_one(tmp_path: Path, at: int) -> None:
     path = made(tmp_path, clean=False)
     wal = path.with_name("journal.db-wal")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from wire.sqlite_pages import PageImage, Value, index_wal
+from wire.sqlite_pages import PAGE, PageImage, Value, index_wal
 
 VALUES = st.one_of(
     st.none(),
@@ -16,7 +16,7 @@ VALUES = st.one_of(
     st.floats(allow_nan=False),
     st.text(st.characters(exclude_categories=["Cs"]), max_size=40),
     st.binary(max_size=40),
-    st.builds(bytes, st.sampled_from([4000, 4040, 4061, 4062, 8100, 8152, 8153, 20_000])),
+    st.builds(bytes, st.sampled_from([489, 1900, 2010, 2011, 2012, 2013, 2014, 4050, 4056, 4057, 4058, 8153, 20_000])),
 )
 
 
@@ -39,7 +39,7 @@ def test_rows_agree_with_sqlite_in_the_file_and_in_its_log(
     folder = tmp_path_factory.mktemp("pages")  # type: ignore[attr-defined]  # pytest's factory; hypothesis needs it by name
     path, wal = folder / "a.db", folder / "a.db-wal"
     db = sqlite3.connect(path, isolation_level=None)
-    db.executescript("PRAGMA page_size = 4096; PRAGMA journal_mode = WAL; CREATE TABLE t (id INTEGER PRIMARY KEY, a, b)")
+    db.executescript(f"PRAGMA page_size = {PAGE}; PRAGMA journal_mode = WAL; CREATE TABLE t (id INTEGER PRIMARY KEY, a, b)")
     insert = "INSERT INTO t (a, b) VALUES (?, ?)"
     for batch in (first, second):
         db.execute("BEGIN")
@@ -66,7 +66,7 @@ def test_rows_agree_with_sqlite_in_the_file_and_in_its_log(
 def test_the_log_of_many_commits_is_followed_to_its_end_and_past_a_bad_frame(tmp_path: Path) -> None:
     path, wal = tmp_path / "a.db", tmp_path / "a.db-wal"
     db = sqlite3.connect(path, isolation_level=None)
-    db.executescript("PRAGMA page_size = 4096; PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0; CREATE TABLE t (a)")
+    db.executescript(f"PRAGMA page_size = {PAGE}; PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0; CREATE TABLE t (a)")
     for number in range(600):
         db.execute("INSERT INTO t VALUES (?)", (bytes([number % 251]) * 3000,))
     index = index_wal(wal)
@@ -74,7 +74,7 @@ def test_the_log_of_many_commits_is_followed_to_its_end_and_past_a_bad_frame(tmp
     (pages,) = db.execute("PRAGMA page_count").fetchone()
     assert set(index.pages) == set(range(1, pages + 1))
     data = bytearray(wal.read_bytes())
-    data[32 + 4120 * 5 + 1000] ^= 1
+    data[32 + (PAGE + 24) * 5 + 1000] ^= 1
     bad = tmp_path / "bad-wal"
     bad.write_bytes(data)
     assert index_wal(bad).lost_commits > 590
