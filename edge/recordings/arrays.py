@@ -57,7 +57,11 @@ class Arrays:
 
     def rows(self, columns: Sequence[int], time: int | None) -> Iterator[Raw]:
         """See `Source.rows`."""
-        lengths = {len(self._arrays[column]) for column in [*columns, *([] if time is None else [time])]}
+        lengths = {len(self._arrays[column]) for column in columns}
+        if time is not None and lengths != {len(self._arrays[time])}:
+            if time != self.layout.time:
+                lengths.add(len(self._arrays[time]))
+            time = None  # found by its name, but it belongs to other columns
         if len(lengths) > 1:
             raise RecordingError(self._name, f"the columns asked for differ in length: {sorted(lengths)} rows")
         total = lengths.pop() if lengths else 0
@@ -110,7 +114,10 @@ def _load_mat(opened: Opened) -> dict[str, _Array]:
         from scipy.io import loadmat  # noqa: PLC0415  # only MAT files need scipy, and a node may lack it
     except ImportError as exc:
         raise RecordingError(opened.name, "MAT files need scipy: install werkpuls[recordings]") from exc
-    content = loadmat(opened.seekable(), simplify_cells=True)
+    try:
+        content = loadmat(opened.seekable(), simplify_cells=True)
+    except Exception as exc:  # its parser raises a dozen kinds for damaged files, some of them private
+        raise RecordingError(opened.name, f"damaged MAT file: {exc}") from exc
     found: dict[str, _Array] = {}
     for key, value in content.items():
         if not key.startswith("__"):

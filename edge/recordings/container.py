@@ -20,6 +20,9 @@ MEMBER = "!"
 _MAX_IN_MEMORY = 1 << 30
 """Largest packed array file that is unpacked into memory; tables are streamed and have no such bound."""
 
+DAMAGED = (OSError, EOFError, zlib.error, zipfile.BadZipFile)
+"""What reading packed bytes raises when they are not whole."""
+
 
 class Kind(StrEnum):
     """File formats, told apart by their first bytes."""
@@ -92,7 +95,7 @@ class Opened:
             return self.stream
         try:
             content = self.stream.read(_MAX_IN_MEMORY + 1)
-        except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as exc:
+        except DAMAGED as exc:
             raise RecordingError(self.name, f"damaged packing: {exc}") from exc
         if len(content) > _MAX_IN_MEMORY:
             raise RecordingError(self.name, "larger than a gigabyte unpacked; unpack it first")
@@ -169,7 +172,7 @@ def _open_zip(name: str, path: Path, member: str, disk: IO[bytes], size: int) ->
     try:
         stream = archive.open(member)
         kind = _inner(name, stream)
-    except (zipfile.BadZipFile, OSError, zlib.error, RuntimeError, NotImplementedError) as exc:
+    except (*DAMAGED, RuntimeError, NotImplementedError) as exc:
         raise RecordingError(name, f"damaged or locked zip member: {exc}") from exc
     return Opened(name, kind, stream, None, disk, size)
 
@@ -177,7 +180,7 @@ def _open_zip(name: str, path: Path, member: str, disk: IO[bytes], size: int) ->
 def _inner(name: str, stream: IO[bytes]) -> Kind:
     try:
         kind = _peek(name, stream)
-    except (OSError, EOFError, zlib.error) as exc:
+    except DAMAGED as exc:
         raise RecordingError(name, f"damaged packing: {exc}") from exc
     if kind in (Kind.ZIP, Kind.GZIP):
         raise RecordingError(name, "is packed twice; unpack it first")

@@ -5,8 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import math
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, islice
 from typing import IO
@@ -15,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.recordings.base import CHUNK_ROWS, Layout, Options, Raw, RecordingError
+from edge.recordings.container import DAMAGED
 from edge.recordings.dialect import (
     MISSING,
     SWITCHES,
@@ -92,7 +91,7 @@ class Delimited:
                     fields = self._fit(fields, row, reader.line_num)  # noqa: PLW2901  # the same row, cut to width
                 yield reader.line_num, fields
                 row += 1
-        except (csv.Error, OSError, EOFError, zlib.error, zipfile.BadZipFile) as exc:
+        except (csv.Error, *DAMAGED) as exc:
             raise RecordingError(
                 self._name, f"cannot be split into fields: {exc}", row=row, line=reader.line_num
             ) from exc

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.recordings.base import Chunk, Layout, Options, Raw, RecordingError, Source, column_index
-from edge.recordings.container import Kind, Opened, open_container
+from edge.recordings.container import DAMAGED, Kind, Opened, open_container
 from edge.recordings.delimited import Delimited
 from edge.recordings.times import NS, TimeFormat, time_format
 
@@ -165,6 +165,9 @@ def open_recording(name: str, options: Options | None = None) -> Recording:
     opened = open_container(name)
     try:
         return Recording(name, _source(opened, options), options)
+    except DAMAGED as exc:
+        opened.close()
+        raise RecordingError(name, f"damaged packing: {exc}") from exc
     except BaseException:
         opened.close()
         raise

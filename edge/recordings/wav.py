@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.recordings.base import CHUNK_ROWS, Layout, Raw, RecordingError
-from edge.recordings.container import Opened
+from edge.recordings.container import DAMAGED, Opened
 
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
 _UNKNOWN_LENGTHS = (0, 0xFFFFFFFF)
@@ -86,7 +86,7 @@ class Wav:
             size = min(size, self._left)
         try:
             data = self._stream.read(size)
-        except (OSError, EOFError) as exc:
+        except DAMAGED as exc:
             raise RecordingError(self._opened.name, f"damaged packing: {exc}") from exc
         if self._left is not None:
             self._left -= len(data)

@@ -83,6 +83,7 @@ class Replay:
         self._rows: Iterator[_Due] = iter(())
         self._next: _Due | None = None
         self._opened_ns: int | None = None
+        self._failure: RecordingError | None = None
         self._last_ns: dict[str, int] = {}
 
     @property
@@ -120,6 +121,8 @@ class Replay:
         if self._opened_ns is None:
             raise SensorError("replay is not open")
         now_ns = self._monotonic_ns()
+        if self._next is None and self._failure is not None:
+            raise SensorError(str(self._failure)) from self._failure
         if self._config.speed == 0:
             due, self._next = self._next, self._advance() if self._next is not None else None
             return [] if due is None else self._blocks(due, now_ns, now_ns)
@@ -139,7 +142,7 @@ class Replay:
     def close(self) -> None:
         """Closes the recording."""
         self._opened_ns = None
-        self._next = None
+        self._next = self._failure = None
         self._rows = iter(())
         if self._recording is not None:
             self._recording.close()
@@ -149,8 +152,9 @@ class Replay:
         try:
             return next(self._rows, None)
         except RecordingError as exc:
-            self._rows = iter(())
-            raise SensorError(str(exc)) from exc
+            # What was read before it is delivered first.
+            self._failure, self._rows = exc, iter(())
+            return None
 
     def _load(self, file: str) -> Recording:
         config = self._config
