@@ -21,7 +21,7 @@ class EmbeddedConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Days that mean, lowest and highest per minute are kept."""
     rollup_days: Days = 1100.0
     """Days that mean, lowest and highest per quarter of an hour are kept."""
-    max_mb: Annotated[int, Meta(ge=16)] = 2000
+    max_mb: Annotated[int, Meta(ge=4)] = 2000
     """Most megabytes the file may hold; beyond that the oldest values go first, then the oldest minutes, then the
     oldest quarters."""
     commit_s: Seconds = 1.0
@@ -65,7 +65,7 @@ class InfluxConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Longest wait for an answer."""
     settle_s: Seconds = 0.0
     """How long the server may hold acknowledged points in memory only. InfluxDB writes them to disk first: 0.
-    VictoriaMetrics does not: 15. So much is sent again after the connection broke."""
+    VictoriaMetrics does not: 30. So much is sent again after the connection broke."""
     history_days: Days = 30.0
     """How far back the list of series looks."""
 

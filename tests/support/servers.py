@@ -103,7 +103,7 @@ class VictoriaMetrics(TimeSeriesServer):
 
     binary = "victoria-metrics"
     health = "/health"
-    settle_s = 15.0
+    settle_s = 30.0
 
     def command(self) -> list[str]:
         return [
