@@ -320,6 +320,7 @@ def test_killed_in_the_middle_of_a_write_nothing_is_lost_or_twice(tmp_path: Path
         with subprocess.Popen(script, stdout=subprocess.PIPE, text=True, env=environment) as run:
             assert run.stdout is not None
             for line in run.stdout:
+                acknowledged = max(acknowledged, int(line))
                 if int(line) >= enough:
                     break
             run.send_signal(signal.SIGKILL)
