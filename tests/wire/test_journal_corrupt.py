@@ -11,12 +11,16 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from wire.eviction import PAGE_BYTES as PAGE
 from wire.journal import Entry, Journal, JournalCorrupt, JournalError, Record
+from wire.journal_file import state_crc
 
 SIZES = (10, 500, 1500, 2013, 2014, 9000)
 FRAME = PAGE + 24
-RECORDS = [Record("finding" if n % 7 == 0 else "telemetry", b"%d;" % n * SIZES[n % 6], n, "b", n % 7 == 0) for n in range(60)]
+RECORDS = [
+    Record("finding" if n % 7 == 0 else "telemetry", b"%d;" % n * SIZES[n % 6], n, "b", n % 7 == 0) for n in range(60)
+]
 
 
 def opened(path: Path, readers: Sequence[str] = ("a", "b")) -> Journal:
@@ -92,10 +96,12 @@ def log_of(path: Path) -> str:
 
 
 @pytest.mark.parametrize("size", [16, 100, PAGE])
-def test_a_garbage_header_or_first_page_costs_no_entry(tmp_path: Path, size: int, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_garbage_header_or_first_page_costs_no_entry(
+    tmp_path: Path, size: int, caplog: pytest.LogCaptureFixture
+) -> None:
     path = made(tmp_path, clean=True)
     log = log_of(path)
-    bad = overwrite(path, 0, random.Random(1).randbytes(size))
+    bad = overwrite(path, 0, random.Random(1).randbytes(size))  # noqa: S311  # garbage, not a secret
     entries = require_salvaged(path, log, bad, most_lost=0)
     assert [entry.at_ns for entry in entries] == list(range(20, 60))
     assert "40 unread entries carried over" in caplog.text
@@ -118,7 +124,7 @@ def test_an_empty_file_is_set_aside_and_never_taken_for_a_new_journal(tmp_path: 
 
 
 @pytest.mark.parametrize("clean", [True, False])
-def test_a_flipped_payload_costs_one_entry(tmp_path: Path, clean: bool, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_flipped_payload_costs_one_entry(tmp_path: Path, caplog: pytest.LogCaptureFixture, *, clean: bool) -> None:
     path = made(tmp_path / "j", clean=clean)
     log = log_of(path)
     if not clean:
@@ -143,7 +149,7 @@ def test_a_flipped_payload_costs_one_entry(tmp_path: Path, clean: bool, caplog: 
 @pytest.mark.parametrize("seed", range(6))
 def test_a_destroyed_page_costs_what_lay_on_it(tmp_path: Path, seed: int) -> None:
     path = made(tmp_path, clean=True)
-    log, dice = log_of(path), random.Random(seed)
+    log, dice = log_of(path), random.Random(seed)  # noqa: S311  # a place, not a secret
     page = dice.randrange(1, path.stat().st_size // PAGE)
     bad = overwrite(path, page * PAGE, dice.randbytes(PAGE))
     try:
@@ -249,8 +255,6 @@ def test_another_database_or_another_version_is_refused_and_left_alone(tmp_path:
     db.close()
     newer = made(tmp_path, clean=True)
     with sqlite3.connect(newer) as db:
-        from wire.journal_file import state_crc
-
         db.execute("UPDATE state SET value = '99', crc = ? WHERE key = 'format'", (state_crc("format", "99", 0),))
     db.close()
     for path, text in ((other, "not a journal"), (newer, "99")):

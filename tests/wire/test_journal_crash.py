@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from wire.journal import Journal, JournalBusy, JournalFull, Record
 
 APPENDING = """
@@ -81,7 +82,7 @@ print("done", full)
 @pytest.mark.parametrize(("max_bytes", "seed"), [(256 * 1024 * 1024, 1), (512 * 1024, 2)])
 def test_what_was_committed_survives_sigkill_at_any_moment(tmp_path: Path, max_bytes: int, seed: int) -> None:
     path = tmp_path / "journal.db"
-    dice = random.Random(seed)
+    dice = random.Random(seed)  # noqa: S311  # a moment, not a secret
     newest, log, evicting = 0, "", max_bytes < 1024 * 1024
     for _ in range(3):
         command = [sys.executable, "-c", APPENDING, str(path), str(max_bytes)]

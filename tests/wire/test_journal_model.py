@@ -9,6 +9,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
 from wire.journal import Entry, Journal, JournalFull, Record
 
 READERS = ("publisher", "store")
@@ -85,7 +86,9 @@ class JournalModel(RuleBasedStateMachine):
         commit=st.sampled_from([None, True]),
         mark=st.none() | st.tuples(st.sampled_from(["a", "b"]), st.text(max_size=5)),
     )
-    def append(self, records: list[tuple[str, int, bool]], commit: bool | None, mark: tuple[str, str] | None) -> None:
+    def append(
+        self, records: list[tuple[str, int, bool]], *, commit: bool | None, mark: tuple[str, str] | None
+    ) -> None:
         batch = [
             Record(stream, bytes([self.next % 256]) * size, self.next, "boot", event) for stream, size, event in records
         ]

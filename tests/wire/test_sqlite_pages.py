@@ -8,7 +8,9 @@ from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from wire.sqlite_pages import PAGE, PageImage, Value, index_wal
+
+from wire.eviction import PAGE_BYTES as PAGE
+from wire.sqlite_pages import PageImage, Value, index_wal
 
 VALUES = st.one_of(
     st.none(),
@@ -39,7 +41,9 @@ def test_rows_agree_with_sqlite_in_the_file_and_in_its_log(
     folder = tmp_path_factory.mktemp("pages")  # type: ignore[attr-defined]  # pytest's factory; hypothesis needs it by name
     path, wal = folder / "a.db", folder / "a.db-wal"
     db = sqlite3.connect(path, isolation_level=None)
-    db.executescript(f"PRAGMA page_size = {PAGE}; PRAGMA journal_mode = WAL; CREATE TABLE t (id INTEGER PRIMARY KEY, a, b)")
+    db.executescript(
+        f"PRAGMA page_size = {PAGE}; PRAGMA journal_mode = WAL; CREATE TABLE t (id INTEGER PRIMARY KEY, a, b)"
+    )
     insert = "INSERT INTO t (a, b) VALUES (?, ?)"
     for batch in (first, second):
         db.execute("BEGIN")
@@ -66,11 +70,14 @@ def test_rows_agree_with_sqlite_in_the_file_and_in_its_log(
 def test_the_log_of_many_commits_is_followed_to_its_end_and_past_a_bad_frame(tmp_path: Path) -> None:
     path, wal = tmp_path / "a.db", tmp_path / "a.db-wal"
     db = sqlite3.connect(path, isolation_level=None)
-    db.executescript(f"PRAGMA page_size = {PAGE}; PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0; CREATE TABLE t (a)")
+    db.executescript(
+        f"PRAGMA page_size = {PAGE}; PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0; CREATE TABLE t (a)"
+    )
     for number in range(600):
         db.execute("INSERT INTO t VALUES (?)", (bytes([number % 251]) * 3000,))
     index = index_wal(wal)
-    assert index.sound and index.lost_commits == 0
+    assert index.sound
+    assert index.lost_commits == 0
     (pages,) = db.execute("PRAGMA page_count").fetchone()
     assert set(index.pages) == set(range(1, pages + 1))
     data = bytearray(wal.read_bytes())
