@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
 from edge.publisher import READER, Publisher
 from gateway.ingest import Ingest
+from support.broker import until
 from support.parties import config
 from wire.clock import Clock
 from wire.envelope import Envelope
@@ -100,11 +101,20 @@ class Node:
 class Gateway:
     """The gateway's end: journal and ingest."""
 
-    def __init__(self, folder: Path, port: int, *, max_bytes: int = 64_000_000, **ingest: Any) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        port: int,
+        *,
+        max_bytes: int = 64_000_000,
+        link: Mapping[str, Any] | None = None,
+        **ingest: Any,
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.path = folder / "gateway.db"
         self.port = port
         self._max_bytes = max_bytes
+        self._link = dict(link or {})
         self._options = ingest
         self._codec = Codec()
         self.open()
@@ -118,8 +128,15 @@ class Gateway:
             commit_interval_s=0.02,
             free_bytes=lambda _path: 1 << 40,
         )
-        self.ingest = Ingest(SITE, self.journal, config(self.port, "gateway"), beacon_s=0.2, **self._options)
+        self.ingest = Ingest(
+            SITE, self.journal, config(self.port, "gateway", **self._link), beacon_s=0.2, **self._options
+        )
         self.ingest.start()
+
+    def up(self) -> Self:
+        """Waits for the connection."""
+        until(lambda: self.ingest.stats().link.connected)
+        return self
 
     def close(self) -> None:
         """Stops taking in and closes the journal."""
