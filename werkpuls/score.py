@@ -193,7 +193,7 @@ def _plan(args: argparse.Namespace) -> Plan:
     if args.node is None:
         if args.machine is not None:
             raise SettingsError("--machine", "", "needs --node: the node's file says what is known of the machine")
-        return Plan(MachineSetup(name="recording"), args.warmup, args.block)
+        return Plan(MachineSetup(name="recording"), args.warmup, block_s=args.block)
     options = load(args.node, NodeOptions)
     machine = _machine(options, str(args.node), args.machine)
     bearing = machine.bearing
@@ -207,7 +207,15 @@ def _plan(args: argparse.Namespace) -> Plan:
         iso_class=machine.iso_class,
         nominal_hz=float(machine.mains_hz),
     )
-    return Plan(setup, args.warmup, args.block, _overrides(machine, args.node), mains_known=True)
+    return Plan(
+        setup,
+        args.warmup,
+        warmup_s=machine.warmup_s,
+        block_s=args.block,
+        overrides=_overrides(machine, args.node),
+        false_alarms_per_month=machine.false_alarms_per_month,
+        mains_known=True,
+    )
 
 
 def _machine(options: NodeOptions, where: str, wanted: str | None) -> MachineOptions:

@@ -39,6 +39,8 @@ _START_NS = 1_000_000_000
 _PROFILE_ROWS = 8192
 _LEAST_WARMUP = 8
 _MAINS = (50.0, 60.0)
+_MONTH_S = 30 * 86_400.0
+_LEAST_BUDGET, _MOST_BUDGET = 1e-12, 0.1
 
 
 class Scored(NamedTuple):
@@ -73,13 +75,17 @@ class Tick(NamedTuple):
 class Plan:
     """How recordings are to be scored.
 
-    `warmup` is the number of rows or blocks in the beginning that are known normal; None leaves it to the model.
+    `warmup` is the number of rows or blocks in the beginning that are known normal; without it `warmup_s` says it in
+    seconds, and without both it is left to the model.
     """
 
     setup: MachineSetup
     warmup: int | None = None
+    warmup_s: float | None = None
     block_s: float | None = None
     overrides: Overrides | None = None
+    false_alarms_per_month: float = 1.0
+    """How many false excesses of the limit are allowed; with the time between ticks it is a probability."""
     mains_known: bool = False
     """Whether the setup's mains frequency is the machine's own; otherwise a recorded current tells it."""
 
@@ -160,17 +166,27 @@ class Scorer:
         return setup
 
     def _settings(self, recording: Recording) -> Settings:
-        setup = self._plan.setup
-        iso_class = setup.iso_class.upper() if setup.iso_class else None
-        if self._plan.warmup is None:
-            return Settings(kind=setup.kind, iso_class=iso_class)
-        rows_a_tick = 1.0
-        if recording.rate_hz is None and is_gappy(recording.head()):
-            head = recording.head()
-            ticks = sum(1 for _ in _gathered(iter([head]), _interval_ns(head), self._channels))
-            rows_a_tick = len(head.values) / max(ticks, 1)
-        warmup = max(round(self._plan.warmup / rows_a_tick), _LEAST_WARMUP)
-        return Settings(warmup=warmup, kind=setup.kind, iso_class=iso_class)
+        """The model's settings: warm-up in ticks, and the alarm budget a month as a probability per tick."""
+        plan, head = self._plan, recording.head()
+        rows_a_tick, tick_s = 1.0, self._channels[0].period_s
+        if recording.rate_hz is None:
+            steps = np.diff(head.time_ns)
+            tick_s = float(np.median(steps[steps > 0])) / 1e9 if (steps > 0).any() else 1.0
+            if is_gappy(head):
+                interval_ns = _interval_ns(head)
+                ticks = sum(1 for _ in _gathered(iter([head]), interval_ns, self._channels))
+                rows_a_tick, tick_s = len(head.values) / ticks, interval_ns / 1e9
+        setup = plan.setup
+        settings = Settings(
+            kind=setup.kind,
+            iso_class=setup.iso_class.upper() if setup.iso_class else None,
+            budget=min(max(plan.false_alarms_per_month * tick_s / _MONTH_S, _LEAST_BUDGET), _MOST_BUDGET),
+        )
+        if plan.warmup is not None:
+            return replace(settings, warmup=max(round(plan.warmup / rows_a_tick), _LEAST_WARMUP))
+        if plan.warmup_s is not None:
+            return replace(settings, warmup=max(round(plan.warmup_s / tick_s), _LEAST_WARMUP))
+        return settings
 
     def _count(self, rows: int) -> None:
         if self._left is None or self._model is None:
