@@ -166,6 +166,7 @@ class Gateway:
             store=self.store,
             storing=self.storing,
             ledger=self.ledger,
+            alerting=self.alerting,
             alive={
                 "ingest": lambda: self.ingest.alive,
                 "storing": lambda: self.storing.stats().running,

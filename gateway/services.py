@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from gateway.alerting import Alerting
 from gateway.ingest import Ingest
 from gateway.ledger import Ledger
 from gateway.live import Live
@@ -30,6 +31,7 @@ class Services:
     store: Store
     storing: Storing
     ledger: Ledger
+    alerting: Alerting
     alive: Mapping[str, Callable[[], bool]]
     """Each part's thread by name: whether it still works."""
     wall_ns: Callable[[], int]

@@ -11,11 +11,11 @@ import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
-from gateway import events
+from gateway.events import EVENT_TYPES, CloudEvent, schema_uri
 from gateway.web.app import ENDPOINTS
 from gateway.web.openapi import openapi
 from wire import topics
@@ -112,9 +112,24 @@ def documents() -> dict[str, Any]:
     made: dict[str, Any] = {f"schema/{slug(kind)}.json": schema_of(kind) for kind in (*DATA, *CONTROL)}
     made["asyncapi.json"] = asyncapi()
     made["openapi.json"] = openapi(ENDPOINTS)
-    for name, schema in events.schemas().items():
-        made[f"events/{name}.json"] = {"$schema": DIALECT, **schema}
+    for name, data in EVENT_TYPES.items():
+        made[f"events/{name}.json"] = event_schema(name, data)
     return made
+
+
+def event_schema(name: str, data: type[Any]) -> dict[str, Any]:
+    """A whole event of one type: the CloudEvents envelope with that type's data."""
+    replaced = {"type": Literal[name], "data": data}  # type: ignore[valid-type]  # a literal made at run time
+    fields = [
+        (field.name, replaced.get(field.name, field.type))
+        if field.default is msgspec.NODEFAULT
+        else (field.name, replaced.get(field.name, field.type), field.default)
+        for field in msgspec.structs.fields(CloudEvent)
+    ]
+    event = msgspec.defstruct("CloudEvent", fields, kw_only=True)
+    shown = msgspec.json.schema(event)
+    shown["$defs"]["CloudEvent"]["description"] = "CloudEvents 1.0, structured content mode"
+    return {"$schema": DIALECT, "$id": schema_uri(name), **shown}
 
 
 def render(document: Any) -> str:

@@ -95,6 +95,7 @@ def stats(services: Services) -> views.Stats:
         points=storing.points,
         rejected=storing.rejected,
         backlog=storing.backlog,
+        alerts_backlog=services.alerting.stats().backlog,
         latency_p50_s=storing.latency_p50_s,
         latency_p99_s=storing.latency_p99_s,
         journal_bytes=journal.bytes,

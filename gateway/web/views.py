@@ -209,6 +209,8 @@ class Stats(Struct, frozen=True, kw_only=True):
     rejected: int
     backlog: int
     """Messages in the journal that are not yet stored."""
+    alerts_backlog: int
+    """Messages in the journal that the alerts have not yet passed."""
     latency_p50_s: float | None
     latency_p99_s: float | None
     journal_bytes: int

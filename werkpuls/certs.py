@@ -1,0 +1,66 @@
+"""`werkpuls certs`: a site's own certificates, so that nodes and gateway know each other without any cloud."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import msgspec
+
+from werkpuls.certificates import AUTHORITY, Authority, CertificateError, Files
+
+SUMMARY = "make the site's certificates: the authority, the broker's, one per node"
+EXAMPLE = "werkpuls certs --folder tls --broker gateway.local --broker 192.168.1.10 --node oven-pi"
+FOUND_PROBLEM = 1
+BAD_USE = 2
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the options."""
+    parser.add_argument(
+        "--folder", type=Path, required=True, help="where the authority and all certificates lie; keep it secret"
+    )
+    parser.add_argument(
+        "--broker", action="append", default=[], metavar="HOST",
+        help="make the broker's certificate (and the gateway's own); name every host name and address it is reached by",
+    )  # fmt: skip
+    parser.add_argument(
+        "--node", action="append", default=[], metavar="NAME", help="make this node's certificate; may be repeated"
+    )
+    parser.add_argument("--days", type=int, default=3650, help="how long they are valid; default: 3650")
+    parser.add_argument("--json", action="store_true", help="machine-readable output")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Makes what is asked for and never overwrites; 0 done, 1 something is in the way, 2 wrong use."""
+    if not args.broker and not args.node:
+        sys.stderr.write("werkpuls certs: nothing to make; give --broker HOST or --node NAME\n")
+        return BAD_USE
+    if not 1 <= args.days <= 36_500:
+        sys.stderr.write(f"werkpuls certs: --days {args.days}: 1 to 36500\n")
+        return BAD_USE
+    try:
+        made = _make(args)
+    except (CertificateError, OSError) as exc:
+        sys.stderr.write(f"werkpuls certs: {exc}\n")
+        return FOUND_PROBLEM
+    if args.json:
+        shown = [{"certificate": str(files.certificate), "key": str(files.key)} for files in made]
+        sys.stdout.write(msgspec.json.encode({"made": shown}).decode() + "\n")
+    else:
+        for files in made:
+            sys.stdout.write(f"{files.certificate}  {files.key}\n")
+    return 0
+
+
+def _make(args: argparse.Namespace) -> list[Files]:
+    made: list[Files] = []
+    if (args.folder / f"{AUTHORITY}.crt").exists():
+        authority = Authority(args.folder)
+    else:
+        authority = Authority.create(args.folder, days=args.days)
+        made.append(authority.files)
+    if args.broker:
+        made += [authority.issue_server(args.broker, days=args.days), authority.issue_client("gateway", days=args.days)]
+    return made + [authority.issue_client(node, days=args.days) for node in args.node]

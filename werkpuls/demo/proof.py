@@ -1,0 +1,240 @@
+"""Compares what was produced with what is stored, from the files that the stopped processes left behind.
+
+Three comparisons, none of which believes a counter of the running program: every entry of each node's journal is in the gateway's
+journal exactly once and in order, with the same content; every point of every message there is in the store; and the
+store holds no point that no message brought.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple, TypeAlias
+
+import msgspec
+
+from gateway.alerting import READER as ALERTS_READER
+from gateway.store import points
+from gateway.store.base import SeriesKey
+from gateway.store.config import EmbeddedConfig
+from gateway.store.embedded import EmbeddedStore
+from gateway.storing import READER as STORE_READER
+from wire.clock import Stamp
+from wire.envelope import Draft, Envelope
+from wire.journal import Journal
+from wire.messages import Codec, NodeMessage
+
+READ_ONLY_BYTES = 2**40
+"""A bound that evicts nothing while journals are only read."""
+FOREVER_NS = 2**62
+SLICE_MS = 600_000
+PUBLISHER = "publisher"
+
+StoredTimes: TypeAlias = Callable[[SeriesKey, int, int], set[int]]
+"""Times in milliseconds of every point of a series between two moments (milliseconds, the second one included)."""
+
+
+class Sent(NamedTuple):
+    """One message as its node kept it."""
+
+    stream: str
+    boot: str
+    body: bytes
+
+
+@dataclass(slots=True)
+class Proof:
+    """What the comparison found. Counts are messages unless they say points."""
+
+    published: int = 0
+    """Numbered by the nodes' journals."""
+    dropped: int = 0
+    """Forced out of a node's journal by its disk bound before they were sent; the node counted them."""
+    accepted: int = 0
+    """In the gateway's journal."""
+    stored: int = 0
+    """All of their points are in the store, or they have none and were worked on."""
+    lost: int = 0
+    """Neither stored nor counted as dropped."""
+    duplicates: int = 0
+    """Twice in the gateway's journal, or points in the store that no message brought."""
+    disordered: int = 0
+    """Behind a later one of the same node in the gateway's journal."""
+    altered: int = 0
+    """Content in the gateway's journal that differs from the node's."""
+    points: int = 0
+    """Points expected in the store."""
+    points_missing: int = 0
+    points_extra: int = 0
+    details: list[str] = field(default_factory=list)
+    """The first few discrepancies, in words."""
+
+    def tell(self, text: str) -> None:
+        """Keeps a discrepancy, if there are not too many already."""
+        if len(self.details) < 20:
+            self.details.append(text)
+
+
+def prove(node_journals: dict[str, Path], gateway_journal: Path, stored: StoredTimes, site: str) -> Proof:
+    """Compares journals and store of stopped daemons.
+
+    Args:
+        node_journals: journal file by node (origin `sense`).
+        gateway_journal: the gateway's.
+        stored: reads the store.
+        site: the site's name.
+    """
+    proof = Proof()
+    sent, logs = _sent(node_journals, proof)
+    complete: dict[tuple[str, int], list[tuple[SeriesKey, int]]] = {}
+    seen = _check_journal(gateway_journal, sent, logs, site, proof, complete)
+    missing = _check_points(complete, stored, proof)
+    proof.accepted = sum(len(numbers) for numbers in seen.values())
+    proof.stored = proof.accepted - len(missing)
+    arrived = sum(len(seen[log]) for log in logs)
+    proof.lost = max(proof.published - proof.dropped - arrived, 0) + len(missing)
+    return proof
+
+
+def _sent(journals: dict[str, Path], proof: Proof) -> tuple[dict[tuple[str, int], Sent], dict[str, str]]:
+    """Every entry that the nodes still hold, by log and number; and the node of each log."""
+    sent: dict[tuple[str, int], Sent] = {}
+    logs: dict[str, str] = {}
+    for node, path in journals.items():
+        with _opened(path, [PUBLISHER]) as journal:
+            stats = journal.stats()
+            logs[journal.log] = node
+            proof.published += stats.next - 1
+            proof.dropped += stats.dropped
+            after = 0
+            while entries := journal.read(after):
+                after = entries[-1].seq
+                for entry in entries:
+                    sent[journal.log, entry.seq] = Sent(entry.stream, entry.boot, entry.payload)
+    return sent, logs
+
+
+def _check_journal(
+    path: Path,
+    sent: dict[tuple[str, int], Sent],
+    logs: dict[str, str],
+    site: str,
+    proof: Proof,
+    complete: dict[tuple[str, int], list[tuple[SeriesKey, int]]],
+) -> dict[str, set[int]]:
+    """Reads the gateway's journal; returns the numbers it has of each log, and fills `complete` with expected points."""
+    seen: dict[str, set[int]] = defaultdict(set)
+    highest: dict[str, int] = defaultdict(int)
+    envelopes = {log: Envelope(site, node, "sense", log) for log, node in logs.items()}
+    for message, payload, read in _messages(path):
+        key = (message.log, message.seq)
+        if message.seq in seen[message.log]:
+            proof.duplicates += 1
+            proof.tell(f"{message.node} {message.seq}: twice in the gateway's journal")
+            continue
+        if message.seq < highest[message.log]:
+            proof.disordered += 1
+            proof.tell(f"{message.node} {message.seq}: after {highest[message.log]}")
+        highest[message.log] = max(highest[message.log], message.seq)
+        seen[message.log].add(message.seq)
+        original = sent.get(key)
+        if original is not None and not _same(envelopes[message.log], message, payload, original):
+            proof.altered += 1
+            proof.tell(f"{message.node} {message.seq}: not what the node wrote")
+        complete[key] = list(_points(message)) if read else [(SeriesKey("", "", "", "unread"), 0)]
+    return seen
+
+
+def _same(envelope: Envelope, message: NodeMessage, payload: bytes, original: Sent) -> bool:
+    stamp = Stamp(message.time_ns, message.trust)
+    draft = Draft(original.stream, original.boot, original.body)
+    return envelope.seal(draft, seq=message.seq, prev=message.prev, stamp=stamp) == payload
+
+
+def _messages(path: Path) -> Iterator[tuple[NodeMessage, bytes, bool]]:
+    """Every message of the gateway's journal, its bytes, and whether store and alerts have both passed it."""
+    codec = Codec()
+    with _opened(path, [STORE_READER, ALERTS_READER]) as journal:
+        read_to = min(journal.stats().positions.values())
+        after = 0
+        while entries := journal.read(after):
+            after = entries[-1].seq
+            for entry in entries:
+                yield codec.decode(entry.payload, now_ns=FOREVER_NS), entry.payload, entry.seq <= read_to
+
+
+def _points(message: NodeMessage) -> Iterator[tuple[SeriesKey, int]]:
+    for column in points.of(message).columns:
+        key = SeriesKey(message.site, message.node, column.machine, column.channel)
+        for time_ns in column.times_ns:
+            yield key, time_ns // 1_000_000
+
+
+def _check_points(
+    complete: dict[tuple[str, int], list[tuple[SeriesKey, int]]], stored: StoredTimes, proof: Proof
+) -> set[tuple[str, int]]:
+    """Compares series by series; returns the messages of which a point is missing."""
+    wanted: dict[SeriesKey, dict[int, list[tuple[str, int]]]] = defaultdict(lambda: defaultdict(list))
+    missing: set[tuple[str, int]] = set()
+    for message, expected in complete.items():
+        for key, time_ms in expected:
+            if key.channel == "unread":
+                missing.add(message)
+                proof.tell(f"log {message[0]} {message[1]}: not worked on by every reader")
+            else:
+                wanted[key][time_ms].append(message)
+    for key, times in wanted.items():
+        there = stored(key, min(times), max(times))
+        proof.points += len(times)
+        for time_ms in times.keys() - there:
+            proof.points_missing += 1
+            missing.update(times[time_ms])
+            proof.tell(f"{key.machine}/{key.channel} at {time_ms} ms: not stored")
+        extra = there - times.keys()
+        proof.points_extra += len(extra)
+        proof.duplicates += len(extra)
+        for time_ms in sorted(extra)[:2]:
+            proof.tell(f"{key.machine}/{key.channel} at {time_ms} ms: stored, but no message brought it")
+    return missing
+
+
+class EmbeddedTimes:
+    """Reads the embedded store's points."""
+
+    def __init__(self, folder: Path) -> None:
+        self._store = EmbeddedStore(EmbeddedConfig(dir=str(folder)))
+
+    def __call__(self, key: SeriesKey, first_ms: int, last_ms: int) -> set[int]:
+        """See `StoredTimes`; asks in slices fine enough that each millisecond is a bucket of its own."""
+        found: set[int] = set()
+        for start in range(first_ms, last_ms + 1, SLICE_MS):
+            end = min(start + SLICE_MS, last_ms + 1)
+            chart = self._store.read(key, start * 1_000_000, end * 1_000_000, end - start)
+            found.update(int(time_ns) // 1_000_000 for time_ns in chart.times_ns)
+        return found
+
+    def close(self) -> None:
+        """Closes the store."""
+        self._store.close()
+
+
+class _opened:  # noqa: N801  # reads as the `with` statement's verb
+    """A journal of a stopped daemon; it must exist."""
+
+    def __init__(self, path: Path, readers: list[str]) -> None:
+        if not path.exists():
+            raise FileNotFoundError(path)
+        self._journal = Journal(path, readers=readers, max_bytes=READ_ONLY_BYTES)
+
+    def __enter__(self) -> Journal:
+        return self._journal
+
+    def __exit__(self, *_: object) -> None:
+        self._journal.close()
+
+
+def as_json(proof: Proof) -> dict[str, object]:
+    """Its counts and details as JSON-compatible values."""
+    return {str(key): value for key, value in msgspec.to_builtins(proof).items()}

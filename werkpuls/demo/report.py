@@ -1,0 +1,129 @@
+"""The demo's result: one JSON object, or the same in words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from gateway.wording import Wording
+from werkpuls.demo.processes import Usage
+from werkpuls.demo.proof import Proof
+from werkpuls.demo.run import FaultRun, Show
+
+
+def result(show: Show, proof: Proof, usage: dict[str, Usage], seconds: float) -> dict[str, Any]:
+    """What the demo ends with under `--json`."""
+    stats = show.look.stats
+    return {
+        "seconds": round(seconds, 1),
+        "published": proof.published,
+        "accepted": proof.accepted,
+        "stored": proof.stored,
+        "lost": proof.lost,
+        "dropped": proof.dropped,
+        "duplicates": proof.duplicates,
+        "disordered": proof.disordered,
+        "altered": proof.altered,
+        "points": proof.points,
+        "points_missing": proof.points_missing,
+        "points_extra": proof.points_extra,
+        "details": proof.details,
+        "sent_again": stats.get("duplicates", 0),
+        "refused": sum(stats.get("refused", {}).values()),
+        "refused_by_kind": stats.get("refused", {}),
+        "alerts_opened": stats.get("alerts_total", 0),
+        "alerts": [_alert(view) for view in show.look.alerts],
+        "forwarded": {name: len(events) for name, events in show.look.events.items()},
+        "events": {name: [event["type"] for event in events] for name, events in show.look.events.items()},
+        "faults": [_fault(fault) for fault in show.faults],
+        "latency_s": {
+            "sample_to_stored": {"p50": stats.get("latency_p50_s"), "p99": stats.get("latency_p99_s")},
+            "fault_to_alert": _quantiles([f.alert_after_s for f in show.faults if f.alert_after_s is not None]),
+        },
+        "processes": {
+            name: {
+                "resident_bytes": used.resident_bytes,
+                "cpu_s": round(used.cpu_s, 2),
+                "cpu_share": round(used.cpu_s / used.running_s, 4) if used.running_s else None,
+                "written_bytes": used.written_bytes,
+            }
+            for name, used in usage.items()
+        },
+    }
+
+
+def passed(outcome: dict[str, Any]) -> bool:
+    """Whether nothing is missing, twice, out of order or changed."""
+    return not any(outcome[name] for name in ("lost", "duplicates", "disordered", "altered"))
+
+
+def print_words(console: Console, words: Wording, outcome: dict[str, Any]) -> None:
+    """The result for a person."""
+    text = words.catalogue["demo"]
+    verdict = text["nothing_lost"] if passed(outcome) else text["something_lost"]
+    console.print()
+    console.print(verdict.format(**outcome), style="bold green" if passed(outcome) else "bold red")
+    for detail in outcome["details"]:
+        console.print(f"  {detail}")
+    for fault in outcome["faults"]:
+        name = words.cause(fault["fault"]).name
+        if fault["alert_after_s"] is not None:
+            line = text["fault_found"].format(
+                fault=name, machine=words.machine(fault["machine"]), cause=words.cause(fault["cause"]).name,
+                seconds=words.number(fault["alert_after_s"]),
+            )  # fmt: skip
+        else:
+            line = text["fault_not_found"].format(
+                fault=name, machine=words.machine(fault["machine"]), reason=fault["refused"] or "–"
+            )
+        console.print(line)
+    console.print(
+        text["forwarded"].format(events=", ".join(f"{name} {count}" for name, count in outcome["forwarded"].items()))
+    )
+    table = Table(box=None, pad_edge=False)
+    for heading in ("process", "memory", "cpu", "written"):
+        table.add_column(text[heading], justify="left" if heading == "process" else "right")
+    for name, used in outcome["processes"].items():
+        table.add_row(
+            name,
+            f"{used['resident_bytes'] / 1e6:.0f} MB",
+            f"{100 * (used['cpu_share'] or 0):.1f} %",
+            f"{used['written_bytes'] / 1e6:.1f} MB",
+        )
+    console.print(table)
+
+
+def _fault(fault: FaultRun) -> dict[str, Any]:
+    return {
+        "fault": fault.name,
+        "machine": fault.machine.name,
+        "due_s": round(fault.due_s, 2),
+        "injected": fault.injected_ns is not None and not fault.refused,
+        "refused": fault.refused,
+        "alert_after_s": fault.alert_after_s,
+        "cause": fault.cause,
+        "severity": fault.severity,
+        "receivers_after_s": fault.receivers_after_s,
+    }
+
+
+def _alert(view: dict[str, Any]) -> dict[str, Any]:
+    alert = view["alert"]
+    return {
+        **{name: alert[name] for name in ("id", "machine", "node", "kind", "cause", "severity", "state")},
+        "title": view["text"]["title"],
+        "evidence": view["text"]["evidence"],
+    }
+
+
+def _quantiles(values: list[float]) -> dict[str, float | None]:
+    """Nearest-rank quantiles: with a handful of faults anything finer would be invented."""
+    ordered = sorted(values)
+    if not ordered:
+        return {"p50": None, "p99": None}
+    return {
+        name: round(ordered[min(int(share * len(ordered)), len(ordered) - 1)], 3)
+        for name, share in (("p50", 0.5), ("p99", 0.99))
+    }

@@ -1,0 +1,187 @@
+"""The terminal: machines, alerts and events as they happen, and one key for each thing to break."""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+import termios
+import tty
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from werkpuls.demo.run import Show
+from werkpuls.demo.site import MachinePlan, Site
+
+STYLES = {"good": "green", "watch": "yellow", "warning": "dark_orange", "alarm": "bold red"}
+BAR = 20
+SHOWN_EVENTS = 6
+
+
+class Key(NamedTuple):
+    """What a key does."""
+
+    key: str
+    fault: str
+    machine: MachinePlan
+
+
+def keys_of(site: Site) -> list[Key]:
+    """The first fault of each machine, by a digit; the rest by the next ones."""
+    faults = [(fault, machine) for machine in site.machines for fault in machine.faults[:2]]
+    return [Key(str(number), fault, machine) for number, (fault, machine) in enumerate(faults[:9], start=1)]
+
+
+def draw(show: Show, keys: list[Key]) -> RenderableType:
+    """The whole screen."""
+    text = show.wording.catalogue["demo"]
+    return Group(
+        Panel(_flow(show), title=f"Werkpuls · {show.site.url}", title_align="left", border_style="dim"),
+        Panel(_machines(show), title=text["machines"], title_align="left"),
+        Panel(_alerts(show), title=text["alerts"], title_align="left", border_style=_worst(show)),
+        Panel(_events(show), title=text["events"], title_align="left"),
+        _help(show, keys),
+    )
+
+
+def _flow(show: Show) -> RenderableType:
+    stats, words = show.look.stats, show.wording
+    if not stats:
+        return Text(words.catalogue["demo"]["starting"])
+    latency = stats.get("latency_p50_s")
+    return Text(
+        words.catalogue["demo"]["flow"].format(
+            seconds=round(show.running_s),
+            accepted=stats["accepted"],
+            stored=stats["stored"],
+            points=stats["points"],
+            backlog=stats["backlog"],
+            missing=stats["evicted"],
+            latency="–" if latency is None else words.number(1000 * latency),
+        )
+    )
+
+
+def _machines(show: Show) -> RenderableType:
+    words, text = show.wording, show.wording.catalogue["demo"]
+    table = Table(box=None, expand=True, pad_edge=False)
+    for heading in ("machine", "node", "regime", "score", "condition"):
+        table.add_column(text[heading])
+    for machine in show.look.machines:
+        severity = machine["severity"] or "good"
+        learning = machine["learned"] < 1.0
+        if learning:
+            state = Text(text["learning"].format(percent=round(100 * machine["learned"])), style="cyan")
+        else:
+            state = Text(words.word("severities", severity), style=STYLES.get(severity, ""))
+        for channel in machine["sensor_faults"]:
+            state.append(f"  {words.catalogue['page']['sensor_fault'].format(channel=channel)}", style="yellow")
+        table.add_row(
+            words.machine(machine["machine"]),
+            machine["node"],
+            words.word("regimes", machine["regime"] or "unknown"),
+            "" if learning else _bar(machine["score"], machine["limit"], STYLES.get(severity, "")),
+            state,
+        )
+    return table
+
+
+def _bar(score: float, limit: float | None, style: str) -> Text:
+    """The score against its limit; the mark stands at the limit, half-way."""
+    share = min(score / (2 * (limit or 1.0)), 1.0)
+    filled = round(share * BAR)
+    bar = Text()
+    for place in range(BAR):
+        bar.append(
+            "│" if place == BAR // 2 else "█" if place < filled else "·", style=style if place < filled else "dim"
+        )
+    return bar
+
+
+def _alerts(show: Show) -> RenderableType:
+    words = show.wording
+    lines = Text()
+    for view in show.look.alerts:
+        alert, text = view["alert"], view["text"]
+        lines.append(f"{text['title']}", style=STYLES.get(alert["severity"], ""))
+        lines.append(f"  [{words.word('states', alert['state'])}]\n", style="dim")
+        for line in (text["explain"], text["since"], text["sure"], *text["evidence"], text["check"]):
+            if line:
+                lines.append(f"   {line}\n")
+    return lines if lines.plain else Text(words.catalogue["page"]["no_alerts"], style="green")
+
+
+def _events(show: Show) -> RenderableType:
+    text = show.wording.catalogue["demo"]
+    arrived = [(name, event) for name, events in show.look.events.items() for event in events]
+    arrived.sort(key=lambda pair: str(pair[1]["time"]))
+    if not arrived:
+        return Text(text["no_events"], style="dim")
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for name, event in arrived[-SHOWN_EVENTS:]:
+        table.add_row(event["time"][11:19], f"→ {name}", show.wording.machine(event["subject"]), _event(event, text))
+    return table
+
+
+def _event(event: dict[str, Any], text: dict[str, str]) -> str:
+    data = event["data"]
+    match event["type"].split(".")[-2]:
+        case "capacity":
+            return text["capacity"].format(
+                share=round(100 * data["share"]), probability=round(100 * data["probability"])
+            )
+        case "cost":
+            return text["cost"].format(total=round(data["total"]), currency=data["currency"])
+        case "scrap":
+            return text["scrap"].format(rejects=data["rejects"], items=data["items"])
+        case _:
+            return str(data["texts"].get("de", {}).get("title", data["cause"]))
+
+
+def _worst(show: Show) -> str:
+    severities = [view["alert"]["severity"] for view in show.look.alerts]
+    return next((STYLES[s] for s in ("alarm", "warning", "watch") if s in severities), "green")
+
+
+def _help(show: Show, keys: list[Key]) -> RenderableType:
+    words, text = show.wording, show.wording.catalogue["demo"]
+    line = Text()
+    for key in keys:
+        waiting = any(f.name == key.fault and f.machine == key.machine and f.command is None for f in show.faults)
+        line.append(f" {key.key} ", style="reverse")
+        line.append(f" {words.machine(key.machine.name)}: {words.cause(key.fault).name}{' …' if waiting else ''}  ")
+    for letter, what in (("h", "heal"), ("a", "acknowledge"), ("q", "quit")):
+        line.append(f" {letter} ", style="reverse")
+        line.append(f" {text[what]}  ")
+    return line
+
+
+class Keyboard:
+    """Keys without Enter, while standard input is a terminal; its settings come back at the end."""
+
+    def __init__(self) -> None:
+        self._descriptor = sys.stdin.fileno() if sys.stdin.isatty() else None
+        self._before: list[Any] | None = None
+
+    def __enter__(self) -> Self:
+        if self._descriptor is not None:
+            self._before = termios.tcgetattr(self._descriptor)
+            tty.setcbreak(self._descriptor)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._descriptor is not None and self._before is not None:
+            termios.tcsetattr(self._descriptor, termios.TCSADRAIN, self._before)
+
+    def pressed(self) -> str:
+        """Keys pressed since the last call."""
+        if self._descriptor is None or not select.select([self._descriptor], [], [], 0)[0]:
+            return ""
+        return os.read(self._descriptor, 64).decode(errors="ignore")
