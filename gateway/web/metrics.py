@@ -111,7 +111,7 @@ class Metrics:
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(GatewayCollector(services, refused))
 
-    async def __call__(self, _request: Request) -> Response:
+    async def serve(self, _request: Request) -> Response:
         """The metrics now."""
         text = await run_in_threadpool(generate_latest, self._registry)
         return Response(text, media_type=CONTENT_TYPE_LATEST)

@@ -143,13 +143,14 @@ class Pages:
         chosen = next((name for name in _FIRST_CHOICES if name in names), names[0] if names else "")
         chart = self._chart(machine, chosen, now_ns) if chosen else None
         limit = machine.limit or 1.0
+        severity = machine.severity if machine.learned >= 1 else None
         return {
             "node": machine.node,
             "machine": machine.machine,
             "title": machine.title,
             "online": machine.online,
-            "severity": machine.severity or "new",
-            "severity_name": words.word("severities", machine.severity or "unknown"),
+            "severity": severity or "new",
+            "severity_name": words.word("severities", severity or "unknown"),
             "regime_name": words.word("regimes", machine.regime or "unknown"),
             "learned": machine.learned,
             "learning_text": str(words.catalogue["page"]["learning"]).format(percent=round(100 * machine.learned)),

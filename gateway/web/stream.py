@@ -24,7 +24,7 @@ class Stream:
         self._live = live
         self._open = 0
 
-    async def __call__(self, request: Request) -> Response:
+    async def serve(self, request: Request) -> Response:
         """One stream; `?types=alert,condition` keeps only those."""
         if self._open >= MAX_LISTENERS:
             raise HttpProblem(503, f"{MAX_LISTENERS} streams are open already")
