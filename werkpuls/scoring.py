@@ -68,6 +68,7 @@ class Tick(NamedTuple):
     times_ns: Sequence[int]
     """Of each row, as in the recording."""
     end_ns: int
+    """The path's time of the last of them."""
     blocks: Sequence[Block]
 
 
@@ -126,12 +127,9 @@ class Scorer:
             self._model = Condition(self._settings(recording))
         path = MachinePath(setup, self._channels, self._model)
         self._last, self._last_cause = None, ("", "")
-        start_ns = self._clock_ns - int(recording.head().time_ns[0])
-        for tick in self._ticks(recording):
-            shifted = [replace(block, start_ns=block.start_ns + start_ns) for block in tick.blocks]
-            now_ns = max(self._clock_ns + _LEAST_STEP_NS, tick.end_ns + start_ns)
-            self._clock_ns = now_ns
-            step = path.step(now_ns, [SensorReading(SENSOR, shifted)])
+        for tick in self._ticks(recording, self._clock_ns - int(recording.head().time_ns[0])):
+            self._clock_ns = max(self._clock_ns + _LEAST_STEP_NS, tick.end_ns)
+            step = path.step(self._clock_ns, [SensorReading(SENSOR, tick.blocks)])
             yield self._rows(recording, tick, step)
             self._count(len(tick.rows))
         self._clock_ns += round(self._channels[0].period_s * 1e9)
@@ -174,7 +172,7 @@ class Scorer:
             tick_s = float(np.median(steps[steps > 0])) / 1e9 if (steps > 0).any() else 1.0
             if is_gappy(head):
                 interval_ns = _interval_ns(head)
-                ticks = sum(1 for _ in _gathered(iter([head]), interval_ns, self._channels))
+                ticks = sum(1 for _ in _gathered(iter([head]), interval_ns, self._channels, 0))
                 rows_a_tick, tick_s = len(head.values) / ticks, interval_ns / 1e9
         setup = plan.setup
         settings = Settings(
@@ -196,21 +194,22 @@ class Scorer:
             self._left = None
             self._model.conclude()
 
-    def _ticks(self, recording: Recording) -> Iterator[Tick]:
+    def _ticks(self, recording: Recording, shift_ns: int) -> Iterator[Tick]:
+        """The recording's ticks; `shift_ns` makes its time the path's."""
         if recording.rate_hz is not None:
-            return self._wave_ticks(recording, recording.rate_hz)
+            return self._wave_ticks(recording, recording.rate_hz, shift_ns)
         head = recording.head()
         if is_gappy(head):
-            return _gathered(recording.chunks(), _interval_ns(head), self._channels)
-        return _row_by_row(recording.chunks(), self._channels)
+            return _gathered(recording.chunks(), _interval_ns(head), self._channels, shift_ns)
+        return _row_by_row(recording.chunks(), self._channels, shift_ns)
 
-    def _wave_ticks(self, recording: Recording, rate_hz: float) -> Iterator[Tick]:
+    def _wave_ticks(self, recording: Recording, rate_hz: float, shift_ns: int) -> Iterator[Tick]:
         for cut in blocks(recording, self._plan.block_s):
             made = []
             for wave in self._waves:
                 values = cut.values[:, list(wave.columns)] if wave.channel.axes > 1 else cut.values[:, wave.columns[0]]
-                made.append(Block(wave.channel, cut.time_ns, np.ascontiguousarray(values), rate_hz))
-            end_ns = cut.time_ns + round(len(cut.values) / rate_hz * 1e9)
+                made.append(Block(wave.channel, cut.time_ns + shift_ns, np.ascontiguousarray(values), rate_hz))
+            end_ns = cut.time_ns + shift_ns + round(len(cut.values) / rate_hz * 1e9)
             yield Tick((cut.number,), (cut.time_ns,), end_ns, made)
 
     def _rows(self, recording: Recording, tick: Tick, step: Step) -> list[Scored]:
@@ -266,13 +265,14 @@ def _cause(step: Step) -> tuple[str, str]:
     return cause, info.channel if info else ""
 
 
-def _row_by_row(chunks: Iterator[Chunk], channels: Sequence[Channel]) -> Iterator[Tick]:
+def _row_by_row(chunks: Iterator[Chunk], channels: Sequence[Channel], shift_ns: int) -> Iterator[Tick]:
     for chunk in chunks:
         for at, (time_ns, values) in enumerate(zip(chunk.time_ns.tolist(), chunk.values, strict=True)):
-            yield Tick((chunk.row + at,), (time_ns,), time_ns, _blocks(channels, time_ns, values))
+            at_ns = time_ns + shift_ns
+            yield Tick((chunk.row + at,), (time_ns,), at_ns, _blocks(channels, at_ns, values))
 
 
-def _gathered(chunks: Iterator[Chunk], interval_ns: int, channels: Sequence[Channel]) -> Iterator[Tick]:
+def _gathered(chunks: Iterator[Chunk], interval_ns: int, channels: Sequence[Channel], shift_ns: int) -> Iterator[Tick]:
     """Rows until a channel speaks again, half an interval at least and two at most."""
     rows: list[int] = []
     times: list[int] = []
@@ -280,19 +280,19 @@ def _gathered(chunks: Iterator[Chunk], interval_ns: int, channels: Sequence[Chan
     spoken: set[str] = set()
     for chunk in chunks:
         for at, (time_ns, values) in enumerate(zip(chunk.time_ns.tolist(), chunk.values, strict=True)):
-            arrived = _blocks(channels, time_ns, values)
+            arrived = _blocks(channels, time_ns + shift_ns, values)
             if rows:
                 age_ns = time_ns - times[0]
                 again = any(block.channel.name in spoken for block in arrived)
                 if (again and age_ns >= interval_ns // 2) or age_ns >= 2 * interval_ns:
-                    yield Tick(rows, times, times[-1], made)
+                    yield Tick(rows, times, times[-1] + shift_ns, made)
                     rows, times, made, spoken = [], [], [], set()
             rows.append(chunk.row + at)
             times.append(time_ns)
             made.extend(arrived)
             spoken.update(block.channel.name for block in arrived)
     if rows:
-        yield Tick(rows, times, times[-1], made)
+        yield Tick(rows, times, times[-1] + shift_ns, made)
 
 
 def _blocks(
