@@ -82,11 +82,14 @@ class Pen:
         return Change(self.alert, tuple(self._entries), tuple(effects))
 
 
-def begin(seen: Observation, policy: Policy) -> Change:
-    """A new alert from its first observation: pending, or open at once when it is an alarm."""
+def begin(seen: Observation, policy: Policy, *, taken: int = 0) -> Change:
+    """A new alert from its first observation: pending, or open at once when it is an alarm.
+
+    `taken` counts the ids for this very observation that exist already; the id is otherwise the same whenever it is made.
+    """
     pen = Pen(
         Alert(
-            id=_identify(seen),
+            id=_identify(seen, taken),
             site=seen.site,
             machine=seen.machine,
             node=seen.node,
@@ -326,6 +329,8 @@ def take_over(closed: Alert, other: Alert, at_ns: int, policy: Policy) -> tuple[
     mine.set(settled={})
     theirs.set(active={**closed.settled, **other.active}, clear_since_ns=None)
     grade(theirs, at_ns, policy)
+    if other.state is State.PENDING:
+        open_it(theirs, at_ns)
     return mine.change(), theirs.change()
 
 
@@ -353,7 +358,7 @@ def _without(sources: Mapping[str, Severity], source: str) -> dict[str, Severity
     return {name: severity for name, severity in sources.items() if name != source}
 
 
-def _identify(seen: Observation) -> str:
-    text = f"{seen.site}\0{seen.machine}\0{seen.key}\0{seen.source}\0{seen.at_ns}"
+def _identify(seen: Observation, taken: int) -> str:
+    text = f"{seen.site}\0{seen.machine}\0{seen.key}\0{seen.source}\0{seen.at_ns}\0{taken}"
     digest = hashlib.blake2b(text.encode(), digest_size=10).digest()
     return base64.b32encode(digest).decode().lower()

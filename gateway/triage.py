@@ -76,8 +76,10 @@ class Triage:
     def tick(self, now_ns: int) -> int:
         """Lets time pass for every alert that waits for it; returns how many changed."""
         due = self._book.due(now_ns)
-        for alert in due:
-            self._present(alert, now_ns)
+        for listed in due:
+            alert = self._book.get(listed.id)  # one before it may have changed it
+            if alert is not None:
+                self._present(alert, now_ns)
         return len(due)
 
     def acknowledge(self, alert: str, *, by: str, at_ns: int, note: str = "", version: int | None = None) -> Alert:
@@ -128,7 +130,14 @@ class Triage:
 
     def _held(self, seen: Observation) -> Alert | None:
         held = self._book.holding(seen.site, seen.source)
-        return self._present(held, seen.at_ns) if held is not None else None
+        if held is None:
+            return None
+        self._present(held, seen.at_ns)
+        return self._book.holding(seen.site, seen.source)
+
+    def _latest(self, seen: Observation) -> Alert | None:
+        latest = self._book.latest(seen.site, seen.machine, seen.key)
+        return self._present(latest, seen.at_ns) if latest is not None else None
 
     def _present(self, alert: Alert, at_ns: int) -> Alert:
         # A backlog of a day arrives in seconds: what time alone had done by then comes before what is reported now.
@@ -149,7 +158,7 @@ class Triage:
         if seen.key == held.key:
             self._book.put(sight(held, seen, self._policy))
             return
-        other = self._book.latest(seen.site, seen.machine, seen.key)
+        other = self._latest(seen)
         if other is None or other.state.closed:
             self._book.put(sight(held, seen, self._policy))
             return
@@ -157,22 +166,27 @@ class Triage:
         if not pen.alert.active:
             resolve(pen, seen.at_ns, by=SYSTEM, resolution="merged", text=other.id)
         self._book.put(pen.change())
-        self._book.put(sight(self._present(other, seen.at_ns), seen, self._policy))
+        self._book.put(sight(other, seen, self._policy))
 
     def _anew(self, seen: Observation, held: Alert | None) -> None:
-        latest = self._book.latest(seen.site, seen.machine, seen.key)
+        latest = self._latest(seen)
         if held is not None and (latest is None or latest.id != held.id):
             self._book.put(clear(held, seen.source, seen.at_ns, self._policy))
-        if latest is not None:
-            latest = self._present(latest, seen.at_ns)
         if latest is None:
-            self._book.put(begin(seen, self._policy))
+            self._begin(seen)
         elif not latest.state.closed:
             self._book.put(sight(latest, seen, self._policy))
         elif latest.resolution != "merged" and self._recent(latest, seen.at_ns):
             self._book.put(reopen(latest, seen, self._policy))
         else:
-            self._book.put(begin(seen, self._policy))
+            self._begin(seen)
+
+    def _begin(self, seen: Observation) -> None:
+        change, taken = begin(seen, self._policy), 0
+        while self._book.get(change.alert.id) is not None:
+            taken += 1
+            change = begin(seen, self._policy, taken=taken)
+        self._book.put(change)
 
     def _recent(self, alert: Alert, at_ns: int) -> bool:
         window_s = self._policy.flap_window_s if alert.state is State.PASSED else self._policy.reopen_s

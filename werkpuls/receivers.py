@@ -79,8 +79,7 @@ class Receiver:
         self._arrived = threading.Condition(self._lock)
         self._load()
         handler = type("Handler", (_Handler,), {"receiver": self})
-        self._server = ThreadingHTTPServer((host, port), handler)
-        self._server.daemon_threads = True
+        self._server = _Server((host, port), handler)
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(0.05,), name=f"receiver-{kind}", daemon=True
         )
@@ -159,6 +158,14 @@ class Receiver:
         with self._lock:
             self.refused[reason] = self.refused.get(reason, 0) + 1
         return status, text
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002  # the base's signature
+        # A client that hangs up in the middle is its own business, and not worth a traceback on the terminal.
+        logging.getLogger(__name__).debug("request from %s failed", client_address, exc_info=True)
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -84,7 +84,9 @@ class MemoryBook:
 
     def told(self, kind: type[Notify | Publish]) -> list[str]:
         """Reasons of the effects of one kind, in order."""
-        return [effect.reason for effect in self.effects if isinstance(effect, Notify | Publish) and type(effect) is kind]
+        return [
+            effect.reason for effect in self.effects if isinstance(effect, Notify | Publish) and type(effect) is kind
+        ]
 
 
 def envelope(seq: int, at_ns: int, **changes: Any) -> dict[str, Any]:
