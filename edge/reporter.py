@@ -36,6 +36,7 @@ class Reporter:
         self._explanation: Explanation | None = None
         self._info: Mapping[str, FeatureInfo] = {}
         self._columns: dict[str, list[Column]] = {}
+        self._began_ns: int | None = None
         self._telemetry_said_ns: int | None = None
         self._condition_said_ns = 0
         self._said: tuple[object, ...] = ()
@@ -49,8 +50,14 @@ class Reporter:
         now_ns = step.time_ns
         records = [self._drafter.finding(self._machine, step, change, self._info) for change in step.findings]
         verdict = self._verdict
+        if self._began_ns is None:
+            self._began_ns = now_ns
+        # A machine that has just been taken up is not unknown: its first readings are on their way.
+        waiting = verdict is UNJUDGED and now_ns - self._began_ns < self._condition_ns
         saying = (verdict.regime, verdict.severity, verdict.alarm, step.paused, frozenset(step.sensor_faults))
-        if saying != self._said or now_ns - self._condition_said_ns >= self._condition_ns:
+        if waiting and not step.paused and not step.sensor_faults:
+            pass
+        elif saying != self._said or now_ns - self._condition_said_ns >= self._condition_ns:
             self._said, self._condition_said_ns = saying, now_ns
             records.append(self._drafter.condition(self._machine, step, verdict, self._explanation, self._info))
         for channel, column in step.series.items():

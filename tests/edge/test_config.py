@@ -75,7 +75,9 @@ def test_a_mistake_is_named_with_its_place(tmp_path: Path, machine: str, said: s
     [("temperature", "°F", False), ("temperature", "°C", True), ("power", "A", False), ("power", "kW", True), ("level", "Eimer", True)],
 )  # fmt: skip
 def test_a_unit_must_fit_its_quantity(tmp_path: Path, quantity: str, unit: str, *, right: bool) -> None:
-    sensor = f'type = "mqtt"\n[[machine.sensor.channel]]\nname = "x"\ntopic = "x"\nquantity = "{quantity}"\nunit = "{unit}"'
+    sensor = (
+        f'type = "mqtt"\n[[machine.sensor.channel]]\nname = "x"\ntopic = "x"\nquantity = "{quantity}"\nunit = "{unit}"'
+    )
     path = write_node(tmp_path, more=SECOND.format(name="a", sensor=sensor))
     if right:
         assert read(path).options.machines[0].name == "a"
@@ -113,8 +115,13 @@ def test_certificates_are_checked_before_anything_starts(tmp_path: Path) -> None
     assert tls is not None
     assert tls.key == str(tmp_path / "key.pem")
     assert refusal(write_node(tmp_path, head=tls_head(tmp_path, ca=True))).startswith("mqtt.ca: must be given with TLS")
-    assert refusal(write_node(tmp_path, head=tls_head(tmp_path, key=True))) == "mqtt.key: must be given together with cert"
-    assert refusal(write_node(tmp_path, head=tls_head(tmp_path, cert=True))) == "mqtt.cert: must be given together with key"
+    assert (
+        refusal(write_node(tmp_path, head=tls_head(tmp_path, key=True))) == "mqtt.key: must be given together with cert"
+    )
+    assert (
+        refusal(write_node(tmp_path, head=tls_head(tmp_path, cert=True)))
+        == "mqtt.cert: must be given together with key"
+    )
     path = write_node(tmp_path, head=tls_head(tmp_path))
     (tmp_path / "key.pem").chmod(0o644)
     assert refusal(path).startswith("mqtt.key: ")
@@ -125,7 +132,9 @@ def test_certificates_are_checked_before_anything_starts(tmp_path: Path) -> None
 
 def test_plain_text_only_to_this_computer(tmp_path: Path) -> None:
     path = write_node(tmp_path, head=HEAD.replace('host = "127.0.0.1"', 'host = "192.168.1.5"'))
-    assert refusal(path).startswith('mqtt.tls: false is only for a broker on this computer (127.0.0.1), not for "192.168.1.5"')
+    assert refusal(path).startswith(
+        'mqtt.tls: false is only for a broker on this computer (127.0.0.1), not for "192.168.1.5"'
+    )
     path = write_node(tmp_path, head=HEAD.replace("tls = false", 'tls = false\nca = "x"'))
     assert refusal(path) == "mqtt.ca: has no use with tls = false"
     assert [is_loopback(host) for host in ("localhost", "127.0.0.2", "::1", "[::1]", "0.0.0.0", "gateway", "1.2.3")] == [  # noqa: S104  # not bound, only judged

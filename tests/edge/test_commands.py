@@ -1,0 +1,278 @@
+"""Commands: kept before they are acknowledged, carried out once, always answered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from edge.commands import REMEMBERED, WAITING, CommandDesk, Outcome, perform
+from edge.sensors.base import UnknownFault
+from models.condition.contract import Word
+from wire.journal import Journal, Record
+from wire.messages import Command
+
+NOW = 1_800_000_000_000_000_000
+MINUTE = 60_000_000_000
+
+
+def command(identifier: str = "c1", action: str = "relearn", machine: str = "oven", **fields: Any) -> Command:
+    given: dict[str, Any] = {"issued_ns": NOW, "expires_ns": NOW + MINUTE, **fields}
+    return Command(id=identifier, machine=machine, action=action, **given)  # type: ignore[arg-type]  # parametrised
+
+
+class Office:
+    """A desk with a real journal; `restart` is a new process."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.now: int | None = NOW
+        self.replies: list[tuple[str, bool, str]] = []
+        self.open()
+
+    def open(self) -> None:
+        self.journal = Journal(self.path, readers=["publisher"], max_bytes=8_000_000)
+        self.desk = CommandDesk(self.journal, ["oven"], reply=self.reply, put=self.put, wall_ns=lambda: self.now)
+
+    def restart(self) -> None:
+        self.journal.close()
+        self.open()
+
+    def reply(self, asked: Command, outcome: Outcome) -> Record:
+        self.replies.append((asked.id, outcome.ok, outcome.reason))
+        return Record(stream="reply", payload=asked.id.encode(), at_ns=0, boot="b", event=True)
+
+    def put(self, records: Sequence[Record], marks: Mapping[str, str]) -> None:
+        self.journal.append(records, marks=marks)
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Iterator[Office]:
+    made = Office(tmp_path / "j.sqlite")
+    yield made
+    made.journal.close()
+
+
+def test_a_command_is_handed_out_once_and_answered(office: Office) -> None:
+    office.desk.hear(command())
+    (taken,) = office.desk.take("oven")
+    assert office.desk.take("oven") == []
+    assert office.desk.take("mixer") == []
+    office.desk.finish(taken, Outcome(ok=True, reason="done"))
+    assert office.replies == [("c1", True, "done")]
+    assert [entry.payload for entry in office.journal.read(0)] == [b"c1"]
+
+
+def test_one_that_comes_again_is_not_carried_out_again(office: Office) -> None:
+    office.desk.hear(command())
+    office.desk.hear(command())
+    (taken,) = office.desk.take("oven")
+    office.desk.finish(taken, Outcome(ok=True, reason="done"))
+    office.desk.hear(command())
+    office.restart()
+    office.desk.hear(command())
+    assert office.desk.take("oven") == []
+    assert len(office.replies) == 1
+    assert office.desk.refused == {"command_repeated": 1}
+
+
+def test_what_was_taken_and_not_done_survives_a_restart(office: Office) -> None:
+    office.desk.hear(command("c1"))
+    office.desk.hear(command("c2", "pause", seconds=60.0))
+    office.desk.take("oven")
+    office.restart()
+    assert [one.id for one in office.desk.take("oven")] == ["c1", "c2"]
+    office.desk.release("oven")
+    assert [one.seconds for one in office.desk.take("oven")] == [None, 60.0]
+
+
+def test_late_and_misdirected_ones_are_refused_with_a_reason(office: Office) -> None:
+    office.desk.hear(command("late", expires_ns=NOW - 1))
+    office.desk.hear(command("lost", machine="mixer"))
+    office.desk.hear(command("good"))
+    office.desk.settle()
+    assert office.replies == [
+        ("late", False, "it arrived after its time"),
+        ("lost", False, "there is no machine 'mixer' on this node"),
+    ]
+    assert office.desk.refused == {"command_expired": 1, "command_machine": 1}
+    assert [one.id for one in office.desk.take("oven")] == ["good"]
+
+
+def test_without_a_time_a_command_waits(office: Office) -> None:
+    office.now = None
+    office.desk.hear(command("early"))
+    office.desk.hear(command("late", expires_ns=NOW - 1))
+    office.desk.settle()
+    assert office.desk.take("oven") == []
+    assert office.replies == []
+    office.now = NOW
+    office.desk.settle()
+    assert [one.id for one in office.desk.take("oven")] == ["early"]
+    assert office.replies == [("late", False, "it arrived after its time")]
+
+
+def test_too_many_are_refused_and_what_is_remembered_is_bounded(office: Office) -> None:
+    for number in range(WAITING + 3):
+        office.desk.hear(command(f"c{number}"))
+    assert len(office.desk.take("oven")) == WAITING
+    assert office.desk.refused == {"command_busy": 3}
+    office.restart()
+    for number in range(REMEMBERED + 50):
+        office.desk.finish(command(f"d{number}"), Outcome(ok=True, reason=""))
+    mark = office.journal.mark("commands") or ""
+    assert mark.count('"d') - mark.count('"done"') == REMEMBERED
+
+
+def test_a_list_that_cannot_be_read_starts_empty(office: Office) -> None:
+    office.journal.set_marks({"commands": '{"waiting": 3}'})
+    office.restart()
+    assert office.desk.take("oven") == []
+    office.desk.hear(command())
+    assert len(office.desk.take("oven")) == 1
+
+
+class Ears:
+    def __init__(self) -> None:
+        self.heard: list[object] = []
+
+    def hear(self, word: Word) -> None:
+        self.heard.append(word)
+
+    def pause(self, until_ns: int) -> None:
+        self.heard.append(until_ns)
+
+    def resume(self) -> None:
+        self.heard.append("resume")
+
+
+class Breakable:
+    faults = ("bearing_outer", "sensor_stuck")
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, str | None]] = []
+
+    def inject(self, fault: str, *, ramp_s: float | None = None, severity: float = 1.0) -> None:
+        del ramp_s, severity
+        if fault not in self.faults:
+            raise UnknownFault(f"no fault {fault!r}; known: {', '.join(self.faults)}")
+        self.calls.append(("inject", fault))
+
+    def clear(self, fault: str | None = None) -> None:
+        if fault is not None and fault not in self.faults:
+            raise UnknownFault(f"no fault {fault!r}")
+        self.calls.append(("clear", fault))
+
+
+def done(asked: Command, sensors: Mapping[str, object] | None = None, *, allow: bool = True) -> tuple[Outcome, Ears]:
+    ears = Ears()
+    return perform(asked, ears, sensors or {}, now_ns=1_000, allow_faults=allow), ears
+
+
+@pytest.mark.parametrize(
+    ("action", "heard"),
+    [
+        ("relearn", Word.RELEARN),
+        ("confirm_normal", Word.NORMAL_NOW),
+        ("false_alarm", Word.FALSE_ALARM),
+        ("pause", 1_000 + 1_800_000_000_000),
+        ("resume", "resume"),
+    ],
+)
+def test_each_action_reaches_the_machine(action: str, heard: object) -> None:
+    outcome, ears = done(command(action=action))
+    assert outcome.ok
+    assert ears.heard == [heard]
+    assert outcome.changed is isinstance(heard, Word)
+
+
+def test_a_pause_lasts_as_long_as_asked() -> None:
+    outcome, ears = done(command(action="pause", seconds=2.5))
+    assert (outcome.reason, ears.heard) == ("paused for 2.5 s", [2_500_001_000])
+
+
+def test_set_product_is_for_cameras() -> None:
+    outcome, _ = done(command(action="set_product", product="rye"))
+    assert (outcome.ok, outcome.reason) == (False, "set_product has no meaning for what listens to this machine")
+
+
+def test_faults_reach_simulated_sensors_only_and_only_where_allowed() -> None:
+    sensor = Breakable()
+    sensors: dict[str, object] = {"host": object(), "sim": sensor}
+    inject = command(action="inject_fault", fault="bearing_outer")
+    assert done(inject, sensors, allow=False)[0].reason == "faults are not allowed here ([simulation] allow_faults)"
+    assert done(inject, {"host": object()})[0].reason == "this machine has no simulated sensor"
+    assert done(command(action="inject_fault"), sensors)[0].reason == "inject_fault needs the fault's name"
+    outcome, _ = done(command(action="inject_fault", fault="flood"), sensors)
+    assert (outcome.ok, outcome.reason) == (
+        False,
+        "sim: no fault 'flood'; known: bearing_outer, sensor_stuck",
+    )
+    assert sensor.calls == []
+    assert done(inject, sensors)[0] == Outcome(ok=True, reason="inject_fault bearing_outer at sim")
+    assert done(command(action="clear_fault"), sensors)[0].reason == "clear_fault all at sim"
+    assert sensor.calls == [("inject", "bearing_outer"), ("clear", None)]
+
+
+class DeskMachine(RuleBasedStateMachine):
+    """Whatever comes twice, late or around restarts: each id is answered at most once, and none is forgotten."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        import tempfile  # noqa: PLC0415  # hypothesis makes this object outside of pytest's fixtures
+
+        self.folder = tempfile.TemporaryDirectory()
+        self.office = Office(Path(self.folder.name) / "j.sqlite")
+        self.heard: set[str] = set()
+        self.hands: list[Command] = []
+
+    ids = st.sampled_from([f"c{i}" for i in range(6)])
+
+    @rule(identifier=ids, late=st.booleans(), machine=st.sampled_from(["oven", "mixer"]))
+    def hear(self, identifier: str, *, late: bool, machine: str) -> None:
+        self.heard.add(identifier)
+        self.office.desk.hear(command(identifier, machine=machine, expires_ns=NOW + (-1 if late else MINUTE)))
+
+    @rule()
+    def settle(self) -> None:
+        self.office.desk.settle()
+
+    @rule()
+    def take(self) -> None:
+        self.hands += self.office.desk.take("oven")
+
+    @rule()
+    def finish(self) -> None:
+        if self.hands:
+            self.office.desk.finish(self.hands.pop(0), Outcome(ok=True, reason=""))
+
+    @rule()
+    def restart(self) -> None:
+        self.hands = []
+        self.office.restart()
+
+    @invariant()
+    def answered_at_most_once(self) -> None:
+        answered = [identifier for identifier, _, _ in self.office.replies]
+        assert len(answered) == len(set(answered))
+        in_hand = [one.id for one in self.hands]
+        assert len(in_hand) == len(set(in_hand))
+        assert not set(in_hand) & set(answered)
+
+    def teardown(self) -> None:
+        self.office.restart()
+        self.office.desk.settle()
+        for one in self.office.desk.take("oven"):
+            self.office.desk.finish(one, Outcome(ok=True, reason=""))
+        assert {identifier for identifier, _, _ in self.office.replies} == self.heard
+        self.office.journal.close()
+        self.folder.cleanup()
+
+
+TestDeskMachine = DeskMachine.TestCase
+TestDeskMachine.settings = settings(max_examples=15, stateful_step_count=12, deadline=None)
