@@ -12,7 +12,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from wire.entry import (
@@ -88,14 +88,15 @@ class Journal:
         self._interval_s = commit_interval_s
         self._max_bytes = max_bytes
         self._log = logging.getLogger(__name__)
-        self._lock_file = LockFile(path)
-        try:
+        with ExitStack() as undo:
+            self._lock_file = LockFile(path)
+            undo.callback(self._lock_file.release)
             self._file = open_sound(path, Bound(max_bytes), readers)
+            undo.callback(self._file.close)
             ballast = Ballast(beside(path, ".ballast"), self._file.bound.ballast_bytes)
-            self._room = Room(self._file, ballast=ballast, min_free_bytes=min_free_bytes, free_bytes=free_bytes)
-        except BaseException:
-            self._lock_file.release()
-            raise
+            with self._guard():
+                self._room = Room(self._file, ballast=ballast, min_free_bytes=min_free_bytes, free_bytes=free_bytes)
+            undo.pop_all()
         state = self._file.state
         self.log = state["log"]
         self._positions = {name: int(state.get(f"reader:{name}", "0")) for name in readers}
@@ -152,8 +153,12 @@ class Journal:
             try:
                 self._write(self._rows, self._state, self._read_to())
             except BaseException:
-                kept, self._next, self._buffered, self._state, self._marks = before
-                del self._rows[kept:]
+                # An interrupt may fall behind the commit; what is in the file keeps its numbers.
+                if self._file.last < self._next - 1 or not prepared:
+                    kept, self._next, self._buffered, self._state, self._marks = before
+                    del self._rows[kept:]
+                else:
+                    self._committed_all()
                 raise
             self._committed_all()
             return given

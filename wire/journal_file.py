@@ -22,7 +22,6 @@ from wire.entry import JournalCorrupt, JournalError, JournalFull, Row
 from wire.eviction import PAGE_BYTES, Evicted, evict, live_bytes
 
 FORMAT = "1"
-_VACUUM_PAGES = 128
 
 SCHEMA = f"""
 PRAGMA page_size = {PAGE_BYTES};
@@ -197,7 +196,7 @@ class JournalFile:
         """Cuts free pages off the file and empties the write-ahead log, in steps that need little room themselves."""
         with translated():
             while free := self._number("PRAGMA freelist_count"):
-                self._db.execute(f"PRAGMA incremental_vacuum({_VACUUM_PAGES})").fetchall()
+                self._db.execute(f"PRAGMA incremental_vacuum({self.bound.wal_pages // 2})").fetchall()
                 self.fold()
                 if self._number("PRAGMA freelist_count") >= free:
                     break

@@ -10,9 +10,10 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
-from wire.entry import JournalFull, Row
+from wire.entry import JournalError, JournalFull, Row
 from wire.journal_file import DiskFull, JournalFile
 
 _ATTEMPTS = 4
@@ -77,10 +78,17 @@ class Room:
             except DiskFull as exc:
                 if attempt == _ATTEMPTS - 1 or not self._relieve(rows, positions, read_to, attempt):
                     raise JournalFull(f"{self._file.path}: the disk is full and nothing is left to evict") from exc
+        self._tidy(positions, read_to)
+
+    def _tidy(self, positions: Mapping[str, str], read_to: int) -> None:
+        """After a commit: what goes wrong here must not look as if the commit had failed."""
         try:
             self._file.fold_long_log()
         except DiskFull:
-            self._relieve((), positions, read_to, 0)
+            with suppress(JournalError):
+                self._relieve((), positions, read_to, 0)
+        except (JournalError, OSError) as exc:
+            self._log.warning("%s: the write-ahead log stays long: %s", self._file.path, exc)
 
     def _hold_free_disk(self, positions: Mapping[str, str], read_to: int) -> None:
         free = self._free_bytes(self._folder)

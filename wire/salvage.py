@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import os
 import secrets
+import shutil
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -31,6 +32,8 @@ from wire.journal_file import (
 from wire.soundness import beside, newest_state, read_by_all, require_sound, sound_rows
 from wire.sqlite_pages import PageImage, Place
 
+_ROOM_TO_OPEN = 1024 * 1024
+
 
 def open_sound(path: Path, bound: Bound, readers: Sequence[str]) -> JournalFile:
     """Opens the file, made anew where there is none and salvaged where it is damaged.
@@ -39,6 +42,9 @@ def open_sound(path: Path, bound: Bound, readers: Sequence[str]) -> JournalFile:
         JournalError: it cannot be opened or is not a journal; nothing was touched.
     """
     try:
+        if shutil.disk_usage(path.parent).free < _ROOM_TO_OPEN:
+            # Opening needs some room itself; the ballast is made again later.
+            beside(path, ".ballast").unlink(missing_ok=True)
         _finish(path)
         wal = beside(path, "-wal")
         if not path.exists() and not (wal.exists() and wal.stat().st_size):

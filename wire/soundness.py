@@ -63,6 +63,10 @@ def require_sound(path: Path, readers: Sequence[str]) -> None:
     except JournalCorrupt:
         raise
     except JournalError as exc:
+        if getattr(exc.__cause__, "sqlite_errorcode", None) != sqlite3.SQLITE_ERROR:
+            # Disk full, I/O, permission: says nothing about the file.
+            raise
+        # A table is missing: another program's file, or the list of tables is damaged.
         with PageImage(path, wal) as image:
             if "log" not in newest_state(image):
                 raise JournalError(f"{path}: not a journal: {exc}") from exc

@@ -411,6 +411,34 @@ class Follower(threading.Thread):
             self.journal.advance(self.reader, after)
 
 
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_an_interrupt_around_the_commit_leaves_numbers_and_entries_in_step(open_journal: Open, moment: str) -> None:
+    journal = open_journal()
+    commit = journal._room.commit
+
+    def interrupted(*args: object, **options: object) -> None:
+        if moment == "after":
+            commit(*args, **options)  # type: ignore[arg-type]  # passed on as they came
+        raise KeyboardInterrupt
+
+    journal._room.commit = interrupted  # type: ignore[method-assign]  # there is no other way to be interrupted just there
+    with pytest.raises(KeyboardInterrupt):
+        journal.append([telemetry(1)], commit=True)
+    journal._room.commit = commit  # type: ignore[method-assign]  # as above
+    first = 2 if moment == "after" else 1
+    assert journal.append([telemetry(2)], commit=True) == range(first, first + 1)
+    assert [entry.seq for entry in journal.read(0)] == list(range(1, first + 1))
+
+
+def test_a_disk_that_cannot_be_asked_refuses_to_open_and_lets_go(open_journal: Open) -> None:
+    def free(_: Path) -> int:
+        raise OSError("no such device")
+
+    with pytest.raises(JournalError, match="no such device"):
+        open_journal(free_bytes=free)
+    assert open_journal().read(0) == []
+
+
 def test_many_threads_append_read_and_advance(open_journal: Open) -> None:
     journal = open_journal(readers=["a", "b"], commit_interval_s=0.01, max_bytes=64 * SMALL)
     per_writer, writers = 150, 4

@@ -71,6 +71,12 @@ assert len(events) == number, (len(events), number)
 journal.advance("publisher", seqs[-1])
 seqs += journal.append([Record("finding", bytes(90_000), number, event=True)])
 journal.close()
+with (folder / "more").open("wb", buffering=0) as other:
+    try:
+        while other.write(bytes(4096)):
+            pass
+    except OSError:
+        pass
 again = Journal(folder / "journal.db", readers=["publisher"], max_bytes=1 << 30)
 assert again.log == journal.log and again.position("publisher") == seqs[-1] - 1
 assert again.append([Record("finding", b"", 0, event=True)]) == range(seqs[-1] + 1, seqs[-1] + 2)
@@ -154,16 +160,16 @@ def test_when_sqlite_finds_no_page_telemetry_makes_room_and_events_stay(tmp_path
     journal = Journal(tmp_path / "journal.db", readers=["publisher"], max_bytes=1 << 30)
     journal._file._db.execute("PRAGMA max_page_count = 200")
     journal.append([Record("finding", b"keep me", 0, event=True)])
-    for _ in range(30):
+    for _ in range(20):
         journal.append([Record("telemetry", bytes(2000), n) for n in range(20)], commit=True)
     held = journal.read(0, limit=10_000)
     assert held[0].payload == b"keep me"
-    assert held[-1].seq == 601
-    assert journal.stats().dropped == 601 - len(held) > 0
+    assert held[-1].seq == 401
+    assert journal.stats().dropped == 401 - len(held) > 0
     before = journal.stats()
     with pytest.raises(JournalFull, match="disk is full"):
         journal.append([Record("finding", bytes(2_000_000), 0, event=True)], marks={"a": "1"})
     assert journal.stats().next == before.next
     assert journal.mark("a") is None
-    assert journal.append([Record("finding", b"", 0, event=True)]) == range(602, 603)
+    assert journal.append([Record("finding", b"", 0, event=True)]) == range(402, 403)
     journal.close()
