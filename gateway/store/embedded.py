@@ -94,7 +94,9 @@ class EmbeddedStore:
             if not records:
                 return WriteReport(0)
             with self._transaction():
-                return self._store(records)
+                report = self._store(records)
+            self._position = records[-1].position
+            return report
 
     def read(self, key: SeriesKey, start_ns: int, end_ns: int, max_points: int = 600) -> Chart:
         """From single values, minutes or quarters of an hour, whichever is just fine enough and still kept."""
@@ -197,11 +199,10 @@ class EmbeddedStore:
             "INSERT INTO source VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET seq = excluded.seq",
             [(*source, seq) for source, seq in seen.items()],
         )
-        self._position = records[-1].position
         self._tidy()
         self._connection.executemany(
             "INSERT INTO meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
-            (("position", self._position), ("newest_ms", self._newest_ms), ("enforced_ms", self._enforced_ms)),
+            (("position", records[-1].position), ("newest_ms", self._newest_ms), ("enforced_ms", self._enforced_ms)),
         )
         return WriteReport(stored, tuple(rejected))
 

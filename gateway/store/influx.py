@@ -29,10 +29,11 @@ _MOST_REWINDS = 5
 
 
 class _Pending(NamedTuple):
-    """A batch that was acknowledged and has not settled: before which position, and when it was sent."""
+    """A batch that was acknowledged and has not settled: before which position, when and over which connection."""
 
     before: int
     sent_s: float
+    connection: int
 
 
 class _Batch(NamedTuple):
@@ -70,7 +71,7 @@ class InfluxStore:
         self._reader = Server(config)
         self._charts = InfluxQL(self._reader, config) if config.reads == "influxql" else MetricsQL(self._reader, config)
         self._pending: deque[_Pending] = deque()
-        self._connections = 0
+        self._connection = 0
         self._rewinds = 0
 
     def write(self, records: Sequence[Record]) -> WriteReport:
@@ -85,7 +86,7 @@ class InfluxStore:
             rejected.extend(Rejected(position, text, reason) for text, reason in unfit)
         try:
             refused = self._send(batch.lines)
-            settled = self._settled(records)
+            settled = self._settled(records, -(-len(batch.lines) // self._config.batch_lines))
         except HandInAgain:
             raise
         except StoreUnavailable:
@@ -141,34 +142,32 @@ class InfluxStore:
             raise StoreUnavailable(f"{self._config.url} refuses everything: {doubtful[0][1]}")
         return sorted(refused + doubtful)
 
-    def _settled(self, records: Sequence[Record]) -> int | None:
+    def _settled(self, records: Sequence[Record], requests: int) -> int | None:
         if not self._config.settle_s:
             return None
         if not records and self._pending:
             self._server.alive()
-        self._check_connection()
+        self._check_connection(requests)
         now_s = self._monotonic_s()
         if records:
-            self._pending.append(_Pending(records[0].position - 1, now_s))
+            self._pending.append(_Pending(records[0].position - 1, now_s, self._connection))
         while self._pending and now_s - self._pending[0].sent_s >= self._config.settle_s:
-            self._pending.popleft()
-            self._rewinds = 0
+            if self._pending.popleft().connection == self._connection:
+                self._rewinds = 0
         return self._pending[0].before if self._pending else None
 
-    def _check_connection(self) -> None:
-        connections = self._server.connections
-        broken = self._connections not in {0, connections}
-        self._connections = connections
-        if not broken or not self._pending:
+    def _check_connection(self, requests: int) -> None:
+        """Asks for everything again that an earlier connection had carried, unless no connection ever lives."""
+        known, self._connection = self._connection, self._server.connections
+        if self._connection == max(known, 1) or not (self._pending or requests > 1):
             return
         self._rewinds += 1
-        if self._rewinds > _MOST_REWINDS:
-            if self._rewinds == _MOST_REWINDS + 1:
-                logging.getLogger(__name__).warning(
-                    "connections to %s never live for %g s; a restart of it can no longer be told from that",
-                    self._config.url,
-                    self._config.settle_s,
-                )
-            return
-        self._pending.clear()
-        raise HandInAgain(f"the connection to {self._config.url} was renewed")
+        if self._rewinds <= _MOST_REWINDS:
+            self._pending.clear()
+            raise HandInAgain(f"the connection to {self._config.url} was renewed")
+        if self._rewinds == _MOST_REWINDS + 1:
+            logging.getLogger(__name__).warning(
+                "no connection to %s lives for %g s; a restart of it can no longer be told from that",
+                self._config.url,
+                self._config.settle_s,
+            )

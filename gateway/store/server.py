@@ -68,6 +68,9 @@ class Server:
             ssl_ca_cert=config.ca,
             connection_pool_maxsize=1,
         )
+        self.connections = 0
+        """How many connections were made so far; a change means that the server may have been restarted."""
+        self._count_connections()
 
     def write(self, body: bytes) -> None:
         """Sends lines.
@@ -112,15 +115,21 @@ class Server:
             if not exc.status:
                 raise StoreUnavailable(f"{self._config.url}: {exc.reason}") from exc
 
-    @property
-    def connections(self) -> int:
-        """How many connections were made so far; a change means that the server may have been restarted."""
-        pool = self._client.api_client.rest_client.pool_manager.connection_from_url(self._config.url)
-        return int(pool.num_connections)
-
     def close(self) -> None:
         """Closes the connection."""
         self._client.close()
+
+    def _count_connections(self) -> None:
+        pool = self._client.api_client.rest_client.pool_manager.connection_from_url(self._config.url)
+        plain: Any = pool.ConnectionCls
+        server = self
+
+        class Counted(plain):  # type: ignore[misc]  # which of urllib3's two classes it is depends on the URL
+            def connect(self) -> None:
+                super().connect()
+                server.connections += 1
+
+        pool.ConnectionCls = Counted
 
     def _call(
         self, method: str, path: str, query: Mapping[str, str], headers: dict[str, str], body: bytes | None
