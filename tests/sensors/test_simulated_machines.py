@@ -88,7 +88,7 @@ def test_the_motor_works_harder_as_the_dough_stiffens() -> None:
 
 
 def test_batches_differ() -> None:
-    current = readings(run_of("mixer", 160), "motor_current")
+    current = readings(run_of("mixer", 160, channels=["motor_current"]), "motor_current")
     peaks = [current[start : start + 16].max() for start in range(0, 160, 16)]
     assert 0.01 < np.std(peaks) / np.mean(peaks) < 0.15
 

@@ -20,7 +20,9 @@ Place: TypeAlias = Literal["outer", "inner", "ball"]
 SLIP = 0.012
 """Standard deviation of the time from one hit to the next, as a share of it."""
 LOAD_ZONE = 1.0
-"""Stribeck's epsilon: all rollers carry some load, as in a motor whose bearings a wave spring preloads."""
+"""Stribeck's epsilon: the radial load reaches all around."""
+PRELOAD = 0.25
+"""Share of the load that a wave spring gives to every roller, wherever it is."""
 RING_TIMES = 7.0
 """Rings are followed until they have decayed to exp(-7) of their height."""
 
@@ -127,7 +129,7 @@ def hits(
 
 
 def _load(turns: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Stribeck's load on a roller at that angle: (1 - (1 - cos)/(2 epsilon))^1.5 inside the zone, 0 outside."""
+    """Load on a roller at that angle: Stribeck's (1 - (1 - cos)/(2 epsilon))^1.5 above the preload."""
     share = 1.0 - (1.0 - np.cos(2 * math.pi * turns)) / (2 * LOAD_ZONE)
-    loaded: NDArray[np.float64] = np.clip(share, 0.0, None) ** 1.5
+    loaded: NDArray[np.float64] = PRELOAD + (1.0 - PRELOAD) * np.clip(share, 0.0, None) ** 1.5
     return loaded
