@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -31,7 +32,9 @@ class JournalModel(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.folder = Path(tempfile.mkdtemp())
+        # In memory where there is such a place: hundreds of synced commits are not what is tested here.
+        memory = Path("/dev/shm")  # noqa: S108  # mkdtemp makes the folder in it
+        self.folder = Path(tempfile.mkdtemp(dir=memory if os.access(memory, os.W_OK) else None))
         self.entries: dict[int, Record] = {}
         self.buffered: dict[int, Record] = {}
         self.next = 1
