@@ -25,9 +25,9 @@ from wire.link import Delivery, Inbound, Link, LinkBusy, LinkConfig, LinkDown, L
 from wire.messages import EARLIEST_NS, Ack, Codec, Command, Refused, Status, TimeBeacon
 
 BATCH = 500
-"""So many waiting are worth a commit; fewer wait for company for up to LINGER_STEPS * LINGER_STEP_S = 50 ms."""
+"""So many waiting are worth a commit; fewer wait a moment for company."""
 LARGEST_BATCH = 2000
-LINGER_STEPS = 5
+LINGER_S = 0.05
 LINGER_STEP_S = 0.01
 BEACON_S = 5.0
 TICK_S = 0.25
@@ -74,6 +74,8 @@ class Ingest:
         synced: whether that clock is synchronised.
         on_status: called on the worker's thread when a daemon came or went.
         beacon_s: how often the nodes are told the time.
+        linger_s: how long a message waits for company before it is committed; more saves writes where the disk is an
+            SD card (one commit writes a few kilobytes), and delays what is stored and shown by as much.
     """
 
     def __init__(
@@ -86,6 +88,7 @@ class Ingest:
         synced: Callable[[], bool] = kernel_synchronised,
         on_status: Callable[[OriginState], None] = lambda _state: None,
         beacon_s: float = BEACON_S,
+        linger_s: float = LINGER_S,
     ) -> None:
         self._site = site
         self._journal = journal
@@ -93,6 +96,7 @@ class Ingest:
         self._synced = synced
         self._on_status = on_status
         self._beacon_s = beacon_s
+        self._linger_s = linger_s
         self._log = logging.getLogger(__name__)
         self._codec = Codec()
         self._intake = Intake(site, self._log)
@@ -222,9 +226,9 @@ class Ingest:
         except Empty:
             return []
         # Sleeping and then taking all at once: waiting for each would cost a change of threads per message.
-        for _ in range(LINGER_STEPS):
-            if self._queue.qsize() >= BATCH or self._stopping.wait(LINGER_STEP_S):
-                break
+        until = time.monotonic() + self._linger_s
+        while self._queue.qsize() < BATCH and time.monotonic() < until and not self._stopping.wait(LINGER_STEP_S):
+            pass
         try:
             while len(inbounds) < LARGEST_BATCH:
                 inbounds.append(self._queue.get_nowait())

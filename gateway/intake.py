@@ -122,8 +122,8 @@ class Intake:
         status = self._codec.decode_as(Status, inbound.payload)
         if (status.site, status.node, status.origin) != (topic.site, *where):
             raise Refused("topic", f"status of {status.site}/{status.node}/{status.origin}")
-        answer = self.origins.hear_status(status, now_ns)
         batch.daemons.append(where)
+        answer = self.origins.hear_status(status, now_ns, live=not (inbound.retain or inbound.duplicate))
         if answer is not None:
             batch.answers[answer.key] = answer.resend or batch.answers.get(answer.key, False)
 

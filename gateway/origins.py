@@ -59,7 +59,6 @@ class OriginState:
 class _Origin:
     online: bool = False
     log: str = "none"
-    next: int = 1
     seen_ns: int = 0
     trust: Trust | None = None
 
@@ -102,8 +101,13 @@ class Origins:
             kept[INDEX_MARK] = msgspec.json.encode(sorted(begun)).decode()
         return kept
 
-    def hear_status(self, status: Status, now_ns: int) -> Answer | None:
+    def hear_status(self, status: Status, now_ns: int, *, live: bool) -> Answer | None:
         """A daemon came or went.
+
+        Args:
+            status: what it, or its last will, says.
+            now_ns: present wall time.
+            live: said just now; not retained, where it may have been said weeks ago.
 
         Returns:
             What to answer; nothing to one that is offline.
@@ -121,7 +125,7 @@ class Origins:
         known.online, known.seen_ns = status.online, now_ns
         if not status.online:
             return None
-        known.log, known.next = status.log, status.next
+        known.log = status.log
         key = Key(status.node, status.origin, status.log)
         sequence = self._logs.get(key)
         if sequence is None:
@@ -129,7 +133,7 @@ class Origins:
                 raise Refused("too_many", f"more than {MAX_LOGS} logs")
             sequence = self._logs[key] = Sequence(LogState(0), begun=False)
         sequence.begin(status.acked, status.oldest)
-        if status.next <= sequence.state.last:
+        if live and status.next <= sequence.state.last:
             raise Refused(
                 "sequence",
                 f"log {status.log} of {status.node} goes on at {status.next}, but {sequence.state.last} is here already: "

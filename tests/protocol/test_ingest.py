@@ -213,6 +213,18 @@ def test_a_copied_card_is_noticed(gateway: Gateway, node: RawNode) -> None:
     until(lambda: gateway.ingest.stats().refused == {"sequence": 1})
 
 
+def test_a_retained_status_of_long_ago_is_no_copied_card(gateway: Gateway, node: RawNode) -> None:
+    node.status()
+    for seq in range(1, 6):
+        node.say(node.message(seq))
+    until(lambda: len(gateway.numbers()) == 5)
+    gateway.close()
+    gateway.open()
+    gateway.up()
+    until(lambda: gateway.ingest.nodes()[0].online)
+    assert gateway.ingest.stats().refused == {}
+
+
 def test_who_is_online_and_what_is_told_of_it(broker: Broker, tmp_path: Path) -> None:
     told: list[OriginState] = []
     with Gateway(tmp_path / "gateway", broker.port, on_status=told.append) as gateway, RawNode(broker.port) as node:

@@ -162,7 +162,7 @@ class Protocol(RuleBasedStateMachine):
         assert set(self.entries) <= set(self.stored) | set(range(self.base + 1))
 
 
-Protocol.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+Protocol.TestCase.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
 TestProtocol = Protocol.TestCase
 
 

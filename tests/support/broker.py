@@ -126,8 +126,9 @@ class Broker:
 
     def _end(self, with_signal: signal.Signals) -> None:
         if self._process is not None:
-            self._process.send_signal(signal.SIGCONT)
             self._process.send_signal(with_signal)
+            if with_signal != signal.SIGKILL:
+                self._process.send_signal(signal.SIGCONT)
             self._process.wait(10)
             self._process = None
 
