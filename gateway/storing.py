@@ -23,7 +23,8 @@ from wire.messages import Codec, Refused
 READER = "store"
 _ANY_TIME_NS = 2**62
 _BATCH_ENTRIES = 500
-_BATCH_BYTES = 4_000_000
+_BATCH_BYTES = 1_000_000
+"""About 40,000 points: few enough for a slow server to take before a watchdog thinks that nothing moves."""
 _WAIT_S = 0.5
 _BREATH_S = 0.02
 """A journal that is closed does not wait; the loop must not spin until it is stopped."""
@@ -149,7 +150,14 @@ class Storing:
             except Exception as exc:  # noqa: BLE001 - whatever it was, the thread lives on and says so
                 cursor = None
                 self._failed(exc)
-                self._stopping.wait(self._backoff.next())
+                self._pause(self._backoff.next())
+
+    def _pause(self, seconds: float) -> None:
+        """Waits; a wait that was meant is progress, too."""
+        end = time.monotonic() + seconds
+        while not self._stopping.is_set() and (rest := end - time.monotonic()) > 0:
+            self._progress_ns = time.monotonic_ns()
+            self._stopping.wait(min(rest, 1.0))
 
     def _resume(self) -> int:
         position = self._journal.position(READER)
@@ -173,7 +181,7 @@ class Storing:
         self._count(records, report)
         self._settle(report, entries[-1].seq)
         if len(entries) < _BATCH_ENTRIES // 2:
-            self._stopping.wait(self._pause_s)
+            self._pause(self._pause_s)
         return entries[-1].seq
 
     def _decode(self, entries: Sequence[Entry]) -> tuple[list[Record], list[Rejected]]:

@@ -75,8 +75,8 @@ class HandInAgain(StoreUnavailable):
     """The store works, but its server may have lost what it acknowledged and had not settled: start again at once."""
 
 
-class StoreConfigError(Exception):
-    """The store can never work as configured; the text says which option and why."""
+class StoreConfigError(StoreUnavailable):
+    """The store cannot work as configured; the text says which option and why."""
 
 
 class Store(Protocol):

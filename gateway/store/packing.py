@@ -18,6 +18,8 @@ from gateway.store.config import EmbeddedConfig
 
 _DAY_MS = 86_400_000
 _SLICE_MS = _DAY_MS // 4
+_MOST_SLICES = 200
+"""One transaction shall not delete for minutes; the rest is deleted an hour later."""
 
 _UPSERT_QUARTER = """
 INSERT INTO quarter (series, start_ms, number, mean, low, high) VALUES (?, ?, ?, ?, ?, ?)
@@ -97,10 +99,12 @@ class Retention:
         self._forget("minute", minute)
         self._connection.execute("DELETE FROM quarter WHERE start_ms < ?", (quarter,))
         self._connection.execute("DELETE FROM chunk WHERE end_ms < ?", (quarter,))
-        for table in ("chunk", "minute", "quarter"):
-            while self.used_bytes() > self._config.max_mb * 1_000_000 and self._forget_oldest(table):
-                self._forget_timebases()
         self._forget_timebases()
+        slices = _MOST_SLICES
+        for table in ("chunk", "minute", "quarter"):
+            while slices and self.used_bytes() > self._config.max_mb * 1_000_000 and self._forget_oldest(table):
+                self._forget_timebases()
+                slices -= 1
 
     def used_bytes(self) -> int:
         """Bytes of the file that hold something; the rest of it is used again before the file grows."""

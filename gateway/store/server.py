@@ -7,7 +7,6 @@ import os
 import re
 import zlib
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Final
 
 from gateway.store.base import StoreConfigError, StoreUnavailable
@@ -58,14 +57,14 @@ class Server:
         # 50 MB resident: only a gateway that was configured for a server pays for it.
         from influxdb_client.client.influxdb_client import InfluxDBClient  # noqa: PLC0415 - see above
 
-        if config.ca and not Path(config.ca).is_file():
+        if config.ca and not config.ca.is_file():
             raise StoreConfigError(f"ca: no such file: {config.ca}")
         self._config = config
         self._authorization = _authorization(config)
         self._client: Any = InfluxDBClient(  # Any: its methods carry no types
             config.url,
             timeout=round(config.timeout_s * 1000),
-            ssl_ca_cert=config.ca,
+            ssl_ca_cert=str(config.ca) if config.ca else None,
             connection_pool_maxsize=1,
         )
         self.connections = 0
@@ -171,7 +170,7 @@ def _authorization(config: InfluxConfig) -> str | None:
     secret: str | None = None
     if config.token_file is not None:
         try:
-            secret = Path(config.token_file).read_text("utf-8").strip()
+            secret = config.token_file.read_text("utf-8").strip()
         except (OSError, UnicodeDecodeError) as exc:
             raise StoreConfigError(f"token_file cannot be read: {exc}") from exc
         if not secret:

@@ -61,7 +61,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     config: StoreConfig
     settle = _nothing
     if name.startswith("embedded"):
-        config = EmbeddedConfig(dir=str(tmp_path / "store"), exact=name.endswith("exact"))
+        config = EmbeddedConfig(dir=tmp_path / "store", exact=name.endswith("exact"))
     elif name == "victoria-metrics":
         server = request.getfixturevalue("victoria")
         config = InfluxConfig(url=server.url, reads="metricsql")

@@ -34,7 +34,7 @@ class Wall:
 
 
 def made(folder: Path, wall: Wall | None = None, **options: object) -> EmbeddedStore:
-    config = EmbeddedConfig(dir=str(folder), **options)  # type: ignore[arg-type]
+    config = EmbeddedConfig(dir=folder, **options)  # type: ignore[arg-type]
     return EmbeddedStore(config, wall_ns=wall or Wall())
 
 

@@ -247,7 +247,7 @@ def test_positions_follow_what_is_settled(journal: Journal, run: Callable[..., S
 def test_a_store_made_anew_gets_what_the_journal_still_holds(
     journal: Journal, run: Callable[..., Storing], tmp_path: Path
 ) -> None:
-    config = EmbeddedConfig(dir=str(tmp_path / "store"))
+    config = EmbeddedConfig(dir=tmp_path / "store")
     store = EmbeddedStore(config)
     append(journal, telemetry(Node(), 100))
     storing = run(store)
@@ -296,13 +296,13 @@ def test_apart_is_bounded_and_counts_on(tmp_path: Path) -> None:
 CHILD = """
 import json, sys
 from pathlib import Path
-from gateway.store.config import EmbeddedConfig, InfluxConfig
+from gateway.store.config import StoreConfig
 from gateway.store.registry import open_store
 from gateway.storing import READER, Storing
 from wire.backoff import Backoff
 from wire.journal import Journal
 import msgspec, time
-config = msgspec.json.decode(sys.argv[2], type=EmbeddedConfig | InfluxConfig)
+config = msgspec.json.decode(sys.argv[2], type=StoreConfig, dec_hook=lambda _kind, text: Path(text))
 folder = Path(sys.argv[1])
 journal = Journal(folder / "journal.db", readers=[READER], max_bytes=50_000_000, commit_interval_s=0.02)
 storing = Storing(journal, open_store(config), apart=folder / "apart.db", backoff=Backoff(0.01, 0.1))
@@ -342,7 +342,7 @@ def filled(tmp_path: Path) -> Path:
 def test_killed_while_storing_embedded(filled: Path) -> None:
     config = f'{{"type": "embedded", "dir": "{filled}", "commit_s": 0.0}}'
     _kill_midway(filled, config, (400, MESSAGES))
-    store = EmbeddedStore(EmbeddedConfig(dir=str(filled)))
+    store = EmbeddedStore(EmbeddedConfig(dir=filled))
     chart = store.read(TEMP, T0, T0 + 2 * MESSAGES * SECOND, 20_000)
     store.close()
     assert chart.mean == [float(n) for n in range(1, MESSAGES + 1)]
