@@ -53,7 +53,7 @@ class Tally:
         """Counts one row."""
         self.rows += 1
         self.scored += scored.judged
-        self.learning += scored.judged and scored.limit is None
+        self.learning += scored.judged and scored.learning
         self.sensor_faults += bool(scored.sensor_fault)
         self.alarms += scored.alarm
         if scored.alarm:
@@ -266,6 +266,8 @@ def _report(args: argparse.Namespace, tallies: Sequence[Tally], seconds: float) 
         sys.stdout.write(msgspec.json.encode(whole).decode() + "\n")
         return
     for tally in tallies:
+        if not tally.rows:
+            continue
         said = f"{tally.file}: {tally.rows} rows, {tally.scored} scored ({tally.learning} while learning), "
         said += f"{tally.alarms} in alarm, {tally.sensor_faults} with a sensor fault"
         if tally.first_alarm_row is not None:

@@ -59,6 +59,8 @@ class Scored(NamedTuple):
     """The channel that raised the alarm, or else the one whose sensor is faulty."""
     judged: bool
     """Whether the model judged this row itself; otherwise the condition is carried, or the sensor fault explains it."""
+    learning: bool
+    """Whether the model had not come to the end of its warm-up."""
 
 
 class Tick(NamedTuple):
@@ -225,10 +227,11 @@ class Scorer:
                 fault, faulty = Fault.NO_DATA.value, self._channels[0].name
         else:
             known = (verdict.regime, verdict.score, verdict.limit, verdict.severity, verdict.alarm)
+        learning = verdict is not None and verdict.learned < 1.0
         cause, moved = self._last_cause if verdict is not None else ("", "")
         channel = moved if verdict is not None and (verdict.alarm or not fault) else faulty
         return [
-            Scored(row, spoken_time(time_ns, dated=recording.dated), *known, fault, cause, channel, judged)
+            Scored(row, spoken_time(time_ns, dated=recording.dated), *known, fault, cause, channel, judged, learning)
             for row, time_ns in zip(tick.rows, tick.times_ns, strict=True)
         ]
 
