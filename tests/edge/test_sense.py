@@ -17,7 +17,8 @@ from support.nodes import write_node
 from support.spine import Gateway
 
 from edge.config import read_node
-from edge.sense import DaemonError, Sense
+from edge.daemon import DaemonError
+from edge.sense import Sense
 from edge.sensors.base import SensorConfigError
 from edge.sensors.simulated import Simulated
 from edge.service import Notifier
@@ -45,7 +46,7 @@ def daemon(path: Path, **given: object) -> Sense:
         made.poll()
         return made
 
-    return Sense(read_node(path), clock=clock, **given)  # type: ignore[arg-type]  # a test's shorthand
+    return Sense(read_node(path), clock=clock, **given)
 
 
 def turning(sense: Sense, condition: Callable[[], object], timeout_s: float = 15.0) -> None:
@@ -80,7 +81,7 @@ def test_readings_reach_the_gateway_in_order_and_the_end_is_clean(
     with daemon(write_node(tmp_path, "mixer-1", "mixer-2", port=broker.port)) as sense:
         turning(sense, lambda: sense.publisher.stats().acked >= 30)
         log = sense.journal.log
-        assert "2 machines, gateway online" in sense.status()
+        assert "2 running, gateway online" in sense.status()
     summary = sense.summary()
     messages = gateway.messages("pi")
     assert [message.seq for message in messages] == list(range(1, len(messages) + 1))
@@ -89,7 +90,7 @@ def test_readings_reach_the_gateway_in_order_and_the_end_is_clean(
     assert {Telemetry, Condition, Health} <= kinds
     machines = {message.machine for message in messages if isinstance(message, Telemetry)}
     assert machines == {"mixer-1", "mixer-2"}
-    assert summary["machines"]["mixer-1"]["restarts"] == 0
+    assert summary["sources"]["mixer-1"]["restarts"] == 0
     assert summary["refused"] == {}
     (state,) = gateway.ingest.nodes()
     until(lambda: not gateway.ingest.nodes()[0].online, what="the node says that it goes")
@@ -223,7 +224,7 @@ def test_the_watchdog_starves_when_a_machine_hangs(
     sense = daemon(write_node(tmp_path, "mixer-1", port=broker.port), notifier=Listening("x", 0.03))
     with sense:
         turning(sense, lambda: "WATCHDOG=1" in said)
-        assert said[0].startswith("READY=1\nSTATUS=1 machines")
+        assert said[0].startswith("READY=1\nSTATUS=1 running")
         sense.progress.expect("machine mixer-9", 0.0)
         turning(sense, lambda: "STATUS=stands still: machine mixer-9" in said)
         fed = said.count("WATCHDOG=1")
