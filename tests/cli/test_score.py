@@ -131,7 +131,9 @@ def out_of_range(cells: list[str]) -> None:
             "Current",
             stuck,
             "sensor_stuck",
-            marks=pytest.mark.xfail(reason="edge.checks.Runs counts the present run as the longest habit", strict=False),
+            marks=pytest.mark.xfail(
+                reason="edge.checks.Runs counts the present run as the longest habit", strict=False
+            ),
         ),
         ("Current", vanished, "sensor_no_data"),
         ("Temperature", out_of_range, "sensor_out_of_range"),
