@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.broker import Broker, until
@@ -40,7 +41,7 @@ def node(broker: Broker) -> Iterator[RawNode]:
         yield raw
 
 
-def poison(node: RawNode) -> list[tuple[str, dict[str, object] | bytes, dict[str, str]]]:
+def poison(node: RawNode) -> list[tuple[str, dict[str, Any] | bytes, dict[str, Any]]]:
     """Kind, message, and how to publish it."""
     whole = json.dumps(node.message(1)).encode()
     nan = whole.replace(b"[1.0]", b"[NaN]")

@@ -84,7 +84,7 @@ class Node:
         self._number += count
         records = []
         for number in numbers:
-            series = Series(unit="mm/s", values=[float(number)] + [0.5] * (size - 1), step_ms=1.0)
+            series = Series(unit="mm/s", values=[float(number), *([0.5] * (size - 1))], step_ms=1.0)
             message = self.envelope.new(Telemetry, self.clock.boot, machine="oven", series={"vibration": series})
             draft = self.envelope.draft(message)
             records.append(Record(draft.stream, draft.body, self.clock.monotonic_ns(), draft.boot, event))
