@@ -72,8 +72,11 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     flap_opens: Annotated[int, Meta(ge=2)] = 3
     """A pending alert that has come and gone this often within `flap_window_s` is opened as flapping."""
     flap_window_s: NonNegative = 3600.0
+    """The time in which comings and goings are counted."""
     node_offline_s: NonNegative = 300.0
     """A node that has been away this long becomes an alert."""
+    stale_s: NonNegative = 3600.0
+    """A node that has called a machine good for this long without a break has forgotten what it had found there before."""
 
 
 class Alert(Struct, frozen=True, kw_only=True):

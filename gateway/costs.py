@@ -37,16 +37,22 @@ class BySeverity(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Probability that the machine fails, by the severity of its alert (0 to 1). Assumptions: correct them."""
 
     watch: Share = 0.05
+    """Probability at severity watch."""
     warning: Share = 0.3
+    """Probability at severity warning."""
     alarm: Share = 0.8
+    """Probability at severity alarm."""
 
 
 class LeadHours(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How many hours ahead an outage is to be reckoned with, by severity. Assumptions: correct them."""
 
     watch: NonNegative = 336.0
+    """Hours ahead at severity watch."""
     warning: NonNegative = 72.0
+    """Hours ahead at severity warning."""
     alarm: NonNegative = 0.0
+    """Hours ahead at severity alarm."""
 
 
 class Costs(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -55,6 +61,7 @@ class Costs(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     currency: Annotated[str, Meta(pattern=r"^[A-Z]{3}$")] = "EUR"
     """ISO 4217 code of every amount of money."""
     energy_price_per_kwh: NonNegative = 0.0
+    """Price of a kilowatt-hour."""
     probability: BySeverity = BySeverity()
     lead_hours: LeadHours = LeadHours()
     item_cost: dict[Name, NonNegative] = {}

@@ -66,6 +66,7 @@ class Subscriber(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     machines: list[Name] = []
     """Only events of these machines; empty: all."""
     timeout_s: Annotated[float, Meta(gt=0.0, le=60.0)] = 10.0
+    """Longest wait for an answer."""
     allow_http: bool = False
     """Allows plain http over a public network: everybody on the way can read the events."""
     ca_file: Path | None = None

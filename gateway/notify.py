@@ -47,6 +47,7 @@ class Person(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     urls_env: Annotated[str, Meta(pattern="^[A-Z][A-Z0-9_]*$")] | None = None
     """Environment variable with Apprise URLs, separated by spaces or line ends."""
     language: Literal["de", "en"] = "de"
+    """Language of the messages."""
     severity: Severity = Severity.WARNING
     """From this severity on."""
     machines: list[Name] = []
