@@ -39,8 +39,6 @@ REACH = 6.0
 """How far the centre may follow from where it was fitted, in (widened) deviations: the rest is a change."""
 CONSTANT_WEIGHT = 0.3
 """A feature that never moved in the warm-up may be a setting: it counts, but it does not decide alone."""
-LEAST_RELATIVE_SCALE = 0.005
-DISTANCE_BUDGET_RATIO = 0.25
 ODD_SHARE = 0.02
 """Rows beyond Tukey's outer fences are drawn in while they are so few; more of them are the feature's nature."""
 MODE_WIDTH = 1.5
@@ -100,22 +98,29 @@ class Normal(AnomalyDetector):
         self._modes: list[tuple[Floats, Floats]] = []
         self._inverses: dict[bytes, tuple[Floats, Floats]] = {}
 
-    def fit(self, table: Floats, logarithmic: NDArray[np.bool_]) -> None:
-        """Learns from (rows, features), in time order, NaN where absent."""
+    def fit(self, table: Floats, logarithmic: NDArray[np.bool_], least: Floats | None = None) -> None:
+        """Learns from (rows, features), in time order, NaN where absent.
+
+        Args:
+            table: the regime's healthy samples.
+            logarithmic: which features are judged by their ratio to normal, where they are always positive.
+            least: (features, 2) the least deviation of each: as a share of its mean, and absolute (see `tolerance`).
+        """
         known = np.isfinite(table)
+        least = np.zeros((table.shape[1], 2)) if least is None else least
         self._logarithmic = logarithmic & ((table > 0) | ~known).all(axis=0)
         self._floor = 0.02 * np.array([float(np.median(c[k])) if k.any() else 1.0 for c, k in zip(table.T, known.T, strict=True)])
         x = self._transform(table)
         self.samples = len(x)
         self._inverses = {}
         self._smooth = np.zeros(x.shape[1])
-        self._fit, scores, looks = learn(x)
+        self._fit, scores, looks = learn(x, np.where(self._logarithmic[:, None], least[:, ::-1] * [[0.0, 1.0]], least))
         self.limits = _limits(scores, looks, self.budget)
 
-    def score(self, vector: Floats) -> tuple[float, Floats]:
+    def score(self, vector: Floats, *, settled: bool = True) -> tuple[float, Floats]:
         """Multiple of the limit, and the signed residuals in deviations, instant or lasting, whichever says more.
 
-        A residual is NaN where the feature is absent.
+        A residual is NaN where the feature is absent. While the machine has not settled nothing enters the smoothed one.
         """
         if self._fit is None or self.limits is None:
             return 0.0, np.full(len(self.names), np.nan)
@@ -125,7 +130,8 @@ class Normal(AnomalyDetector):
         present = np.isfinite(z) & (fit.weight > 0)
         filled = np.where(present, z, 0.0)
         # What is absent fades from the smoothed residual: nothing is known of it any more.
-        self._smooth += SMOOTHING * (np.clip(filled, -BOUND, BOUND) - self._smooth)
+        if settled:
+            self._smooth += SMOOTHING * (np.clip(filled, -BOUND, BOUND) - self._smooth)
         ratio = self._ratio(filled, self._smooth, present)
         for centre, scale in self._modes:
             other = np.where(present, np.clip((x - centre) / scale, -FARTHEST, FARTHEST), 0.0)
@@ -259,7 +265,7 @@ class Normal(AnomalyDetector):
         )
 
 
-def learn(x: Floats) -> tuple[Fit, Floats, tuple[float, float]]:
+def learn(x: Floats, tolerance: Floats) -> tuple[Fit, Floats, Floats]:
     """Learns from (rows, features) in time order.
 
     Returns:
@@ -272,8 +278,8 @@ def learn(x: Floats) -> tuple[Fit, Floats, tuple[float, float]]:
     usable = count >= max(4, rows // 5)
     mean, deviation = _robust(x, known, usable)
     largest = np.abs(np.where(known, x, 0.0)).max(axis=0)
-    least = np.maximum(LEAST_RELATIVE_SCALE * np.abs(mean), 1e-6 * largest + 1e-12)
-    constant = deviation < 0.05 * least
+    least = np.maximum(tolerance[:, 0] * np.abs(mean), np.maximum(tolerance[:, 1], 1e-6 * largest + 1e-12))
+    constant = deviation <= 1e-6 * largest
     scale = np.maximum(deviation, least)
     filled = np.where(known & usable, x, mean)
     start = min(60, rows // 4)
@@ -301,8 +307,9 @@ def learn(x: Floats) -> tuple[Fit, Floats, tuple[float, float]]:
     precisions = _weighted(fit.inverse, fit.weight, present), _weighted(fit.inverse, fit.slow_weight, present)
     unit = z / (instant * wide)
     scores = [_views(unit[k], smooth[k] / (lasting * slow_wide), *precisions) for k in range(judged, rows)]
-    pooled = _pooled(correlation, fit.weight, looks), _pooled(correlation, fit.slow_weight, looks / 4)
-    return fit, np.array(scores).reshape(-1, 4), pooled
+    # Slow changes come in many features at once (a warm day, thicker oil): there the features are not independent.
+    pooled = _pooled(correlation, fit.weight, looks), _pooled(np.ones_like(correlation), fit.slow_weight, looks / 4)
+    return fit, np.array(scores).reshape(-1, 4), np.array(pooled)
 
 
 def _tail_factor(residual: Floats) -> Floats:
@@ -318,9 +325,9 @@ def _tail_factor(residual: Floats) -> Floats:
     return factor
 
 
-def _limits(scores: Floats, looks: tuple[float, float], budget: float) -> Views:
+def _limits(scores: Floats, looks: Floats, budget: float) -> Views:
     levels = [float(np.median(column)) for column in scores.T[:2]] if len(scores) else [1.0, 1.0]
-    wide = widening(np.array(looks), DISTANCE_FLOOR)
+    wide = widening(looks[:1], DISTANCE_FLOOR)[0], widening(looks[1:], SIGMAS)[0]
     floors = (
         DISTANCE_FLOOR * max(levels[0], 0.7) * float(wide[0]),
         DISTANCE_FLOOR * max(levels[1], 0.7) * float(wide[1]),

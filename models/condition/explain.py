@@ -170,7 +170,7 @@ LEAST_CONFIDENCE = 0.25
 
 
 def explain(
-    deviations: Sequence[Deviation], info: Mapping[str, FeatureInfo], kind: str = "generic", known_regime: bool = True
+    deviations: Sequence[Deviation], info: Mapping[str, FeatureInfo], kind: str = "generic", *, known_regime: bool = True
 ) -> Explanation:
     """Ranks the causes that these deviations speak for; `unknown` is always among them."""
     symptoms = Symptoms(deviations, info, kind)
@@ -182,6 +182,10 @@ def explain(
             names = tuple(dict.fromkeys(d.feature for d in evidence))
             causes.append(PossibleCause(code, round(min(confidence, 0.99), 3), names[:8]))
     causes.sort(key=lambda cause: -cause.confidence)
-    best = causes[0].confidence if causes else 0.0
-    rest = PossibleCause("unknown", round(min(1.0 - best, LEAST_CONFIDENCE if causes else 1.0), 3), ())
-    return Explanation(tuple(deviations), (*causes[:5], rest))
+    return Explanation(tuple(deviations), (*causes[:5], unknown(causes)))
+
+
+def unknown(causes: Sequence[PossibleCause]) -> PossibleCause:
+    """The last resort beside these causes, ranked behind them."""
+    best = max((cause.confidence for cause in causes), default=0.0)
+    return PossibleCause("unknown", round(min(1.0 - best, LEAST_CONFIDENCE if causes else 1.0), 3), ())

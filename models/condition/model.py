@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Self, TypeAlias
 
 import numpy as np
@@ -14,12 +15,13 @@ from models.condition.contract import (
     Deviation,
     Explanation,
     FeatureInfo,
+    PossibleCause,
     Sample,
     Verdict,
     Word,
 )
 from models.condition.detector import Normal
-from models.condition.explain import explain
+from models.condition.explain import LEAST_CONFIDENCE, explain, unknown
 from models.condition.memory import Memory
 from models.condition.persistence import Persistence
 from models.condition.regime import Regimes
@@ -32,9 +34,15 @@ DELAY = 12
 """Accepted samples wait this long before they are learned; an alarm meanwhile discards them: what came just before it was its beginning."""
 GATE = 0.8
 """Samples above this share of the limit are not learned."""
-SETTLE = 3
-"""Samples after a change of regime that are neither alarmed on nor learned: the machine is under way."""
-SETTLING_RATIO = 0.9
+SETTLING = (0.2, 1, 5)
+"""Share of a usual visit to a regime after which the machine has arrived there, and the least and most samples of it.
+
+Until then nothing is learned and nothing alarmed on: it is under way."""
+SUSPECT_FADING = 0.9
+"""What is left of a cause's confidence after another alarmed sample that does not speak for it."""
+FOLLOW_WATCHED = True
+ELECTRICAL_TOLERANCE = 0.015
+VIBRATION_TOLERANCE = 0.03
 LEFT_NORMAL = 3.0
 REGROWTH = 1.3
 """The model is fitted again when its memory has grown by this factor."""
@@ -58,7 +66,9 @@ class Condition:
         self._info: dict[str, FeatureInfo] = {}
         self._regimes: Regimes | None = None
         self._normals: dict[str, Normal] = {}
-        self._persistence = Persistence()
+        self._persistence: dict[str, Persistence] = {}
+        self._visits: dict[str, float] = {}
+        self._suspects: dict[str, PossibleCause] = {}
         self._warmed = 0
         self._regime = ""
         self._in_regime = 0
@@ -89,22 +99,21 @@ class Condition:
             return Verdict(sample.time_s, "learning", 0.0, None, "good", alarm=False, learned=self.learned)
         _, known, regime = self._regimes.assign(sample.values)
         normal = self._normals.get(regime) if known else None
-        if regime != self._regime:
-            self._regime, self._in_regime = regime, 0
-            if normal is not None:
-                normal.settle()
-        self._in_regime += 1
+        self._enter(regime)
         if normal is None or normal.limits is None:
-            self._persistence.reset()
-            return Verdict(sample.time_s, regime, 0.0, None, "good", False, 1.0, (), known_regime=False)
-        ratio, z = normal.score(self._select(vector, normal))
-        if self._in_regime <= SETTLE and len(self._normals) > 1:
-            # Under way between two regimes: may calm an alarm, must not raise or end one.
-            ratio = min(ratio, SETTLING_RATIO)
-        ratio = self._persistence.update(ratio)
-        alarm = self._persistence.alarm
-        deviations = self._deviations(sample, normal, z)
-        severity = worse(by_score(ratio, alarm), self._zone(sample) if alarm else "good")
+            alarm = self._alarm
+            severity = by_score(self._worst(0.0), alarm=alarm)
+            return Verdict(sample.time_s, regime, 0.0, None, severity, alarm, 1.0, (), known_regime=False)
+        persistence = self._persistence.setdefault(regime, Persistence())
+        raw, z = normal.score(self._select(vector, normal), settled=not self._settling)
+        ratio = persistence.ratio if self._settling else persistence.update(raw)
+        alarm = self._alarm
+        deviations = self._deviations(sample, normal, z, many=ratio > 1.0)
+        severity = worse(by_score(self._worst(ratio), alarm=alarm), self._zone(sample) if alarm else "good")
+        if not alarm:
+            self._suspects.clear()
+        if ratio > 1.0 and raw > 1.0:
+            self._suspect(explain(deviations, self._info, self.settings.kind, known_regime=known))
         return Verdict(sample.time_s, regime, ratio, 1.0, severity, alarm, 1.0, deviations, known)
 
     def learn(self, sample: Sample, verdict: Verdict) -> None:
@@ -119,12 +128,16 @@ class Condition:
             return
         if verdict.alarm:
             self._pending.clear()
-            self._alarmed.append(vector)
+            if (persistence := self._persistence.get(verdict.regime)) is not None and persistence.alarm:
+                self._alarmed.append(vector)
             return
         if not verdict.known_regime or verdict.limit is None:
             self._meet(sample.time_s, vector)
             return
-        if verdict.score > GATE * verdict.limit or self._in_regime <= SETTLE:
+        if verdict.score > verdict.limit or self._settling:
+            return
+        if verdict.score > GATE * verdict.limit:
+            if FOLLOW_WATCHED: self._normals[self._regime].follow(self._select(vector, self._normals[self._regime]))
             return
         self._pending.append((sample.time_s, vector))
         if len(self._pending) > DELAY:
@@ -132,7 +145,12 @@ class Condition:
 
     def explain(self, verdict: Verdict) -> Explanation:
         """Deviations and ranked causes; see the contract."""
-        return explain(verdict.deviations, self._info, self.settings.kind, verdict.known_regime)
+        direct = explain(verdict.deviations, self._info, self.settings.kind, known_regime=verdict.known_regime)
+        if not verdict.alarm or not self._suspects:
+            return direct
+        # While an alarm lasts, what spoke for a cause a moment ago still does: the machine may just be standing still.
+        causes = sorted(self._suspects.values(), key=lambda cause: -cause.confidence)
+        return Explanation(direct.deviations, (*causes[:5], unknown(causes)))
 
     def feedback(self, word: Word) -> None:
         """Hears a person; see the contract."""
@@ -143,7 +161,7 @@ class Condition:
                 self._teach(accepted)
             self._alarmed.clear()
             self._pending.clear()
-            self._persistence.reset()
+            self._calm()
             return
         self._memory.clear()
         self._regimes = None
@@ -153,7 +171,9 @@ class Condition:
         self._alarmed.clear()
         self._strangers.clear()
         self._left.clear()
-        self._persistence.reset()
+        self._visits.clear()
+        self._calm()
+        self._persistence.clear()
         if word is Word.RELEARN:
             self._exemplars = []
             self._memory = Memory()
@@ -177,7 +197,9 @@ class Condition:
                 },
                 "regimes": self._regimes.state() if self._regimes else None,
                 "normals": {name: normal.state() for name, normal in self._normals.items()},
-                "persistence": self._persistence.state(),
+                "persistence": {name: entry.state() for name, entry in self._persistence.items()},
+                "visits": dict(self._visits),
+                "suspects": [[c.code, c.confidence, list(c.evidence)] for c in self._suspects.values()],
                 "warmed": self._warmed,
                 "regime": [self._regime, self._in_regime],
                 "fits": [self._next_fit, self._since_fit],
@@ -211,7 +233,13 @@ class Condition:
         model._memory.stride, model._memory.offered = int(kept["stride"]), int(kept["offered"])
         model._regimes = Regimes.from_state(state["regimes"]) if state["regimes"] else None
         model._normals = {str(name): Normal.from_state(entry) for name, entry in state["normals"].items()}
-        model._persistence.load(state["persistence"])
+        for name, entry in state["persistence"].items():
+            model._persistence[str(name)] = Persistence()
+            model._persistence[str(name)].load(entry)
+        model._visits = {str(name): float(value) for name, value in state["visits"].items()}
+        model._suspects = {
+            str(c): PossibleCause(str(c), float(sure), tuple(str(name) for name in e)) for c, sure, e in state["suspects"]
+        }
         model._warmed = int(state["warmed"])
         model._regime, model._in_regime = str(state["regime"][0]), int(state["regime"][1])
         model._next_fit, model._since_fit = (int(value) for value in state["fits"])
@@ -251,21 +279,21 @@ class Condition:
         self._regimes = Regimes.fit(table, names, self._info)
         leaves = self._regimes.leaves(table, names)
         logarithmic = np.array([self._is_logarithmic(name) for name in names], dtype=bool)
+        span = np.abs(np.where(np.isfinite(table), table, 0.0)).max(axis=0)
+        least = np.array([tolerance(self._info[name], name, float(wide)) for name, wide in zip(names, span, strict=True)])
         scored = np.array([self._info[name].quantity != "state" for name in names], dtype=bool)
         self._normals = {}
         for leaf, name in enumerate(self._regimes.names):
-            rows = table[leaves == leaf]
+            rows = table[_settled(leaves, leaf)]
             if len(rows) < 8:
                 continue
             normal = Normal(names, self.settings.budget)
-            normal.fit(np.where(scored, rows, np.nan), logarithmic)
+            normal.fit(np.where(scored, rows, np.nan), logarithmic, least)
             if name in old:
                 normal.inherit(old[name])
             self._normals[name] = normal
         if self._exemplars:
             self._teach(self._exemplars)
-        if not old:
-            self._persistence.reset()
         self._since_fit = 0
         self._next_fit = max(int(memory.offered * (REGROWTH - 1.0)), 30)
 
@@ -305,9 +333,46 @@ class Condition:
             if normal is not None:
                 normal.accept(np.array([self._select(member, normal) for member in members]))
 
-    def _deviations(self, sample: Sample, normal: Normal, z: Floats) -> tuple[Deviation, ...]:
+    @property
+    def _alarm(self) -> bool:
+        return any(entry.alarm for entry in self._persistence.values())
+
+    @property
+    def _settling(self) -> bool:
+        if len(self._normals) < 2:
+            return False
+        share, least, most = SETTLING
+        usual = self._visits.get(self._regime, 3.0 / share)
+        return self._in_regime <= min(max(round(share * usual), least), most)
+
+    def _worst(self, ratio: float) -> float:
+        """The ratio that counts for the severity: an alarm raised in one regime stands while the machine is in another."""
+        return max([ratio, *(entry.ratio for entry in self._persistence.values() if entry.alarm)])
+
+    def _enter(self, regime: str) -> None:
+        if regime != self._regime:
+            if self._regime and self._in_regime:
+                usual = self._visits.get(self._regime, float(self._in_regime))
+                self._visits[self._regime] = usual + 0.3 * (self._in_regime - usual)
+            self._regime, self._in_regime = regime, 0
+        self._in_regime += 1
+
+    def _calm(self) -> None:
+        for entry in self._persistence.values():
+            entry.reset()
+        self._suspects.clear()
+
+    def _suspect(self, explanation: Explanation) -> None:
+        faded = {code: replace(c, confidence=round(c.confidence * SUSPECT_FADING, 3)) for code, c in self._suspects.items()}
+        for cause in explanation.causes:
+            known = faded.get(cause.code)
+            if cause.code != "unknown" and (known is None or cause.confidence > known.confidence):
+                faded[cause.code] = cause
+        self._suspects = {code: cause for code, cause in faded.items() if cause.confidence >= LEAST_CONFIDENCE}
+
+    def _deviations(self, sample: Sample, normal: Normal, z: Floats, *, many: bool) -> tuple[Deviation, ...]:
         size = np.abs(np.where(np.isfinite(z), z, 0.0))
-        order = [int(k) for k in np.argsort(-size)[:16] if size[k] >= 2.0]
+        order = [int(k) for k in np.argsort(-size)[: 64 if many else 8] if size[k] >= 2.0]
         outside = {normal.names[k] for k in np.flatnonzero(size >= LEFT_NORMAL)}
         self._left = {name: since for name, since in self._left.items() if name in outside}
         for name in outside:
@@ -325,3 +390,35 @@ class Condition:
             return "good"
         velocity = [value for name, value in sample.values.items() if name.endswith("velocity_rms")]
         return by_velocity(max(velocity), self.settings.iso_class) if velocity else "good"
+
+
+def tolerance(info: FeatureInfo, name: str, span: float) -> tuple[float, float]:
+    """The least deviation that a feature is granted: as a share of its mean, and absolute.
+
+    A warm-up of minutes does not see what a day brings. Mains voltage wanders by some percent (EN 50160 allows 10), and
+    current, power and speed with it; vibration on the same healthy machine repeats within several percent at best
+    (ISO 13373-1, 4.4: repeatability); a thermocouple or PT100 of class B within some tenths of a kelvin (IEC 60751). A
+    sensor that sees much in one regime is no better than a share of that in another.
+
+    Args:
+        info: whose it is. Vibration is judged by its logarithm, so its share of the mean is an absolute number there.
+        name: of the feature.
+        span: the largest magnitude it was seen to have in any regime.
+    """
+    if info.quantity == "vibration":
+        return VIBRATION_TOLERANCE, 0.001 * span
+    if info.unit == "%":
+        return 0.0, 0.25
+    if name.endswith(".slope"):
+        return 0.0, 0.05 * span
+    if info.quantity == "temperature":
+        return 0.0, 0.3
+    share = ELECTRICAL_TOLERANCE if info.quantity in ("current", "power", "speed") else 0.005
+    return share, share / 3 * span
+
+
+def _settled(leaves: NDArray[np.intp], leaf: int) -> NDArray[np.bool_]:
+    """Rows of a regime without the first of each visit, unless that leaves too few."""
+    inside = leaves == leaf
+    settled = inside & np.concatenate(([False], inside[:-1]))
+    return settled if settled.sum() >= max(8, 0.6 * inside.sum()) else inside

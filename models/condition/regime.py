@@ -1,6 +1,8 @@
 """What the machine is doing: off, idle, loaded … learned from its own current, power, speed or vibration.
 
-A regime is a leaf of a small tree of thresholds, each at the gap of a two-cluster split (Otsu 1979) of one driver.
+A driver is the mean of all features of one quantity and unit: three phases tell together whether the machine is on, and one
+of them alone that drops out is a fault and no regime. A regime is a leaf of a small tree of thresholds, each at the gap
+of a two-cluster split (Otsu 1979) of one driver.
 Unimodal data stays one regime: the best split of a Gaussian has its means 2.7 within-cluster deviations apart, that of
 a uniform distribution 3.5, a split counts from 6 on. A regime is *new* where every driver lies far outside what was
 ever seen, in the same direction: a machine switched off or on. A fault changes some of them, or all of them by less.
@@ -32,9 +34,9 @@ OFF_SHARE = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Below `threshold` on `feature` go to `low`, the rest to `high`: leaf numbers, or further splits."""
+    """Below `threshold` of `driver` go to `low`, the rest to `high`: leaf numbers, or further splits."""
 
-    feature: str
+    driver: str
     threshold: float
     low: Split | int
     high: Split | int
@@ -52,35 +54,47 @@ class Range:
 class Regimes:
     """The tree of one machine. Built by `fit`; `assign` is what runs on every sample."""
 
-    def __init__(self, root: Split | int = 0, names: Sequence[str] = ("running",), ranges: Mapping[str, Range] | None = None):
+    def __init__(
+        self,
+        root: Split | int = 0,
+        names: Sequence[str] = ("running",),
+        ranges: Mapping[str, Range] | None = None,
+        drivers: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
         self.names = tuple(names)
         self._root = root
         self._ranges = dict(ranges or {})
+        self._drivers = {name: tuple(members) for name, members in (drivers or {}).items()}
 
     @classmethod
     def fit(cls, table: Floats, names: Sequence[str], info: Mapping[str, FeatureInfo]) -> Regimes:
         """Learns the regimes from (rows, features)."""
         drivers = drivers_of(names, info)
-        columns = {name: table[:, names.index(name)] for name in drivers}
+        columns = {name: _mean(table, names, members) for name, members in drivers.items()}
         leaves: list[NDArray[np.intp]] = []
         root = _grow(columns, np.arange(len(table)), leaves)
         ranges = {
-            name: _range(finite, upwards=info[name].quantity in ELECTRICAL)
+            name: _range(finite, upwards=info[drivers[name][0]].quantity in ELECTRICAL)
             for name, column in columns.items()
-            if len(finite := column[np.isfinite(column)]) >= 3 and info[name].quantity != "state"
+            if len(finite := column[np.isfinite(column)]) >= 3 and info[drivers[name][0]].quantity != "state"
         }
-        return cls(root, _names(columns, leaves), ranges)
+        return cls(root, _names(columns, leaves), ranges, drivers)
 
     def assign(self, values: Mapping[str, float]) -> tuple[int, bool, str]:
         """Leaf number, whether it was met before, and the regime's name for this sample."""
-        direction = self._strange(values)
+        levels: dict[str, float] = {}
+        for name, members in self._drivers.items():
+            present = [values[member] for member in members if member in values]
+            if present:
+                levels[name] = sum(present) / len(present)
+        direction = self._strange(levels)
         if direction:
             return (-1, False, "off") if direction < 0 else (-2, False, "new")
         node = self._root
         while isinstance(node, Split):
-            value = values.get(node.feature)
-            # A missing driver says nothing; the lower branch is the safer guess, for its limits are not wider.
-            node = node.low if value is None or value < node.threshold else node.high
+            level = levels.get(node.driver)
+            # A missing driver says nothing; one branch is as good as the other.
+            node = node.low if level is None or level < node.threshold else node.high
         return node, True, self.names[node]
 
     def leaves(self, table: Floats, names: Sequence[str]) -> NDArray[np.intp]:
@@ -95,18 +109,20 @@ class Regimes:
             "names": list(self.names),
             "root": _split_state(self._root),
             "ranges": {name: [entry.low, entry.high, entry.upwards] for name, entry in self._ranges.items()},
+            "drivers": {name: list(members) for name, members in self._drivers.items()},
         }
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> Regimes:
         """From a snapshot."""
         ranges = {str(k): Range(float(v[0]), float(v[1]), bool(v[2])) for k, v in state["ranges"].items()}
-        return cls(_split_from(state["root"]), [str(name) for name in state["names"]], ranges)
+        drivers = {str(k): [str(member) for member in v] for k, v in state["drivers"].items()}
+        return cls(_split_from(state["root"]), [str(name) for name in state["names"]], ranges, drivers)
 
-    def _strange(self, values: Mapping[str, float]) -> int:
+    def _strange(self, levels: Mapping[str, float]) -> int:
         directions = set()
         for name, seen in self._ranges.items():
-            value = values.get(name)
+            value = levels.get(name)
             if value is None:
                 continue
             if value < seen.low / NEW_FACTOR and (seen.upwards or value < seen.low * OFF_SHARE):
@@ -123,22 +139,40 @@ class Regimes:
         if isinstance(node, int):
             result[rows] = node
             return
-        low = ~(table[rows, names.index(node.feature)] >= node.threshold)
+        low = ~(_mean(table[rows], names, self._drivers[node.driver]) >= node.threshold)
         self._descend(node.low, rows[low], table, names, result)
         self._descend(node.high, rows[~low], table, names, result)
 
 
-def drivers_of(names: Sequence[str], info: Mapping[str, FeatureInfo]) -> list[str]:
-    """Features that tell what the machine is doing: electrical ones and states, else the vibration's RMS."""
-    known = [name for name in names if name in info]
-    electrical = [
-        name
-        for name in known
-        if (info[name].quantity in ELECTRICAL and info[name].unit != "%") or info[name].quantity == "state"
-    ]
-    if electrical:
-        return electrical
-    return [name for name in known if info[name].quantity == "vibration" and name.endswith(".rms")]
+def drivers_of(names: Sequence[str], info: Mapping[str, FeatureInfo]) -> dict[str, list[str]]:
+    """What tells what the machine is doing: electrical quantities and states, else the vibration's RMS; with its features.
+
+    Shares in percent (unbalance, harmonics) and rates of change are no drivers.
+    """
+    drivers: dict[str, list[str]] = {}
+    for name in names:
+        known = info.get(name)
+        if known is None:
+            continue
+        if known.quantity == "state":
+            drivers[name] = [name]
+        elif known.quantity in ELECTRICAL and known.unit != "%":
+            drivers.setdefault(f"{known.quantity} {known.unit}", []).append(name)
+    if not drivers:
+        for name in names:
+            if name in info and info[name].quantity == "vibration" and name.endswith(".rms"):
+                drivers.setdefault("vibration", []).append(name)
+    return drivers
+
+
+def _mean(table: Floats, names: Sequence[str], members: Sequence[str]) -> Floats:
+    """The mean of what is present of a driver's features, per row; NaN where nothing is."""
+    columns = table[:, [names.index(member) for member in members]]
+    present = np.isfinite(columns)
+    count = present.sum(axis=1)
+    total = np.where(present, columns, 0.0).sum(axis=1)
+    mean: Floats = np.where(count > 0, total / np.maximum(count, 1), np.nan)
+    return mean
 
 
 def _range(values: Floats, *, upwards: bool) -> Range:
@@ -216,11 +250,11 @@ def _names(columns: Mapping[str, Floats], leaves: list[NDArray[np.intp]]) -> lis
 def _split_state(node: Split | int) -> Any:
     if isinstance(node, int):
         return node
-    return [node.feature, node.threshold, _split_state(node.low), _split_state(node.high)]
+    return [node.driver, node.threshold, _split_state(node.low), _split_state(node.high)]
 
 
 def _split_from(state: Any) -> Split | int:
     if isinstance(state, int):
         return state
-    feature, threshold, low, high = state
-    return Split(str(feature), float(threshold), _split_from(low), _split_from(high))
+    driver, threshold, low, high = state
+    return Split(str(driver), float(threshold), _split_from(low), _split_from(high))

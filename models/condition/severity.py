@@ -18,10 +18,10 @@ ISO_ZONES_MM_S: Mapping[str, tuple[float, float, float]] = {
 """Upper bounds of zones A, B and C in mm/s RMS by machine class (ISO 10816-1:1995, annex B)."""
 
 
-def by_score(ratio: float, alarm: bool) -> str:
+def by_score(ratio: float, *, alarm: bool) -> str:
     """Severity of a score as a multiple of its limit; `alarm` is the state after persistence.
 
-    >>> [by_score(r, a) for r, a in ((0.2, False), (0.8, False), (1.4, True), (3.0, True), (3.0, False))]
+    >>> [by_score(r, alarm=a) for r, a in ((0.2, False), (0.8, False), (1.4, True), (3.0, True), (3.0, False))]
     ['good', 'watch', 'warning', 'alarm', 'watch']
     """
     if alarm:
