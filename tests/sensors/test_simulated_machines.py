@@ -182,3 +182,11 @@ def test_a_start_draws_several_times_the_running_current() -> None:
     assert current.shape == (160,)
     assert current.max() > 3 * current[-1]
     assert current[-1] > 3.0
+
+
+@pytest.mark.parametrize("options", [{"running_speed_rpm": 2950.0}, {"mains_hz": 60.0}, {"running_speed_rpm": 960.0}])
+def test_other_motors_turn_the_same_spiral(options: dict[str, Any]) -> None:
+    run = run_of("mixer", 20, channels=["motor_current", "spiral_speed"], **options)
+    on = readings(run, "motor_current") > 1.0
+    assert readings(run, "spiral_speed")[on].mean() == pytest.approx(200.0, rel=0.02)
+    assert 4.0 < readings(run, "motor_current")[on].max() < 8.1

@@ -32,10 +32,19 @@ class FaultAt(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class FaultPlan:
-    """Thread-safe; one fault of each name at a time, a later one takes the earlier one's place."""
+    """Thread-safe; one fault of each name at a time, a later one takes the earlier one's place.
 
-    def __init__(self, known: Iterable[str], planned: Sequence[FaultAt] = ()) -> None:
+    Args:
+        known: names of the faults there are.
+        planned: faults that happen by themselves.
+        by_channel: names with a channel, taken too but not listed where a wrong one is refused.
+    """
+
+    def __init__(
+        self, known: Iterable[str], planned: Sequence[FaultAt] = (), *, by_channel: Iterable[str] = ()
+    ) -> None:
         self.known = tuple(known)
+        self._by_channel = tuple(by_channel)
         self._lock = threading.Lock()
         self._planned: dict[str, tuple[FaultAt, ...]] = {}
         for fault in planned:
@@ -63,5 +72,7 @@ class FaultPlan:
         return {name: severity for name, severity in found.items() if severity > 0.0}
 
     def _require(self, name: str) -> None:
-        if name not in self.known:
-            raise UnknownFault(f"no fault {name!r} here; there are {', '.join(self.known)}")
+        if name in self.known or name in self._by_channel:
+            return
+        more = f"; and {self._by_channel[0]} and the like" if self._by_channel else ""
+        raise UnknownFault(f"no fault {name!r} here; there are {', '.join(self.known)}{more}")

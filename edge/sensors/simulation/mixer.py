@@ -29,7 +29,7 @@ MOTOR = Nameplate(
 USUAL_LOAD = 0.6
 USUAL_RPM = 1_475.0
 SPIRAL_RATIO = 7.4
-"""Turns of the motor per turn of the spiral."""
+"""Turns of the motor per turn of the spiral at 1475 rpm; a faster motor is geared down further."""
 BELT_ORDER = math.pi * 0.090 / 1.600
 """Belt runs per motor turn: pulley of 90 mm, belt of 1600 mm."""
 STRUCTURE = Structure(mass_kg=60.0, mount_hz=6.0, mount_damping=0.12)
@@ -63,6 +63,7 @@ class Mixer:
         running_rpm = plant.running_rpm or USUAL_RPM * plant.mains_hz / 50.0
         self.motor = InductionMotor(MOTOR, running_rpm, USUAL_LOAD, plant.mains_hz)
         self.nominal_rad_s = running_rpm * 2 * math.pi / 60.0
+        self._ratio = SPIRAL_RATIO * running_rpm / USUAL_RPM
         self.speed_rad_s = 0.0
         self.turns = 0.0
         at = plant.ambient(self.time_s)
@@ -96,7 +97,7 @@ class Mixer:
         return {
             "motor_current": math.sqrt(squares / count),
             "motor_temperature": self.warmth.housing_c,
-            "spiral_speed": self.speed_rad_s * 60.0 / (2 * math.pi) / SPIRAL_RATIO * (1.0 - slip),
+            "spiral_speed": self.speed_rad_s * 60.0 / (2 * math.pi) / self._ratio * (1.0 - slip),
         }
 
     def waveforms(self, severities: Severities, rng: np.random.Generator) -> Mapping[str, NDArray[np.float64]]:
@@ -152,7 +153,7 @@ class Mixer:
 
     def _torque(self, batch: Batch, severities: Severities) -> float:
         """Nm at the motor's shaft: drive, dough, and the ripple of spiral and bowl; a slipping belt carries less."""
-        spiral = 2 * math.pi * self.turns / SPIRAL_RATIO
+        spiral = 2 * math.pi * self.turns / self._ratio
         ripple = 1.0 + 0.05 * math.sin(spiral) + 0.03 * math.sin(spiral / 10.0)
         dough = (
             0.55
