@@ -247,6 +247,8 @@ class Ingest:
         self._say(batch.answers)
         for node, origin in batch.daemons:
             self._tell(node, origin)
+        if batch.daemons:
+            self._next_beacon = 0.0  # one that just came may be without a clock, and sends nothing until it knows the time
 
     def _tell(self, node: str, origin: str) -> None:
         try:

@@ -204,7 +204,7 @@ class EmbeddedTimes:
     """Reads the embedded store's points."""
 
     def __init__(self, folder: Path) -> None:
-        self._store = EmbeddedStore(EmbeddedConfig(dir=str(folder)))
+        self._store = EmbeddedStore(EmbeddedConfig(dir=folder))
 
     def __call__(self, key: SeriesKey, first_ms: int, last_ms: int) -> set[int]:
         """See `StoredTimes`; asks in slices fine enough that each millisecond is a bucket of its own."""
