@@ -287,6 +287,16 @@ class Ledger:
             ).fetchall()
         return [CommandState(**dict(row)) for row in rows]
 
+    def command_state(self, command: str) -> CommandState | None:
+        """One command by its id."""
+        with self._file.read() as db:
+            row = db.execute(
+                "SELECT id, site, node, origin, machine, action, state, by, at_ns, attempts, reason FROM commands"
+                " WHERE id = ?",
+                (command,),
+            ).fetchone()
+        return None if row is None else CommandState(**dict(row))
+
     def batches(self, *, limit: int = 100) -> list[Batch]:
         """Batches, latest first."""
         with self._file.read() as db:
