@@ -19,11 +19,13 @@ from gateway.alerts import observe
 from gateway.ledger import Ledger
 from gateway.ledger_file import LedgerUnavailable
 from gateway.ledger_transaction import Transaction
+from gateway.lifecycle import clear
 from gateway.nodewatch import NodeWatch
+from gateway.stale import Good, StaleWatch
 from gateway.triage import Triage
 from wire.backoff import Backoff
 from wire.journal import Entry, Journal
-from wire.messages import Codec, Command, Finding, Health, Inspection, NodeMessage, Refused, Reply
+from wire.messages import Codec, Command, Condition, Finding, Health, Inspection, NodeMessage, Refused, Reply
 
 READER = "alerts"
 COMMAND_RETRY_S = 60.0
@@ -103,6 +105,8 @@ class Alerting:
         self._nodes = NodeWatch(ledger.policy.node_offline_s)
         self._lock = threading.Lock()
         self._heard: list[tuple[str, str, str, bool, int]] = []
+        self._stale = StaleWatch(ledger.policy.stale_s)
+        self._good: list[Good] = []
         self._waiting: list[Entry] = []
         self._cursor: int | None = None
         self._committed = 0
@@ -160,6 +164,7 @@ class Alerting:
             entries = self._journal.read(self._cursor, _BATCH_ENTRIES)
         if entries:
             self._cursor = entries[-1].seq
+            self._good += [good for good in map(self._condition, entries) if good is not None]
             self._waiting += [entry for entry in entries if entry.stream not in {"telemetry", "condition"}]
         caught_up = len(entries) < _BATCH_ENTRIES
         urgent = any(entry.stream not in _IN_TIME for entry in self._waiting)
@@ -172,6 +177,17 @@ class Alerting:
             self._pass_time()
             self._send_commands()
         return not caught_up
+
+    def _condition(self, entry: Entry) -> Good | None:
+        if entry.stream != "condition":
+            return None
+        try:
+            message = self._codec.decode(entry.payload, now_ns=max(self._now_ns(), entry.at_ns))
+        except Refused:
+            return None  # the store's business, which sets it apart
+        if not isinstance(message, Condition):
+            return None
+        return self._stale.hear(message, at_ns=min(message.time_ns, entry.at_ns))
 
     def _commit(self, entries: Sequence[Entry], *, up_to: int) -> None:
         if not entries and up_to == self._committed:
@@ -238,9 +254,15 @@ class Alerting:
             triage = Triage(work, self._ledger.policy)
             for observation in seen:
                 triage.observe(observation)
+            for good in self._good:
+                for alert in work.holding_any(good.site, good.machine):
+                    for source in good.forgotten(alert):
+                        held = work.get(alert.id) or alert
+                        work.put(clear(held, source, good.at_ns, self._ledger.policy))
             triage.tick(now_ns)
             work.report_batches()
         self._nodes.told(seen)
+        self._good = []
         if now_ns - self._pruned_ns >= _DAY_NS:
             self._ledger.prune(now_ns - self._keep_ns)
             self._pruned_ns = now_ns

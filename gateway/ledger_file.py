@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import Lock, RLock, get_ident
 
@@ -82,8 +82,8 @@ class LedgerFile:
         """A consistent copy while everything goes on (`VACUUM INTO`); `path` must not exist yet."""
         if path.exists():
             raise LedgerUnavailable(f"{path} exists already")
-        with self._reading, translated():
-            self._reader.execute("VACUUM INTO ?", (str(path),))
+        with translated(), closing(self._connect()) as connection:
+            connection.execute("VACUUM INTO ?", (str(path),))
 
     def close(self) -> None:
         """Waits for a running transaction, then closes."""
@@ -111,7 +111,7 @@ def translated() -> Iterator[None]:
     """SQLite's errors by what the caller does about them."""
     try:
         yield
-    except (sqlite3.OperationalError, sqlite3.InterfaceError) as exc:
+    except (sqlite3.OperationalError, sqlite3.InterfaceError, sqlite3.ProgrammingError) as exc:
         raise LedgerUnavailable(str(exc)) from exc
     except sqlite3.IntegrityError:
         raise

@@ -59,6 +59,14 @@ class Transaction:
         ).fetchall()
         return [_DECODER.decode(row["body"]) for row in rows]
 
+    def holding_any(self, site: str, machine: str) -> Sequence[Alert]:
+        """Every alert of a machine that has findings, active or settled."""
+        rows = self._db.execute(
+            "SELECT body FROM alerts WHERE site = ? AND machine = ? AND id IN (SELECT alert FROM sources WHERE site = ?)",
+            (site, machine, site),
+        ).fetchall()
+        return [_DECODER.decode(row["body"]) for row in rows]
+
     def put(self, change: Change) -> None:
         """Keeps the alert, appends its history, queues what follows."""
         self._put_alert(change.alert)

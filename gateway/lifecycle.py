@@ -149,10 +149,11 @@ def reopen(alert: Alert, seen: Observation, policy: Policy) -> Change:
     """The trouble of a closed alert is back within `reopen_s`."""
     pen = Pen(alert)
     by_person = alert.resolved_by not in {"", SYSTEM}
+    active = {**alert.settled, seen.source: seen.severity}
     pen.set(
-        active={**alert.settled, seen.source: seen.severity},
+        active=active,
         settled={},
-        severity=seen.severity,
+        severity=max(active.values(), key=lambda grade: grade.rank),
         count=alert.count + 1,
         last_seen_ns=max(alert.last_seen_ns, seen.at_ns),
         first_ns=seen.at_ns,

@@ -13,6 +13,7 @@ import re
 import stat
 import threading
 import time
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -69,13 +70,17 @@ class Sender:
     """One address. `service` is the Apprise schema, the only part of the address that may be shown."""
 
     def __init__(self, url: str) -> None:
-        import apprise  # noqa: PLC0415  # heavy, and needed only where people are told
-
         # Apprise logs addresses at some levels; what it has to say is in its return value.
         logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
+        with warnings.catch_warnings():
+            # Its plug-ins are loaded by the first address; what some of them say of Python's own modules is not ours to mend.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            import apprise  # noqa: PLC0415  # 37 MB, and needed only where people are told
+
+            self._apprise: Any = apprise.Apprise()
+            understood = self._apprise.add(url)
         self.service = url.partition("://")[0][:20]
-        self._apprise: Any = apprise.Apprise()
-        if not self._apprise.add(url):
+        if not understood:
             raise ValueError("not an address that Apprise understands")
         self._types = {"alarm": apprise.NotifyType.FAILURE, "warning": apprise.NotifyType.WARNING}
         self._other = apprise.NotifyType.INFO

@@ -162,10 +162,12 @@ class Triage:
         if other is None or other.state.closed:
             self._book.put(sight(held, seen, self._policy))
             return
-        pen = Pen(clear(held, seen.source, seen.at_ns, self._policy).alert)
-        if not pen.alert.active:
+        left = clear(held, seen.source, seen.at_ns, self._policy)
+        self._book.put(left)
+        if not left.alert.active:
+            pen = Pen(left.alert)
             resolve(pen, seen.at_ns, by=SYSTEM, resolution="merged", text=other.id)
-        self._book.put(pen.change())
+            self._book.put(pen.change())
         self._book.put(sight(other, seen, self._policy))
 
     def _anew(self, seen: Observation, held: Alert | None) -> None:

@@ -165,7 +165,7 @@ class _Server(ThreadingHTTPServer):
 
     def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002  # the base's signature
         # A client that hangs up in the middle is its own business, and not worth a traceback on the terminal.
-        logging.getLogger(__name__).debug("request from %s failed", client_address, exc_info=True)
+        logging.getLogger(__name__).debug("request from %s failed", client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -116,7 +116,7 @@ def finding(seq: int, at_ns: int, **changes: Any) -> bytes:
         "severity": Severity.ALARM,
         "since_ms": 0.0,
     }
-    return Codec().encode(Finding(**envelope(seq, at_ns), **{**fields, **changes}))
+    return Codec().encode(Finding(**{**envelope(seq, at_ns), **fields, **changes}))
 
 
 def inspection(seq: int, at_ns: int, *, good: int, bad: int, **changes: Any) -> bytes:
@@ -132,7 +132,7 @@ def inspection(seq: int, at_ns: int, *, good: int, bad: int, **changes: Any) -> 
         "batch": "b1",
         "items": items,
     }
-    return Codec().encode(Inspection(**envelope(seq, at_ns, origin="watch"), **{**fields, **changes}))
+    return Codec().encode(Inspection(**{**envelope(seq, at_ns, origin="watch"), **fields, **changes}))
 
 
 def translator() -> Translator:

@@ -1,0 +1,125 @@
+"""The catalogue is complete in both languages, and an alert reads as a person would say it."""
+
+from __future__ import annotations
+
+import re
+import string
+from typing import Any, get_args
+from zoneinfo import ZoneInfo
+
+import msgspec
+import pytest
+from support.alerts import SECOND, START, seen
+
+from edge.sensors.base import Fault
+from gateway import lifecycle, triage
+from gateway.alerts import Policy, Reason, Resolution, State
+from gateway.lifecycle import begin
+from gateway.nodewatch import _CAUSES
+from gateway.wording import LANGUAGES, Wording, WordingError
+from models.condition.explain import RULES
+from wire.messages import Action, Cause, Evidence, FindingType, Severity
+
+WORDINGS = {language: Wording(language) for language in LANGUAGES}
+
+
+def keys(value: Any, path: str = "") -> set[str]:
+    if isinstance(value, dict):
+        return {key for name, inner in value.items() for key in keys(inner, f"{path}/{name}")}
+    return {path}
+
+
+def texts(value: Any) -> list[str]:
+    if isinstance(value, dict):
+        return [text for inner in value.values() for text in texts(inner)]
+    if isinstance(value, list):
+        return [text for inner in value for text in texts(inner)]
+    return [value]
+
+
+def test_both_languages_have_the_same_keys() -> None:
+    assert keys(WORDINGS["de"].catalogue) == keys(WORDINGS["en"].catalogue)
+
+
+def test_sentences_take_the_same_values_in_both_languages() -> None:
+    def fields(language: str) -> dict[str, set[str | None]]:
+        found = WORDINGS[language].catalogue["texts"]
+        return {key: {name for _, name, _, _ in string.Formatter().parse(text) if name} for key, text in found.items()}
+
+    assert fields("de") == fields("en")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_code_that_the_program_can_produce_is_there(language: str) -> None:
+    found = WORDINGS[language].catalogue
+    assert {fault.value for fault in Fault} == set(found["faults"])
+    assert {*RULES, "unknown", *_CAUSES} <= set(found["causes"])
+    assert {severity.value for severity in Severity} <= set(found["severities"])
+    assert {state.value for state in State} <= set(found["states"])
+    assert set(get_args(FindingType)) == set(found["kinds"])
+    assert set(get_args(Reason)) == set(found["reasons"])
+    assert set(get_args(Action)) == set(found["actions"])
+    assert set(get_args(Resolution)) - {""} == set(found["resolutions"])
+
+
+def test_every_history_entry_has_a_name() -> None:
+    written: set[str] = set()
+    for module in (lifecycle, triage):
+        source = module.__loader__.get_source(module.__name__)  # type: ignore[union-attr]  # loaded from a file
+        written |= set(re.findall(r'\.write\(\s*"([a-z_]+)"', source or ""))
+    assert written
+    assert written | {"passed", "merged", "resolved"} == set(WORDINGS["de"].catalogue["history"])
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_causes_say_what_it_is_and_what_to_do_in_plain_words(language: str) -> None:
+    found = WORDINGS[language].catalogue
+    for code, text in {**found["causes"], **found["faults"]}.items():
+        assert set(text) == {"name", "explain", "check"}, code
+        assert len(text["name"]) <= 48, code
+        assert text["explain"].endswith((".", "?")), code
+        assert text["check"].endswith((".", "?")), code
+    jargon = re.compile(r"\b(BPF[OI]|kurtosis|crest|regime|score|sigma|threshold|anomal\w*)\b", re.IGNORECASE)
+    assert not [text for text in texts([found["causes"], found["faults"]]) if jargon.search(text)]
+
+
+def test_an_alert_in_plain_words() -> None:
+    observation = seen(
+        0,
+        causes=(Cause(code="bearing_outer", confidence=0.82), Cause(code="looseness", confidence=0.3)),
+        evidence=(Evidence(feature="vibration.velocity_rms", value=7.25, expected=1.2, unit="mm/s", deviation=9.0),),
+    )
+    alert = begin(observation, Policy()).alert
+    zone = ZoneInfo("Europe/Berlin")
+    said = Wording("de", zone=zone, titles={"mixer": "Spiralkneter"}).describe(
+        alert, now_ns=START + 3 * 3600 * SECOND, reason="escalated"
+    )
+    assert said.title == "Schlimmer geworden: Warnung: Spiralkneter – Lagerschaden, Außenring"
+    assert said.since == "Seit: 28.05.2026 22:26 (3 h)"
+    assert said.sure == "Wie sicher: ziemlich sicher (82 %)"
+    assert said.also == "Auch möglich: Etwas ist locker"
+    assert said.evidence == ("Gemessen: vibration.velocity_rms 7,25 mm/s, sonst 1,2 mm/s",)
+    assert said.check.startswith("Zuerst prüfen: Lager abhören")
+    english = Wording("en", zone=zone).describe(alert, now_ns=START + 90 * SECOND)
+    assert english.title == "Warning: mixer – Bearing damage, outer ring"
+    assert english.since == "Since: 28 May 2026 22:26 (90 s)"
+
+
+def test_a_code_nobody_knows_is_said_to_be_unknown_with_its_code() -> None:
+    alert = msgspec.structs.replace(begin(seen(0), Policy()).alert, cause="flux_capacitor")
+    said = WORDINGS["en"].describe(alert, now_ns=START)
+    assert "flux_capacitor" in said.title
+    assert "unclear" in said.title
+
+
+def test_a_language_that_does_not_exist() -> None:
+    with pytest.raises(WordingError, match="de, en"):
+        Wording("fr")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(-5, "0 s"), (0, "0 s"), (119, "119 s"), (120, "2 min"), (7199, "120 min"), (172_800, "2 days")],
+)
+def test_durations(seconds: float, said: str) -> None:
+    assert WORDINGS["en"].duration(seconds) == said
