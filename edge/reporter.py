@@ -37,7 +37,7 @@ class Reporter:
         self._info: Mapping[str, FeatureInfo] = {}
         self._columns: dict[str, list[Column]] = {}
         self._began_ns: int | None = None
-        self._telemetry_said_ns: int | None = None
+        self._period: int | None = None
         self._condition_said_ns = 0
         self._said: tuple[object, ...] = ()
 
@@ -63,10 +63,11 @@ class Reporter:
         for channel, column in step.series.items():
             if len(column.values):
                 self._columns.setdefault(channel, []).append(column)
-        if self._telemetry_said_ns is None:
-            self._telemetry_said_ns = now_ns - self._telemetry_ns
-        if now_ns - self._telemetry_said_ns >= self._telemetry_ns:
+        # On a grid of the clock that all machines share, so that what they say fits into one commit.
+        period = now_ns // self._telemetry_ns if self._telemetry_ns else now_ns
+        if period != self._period:
             records.extend(self.rest(now_ns))
+            self._period = period
         return records
 
     def rest(self, now_ns: int) -> list[Record]:
@@ -74,5 +75,4 @@ class Reporter:
         if not self._columns:
             return []
         columns, self._columns = self._columns, {}
-        self._telemetry_said_ns = now_ns
         return self._drafter.telemetry(self._machine, now_ns, columns)

@@ -16,6 +16,8 @@ from wire.journal import Journal, JournalCorrupt, JournalError, JournalFull, Rec
 
 GATHER_S = 0.05
 RETRY_S = 1.0
+MOST_ALLOWED = 2.0
+"""Commits that may be saved up."""
 HELD_RECORDS = 20_000
 """Kept in memory while the journal cannot take them; telemetry beyond it is dropped and counted, events are kept on."""
 HELD_EVENTS = 100_000
@@ -26,7 +28,7 @@ class Writer:
 
     Args:
         journal: where to.
-        commit_s: telemetry is committed at most this often.
+        commit_s: telemetry is committed at most this often, on average.
         moved: called whenever the thread has done some work or found none to do.
         monotonic_ns: the clock.
     """
@@ -49,7 +51,8 @@ class Writer:
         self._marks: dict[str, str] = {}
         self._urgent = False
         self._stopping = False
-        self._last_ns = 0
+        self._allowed = MOST_ALLOWED
+        self._counted_ns = monotonic_ns()
         self._thread = Thread(target=self._run, name="writer", daemon=True)
 
     def start(self) -> None:
@@ -85,8 +88,7 @@ class Writer:
                         return
                     self._changed.wait(1.0)
                 elif not self._urgent and not self._stopping:
-                    due_ns = self._last_ns + round(self._commit_s * 1e9)
-                    wait_s = max(GATHER_S, (due_ns - self._monotonic_ns()) / 1e9)
+                    wait_s = max(GATHER_S, (1.0 - self._earned()) * self._commit_s)
                     self._changed.wait_for(lambda: self._urgent or self._stopping, min(wait_s, self._commit_s))
                 records, marks = self._held, self._marks
                 self._held, self._marks, self._urgent = [], {}, False
@@ -102,7 +104,8 @@ class Writer:
             self._moved()
 
     def _write(self, records: list[Record], marks: dict[str, str]) -> bool:
-        self._last_ns = self._monotonic_ns()
+        # An event is not held against the telemetry that follows it.
+        self._allowed = max(self._earned() - 1.0, 0.0)
         try:
             if records:
                 self._journal.append(records, marks=marks or None, commit=True)
@@ -122,6 +125,17 @@ class Writer:
             logging.getLogger(__name__).warning("the journal works again")
             self.failing = None
         return True
+
+    def _earned(self) -> float:
+        """Commits allowed by now; one more with every `commit_s`.
+
+        Counted in this way, and not as a pause after the last commit, one that came late does not make all later ones late.
+        """
+        now_ns = self._monotonic_ns()
+        since_s = (now_ns - self._counted_ns) / 1e9
+        self._counted_ns = now_ns
+        self._allowed = min(self._allowed + since_s / self._commit_s, MOST_ALLOWED)
+        return self._allowed
 
     def _shed(self) -> None:
         """Drops the oldest telemetry, and events only beyond any reason; the caller holds the lock."""
