@@ -7,6 +7,7 @@ Every language has the same keys; a test holds that, and that every code the pro
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
@@ -20,6 +21,9 @@ LANGUAGES = ("de", "en")
 """German first: it is what the people at the machine speak."""
 LOCALE = Path(__file__).parent / "web" / "locale"
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
+_PHASE = re.compile(r"(.+)_l([1-9])")
+_NUMBERED = re.compile(r"(.+?)_?([0-9]+)")
+_AXIS = re.compile(r"[xyz]|a[0-9]+")
 
 
 class WordingError(Exception):
@@ -104,6 +108,41 @@ class Wording:
         """What people call the machine."""
         return self._titles.get(name) or name
 
+    def feature(self, name: str) -> str:
+        """A channel or a feature, `<channel>[.<axis>][.<feature>]`, as people call it.
+
+        Channels and features that the catalogue does not know keep their names, without underscores.
+
+        >>> Wording("de").feature("vibration.x.order_1"), Wording("en").feature("current_l2")
+        ('Schwingung: Rütteln einmal je Umdrehung (Richtung X)', 'Current phase 2')
+        """
+        known = self.catalogue["features"]
+        if name in known["channels"]:
+            return str(known["channels"][name])
+        first, *rest = name.split(".")
+        axis = rest.pop(0) if rest and _AXIS.fullmatch(rest[0]) else ""
+        values = {"channel": self._channel(first), "axis": self._axis(axis, electric="current" in first)}
+        if rest:
+            ending = ".".join(rest)
+            values["ending"] = str(known["endings"].get(ending) or ending.replace("_", " "))
+        pattern = "_".join(part for part in ("axis" * bool(axis), "ending" * bool(rest)) if part)
+        return str(known["patterns"][pattern]).format(**values) if pattern else values["channel"]
+
+    def _channel(self, name: str) -> str:
+        known = self.catalogue["features"]
+        if name in known["channels"]:
+            return str(known["channels"][name])
+        for form, pattern in ((_PHASE, "phase"), (_NUMBERED, "numbered")):
+            found = form.fullmatch(name)
+            if found is not None and found[1] in known["channels"]:
+                return str(known["patterns"][pattern]).format(channel=known["channels"][found[1]], number=found[2])
+        return name.replace("_", " ")
+
+    def _axis(self, axis: str, *, electric: bool) -> str:
+        known = self.catalogue["features"]
+        numbered = str(known["patterns"]["numbered_axis"]).format(number=axis[1:])
+        return str(known["phases" if electric else "axes"].get(axis, numbered))
+
     def number(self, value: float) -> str:
         """A measured value in three significant digits.
 
@@ -129,6 +168,10 @@ class Wording:
         moment = datetime.fromtimestamp(time_ns / 1e9, tz=UTC).astimezone(self._zone)
         return moment.strftime(str(self.catalogue["language"]["date"]))
 
+    def clock(self, time_ns: int) -> str:
+        """A time of day in the people's own time, to the second."""
+        return datetime.fromtimestamp(time_ns / 1e9, tz=UTC).astimezone(self._zone).strftime("%H:%M:%S")
+
     def describe(self, alert: Alert, *, now_ns: int, reason: Reason | None = None) -> Description:
         """An alert in plain words: machine, what, since when, how sure, what to check first."""
         cause = self.cause(alert.cause)
@@ -140,7 +183,7 @@ class Wording:
         others = [self.cause(other.code).name for other in alert.causes if other.code not in {alert.cause, "unknown"}]
         explain = self.text("what", explain=cause.explain)
         if alert.kind == "sensor" and alert.channel:
-            explain += " " + self.text("channel", channel=alert.channel)
+            explain += " " + self.text("channel", channel=self.feature(alert.channel))
         if alert.state is State.RESOLVED:
             explain = f"{self.text('over', state=self.word('resolutions', alert.resolution))} {explain}"
         return Description(
@@ -149,12 +192,12 @@ class Wording:
             since=self.text(
                 "since", when=self.when(alert.since_ns), duration=self.duration((now_ns - alert.since_ns) / 1e9)
             ),
-            sure=self._sure(alert.confidence) if alert.kind in {"machine", "quality"} else "",
+            sure=self._sure(alert) if alert.kind in {"machine", "quality"} else "",
             also=self.text("also", causes=", ".join(others[:2])) if others else "",
             evidence=tuple(
                 self.text(
                     "evidence",
-                    feature=item.feature,
+                    feature=self.feature(item.feature),
                     value=self.number(item.value),
                     expected=self.number(item.expected),
                     unit=self.word("units", item.unit),
@@ -164,7 +207,10 @@ class Wording:
             check=self.text("check", check=cause.check),
         )
 
-    def _sure(self, confidence: float | None) -> str:
+    def _sure(self, alert: Alert) -> str:
+        if alert.cause not in self.catalogue["causes"] or alert.cause == "unknown":
+            return self.text("sure_unknown")  # a number would be about the deviation, and be read as about the cause
+        confidence = alert.confidence
         if confidence is None:
             return self.text("sure_none", word=self.word("confidence", "none"))
         grade = "high" if confidence >= 0.75 else "medium" if confidence >= 0.4 else "low"

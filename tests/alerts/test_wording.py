@@ -8,7 +8,10 @@ from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
 import msgspec
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from support.alerts import SECOND, START, seen
 
 from edge.sensors.base import Fault
@@ -17,7 +20,9 @@ from gateway.alerts import Policy, Reason, Resolution, State
 from gateway.lifecycle import begin
 from gateway.nodewatch import _CAUSES
 from gateway.wording import LANGUAGES, Wording, WordingError
+from models.condition.bearing import Bearing
 from models.condition.explain import RULES
+from models.condition.features import Features
 from wire.messages import Action, Cause, Evidence, FindingType, Severity
 
 WORDINGS = {language: Wording(language) for language in LANGUAGES}
@@ -98,7 +103,7 @@ def test_an_alert_in_plain_words() -> None:
     assert said.since == "Seit: 28.05.2026 22:26 (3 h)"
     assert said.sure == "Wie sicher: ziemlich sicher (82 %)"
     assert said.also == "Auch möglich: Etwas ist locker"
-    assert said.evidence == ("Gemessen: vibration.velocity_rms 7,25 mm/s, sonst 1,2 mm/s",)
+    assert said.evidence == ("Gemessen: Schwingung: Rütteln insgesamt 7,25 mm/s, sonst 1,2 mm/s",)
     assert said.check.startswith("Zuerst prüfen: Lager abhören")
     english = Wording("en", zone=zone).describe(alert, now_ns=START + 90 * SECOND)
     assert english.title == "Warning: mixer – Bearing damage, outer ring"
@@ -110,6 +115,52 @@ def test_a_code_nobody_knows_is_said_to_be_unknown_with_its_code() -> None:
     said = WORDINGS["en"].describe(alert, now_ns=START)
     assert "flux_capacitor" in said.title
     assert "unclear" in said.title
+
+
+def test_an_unknown_cause_is_never_sure() -> None:
+    for code in ("unknown", "flux_capacitor"):
+        sure = begin(seen(0, cause=code, causes=(Cause(code=code, confidence=1.0),)), Policy()).alert
+        for language in LANGUAGES:
+            said = WORDINGS[language].describe(sure, now_ns=START).sure
+            assert "unkl" in said or "unclear" in said
+            assert "%" not in said
+
+
+@pytest.mark.parametrize(
+    ("name", "german", "english"),
+    [
+        ("vibration", "Schwingung", "Vibration"),
+        ("vibration.rms", "Schwingung: Stärke", "Vibration: strength"),
+        ("vibration.x", "Schwingung (Richtung X)", "Vibration (direction X)"),
+        ("vibration.z.band_4", "Schwingung: sehr hohe Töne (Richtung Z)", "Vibration: very high tones (direction Z)"),
+        ("vibration.a4.rms", "Schwingung: Stärke (Richtung 4)", "Vibration: strength (direction 4)"),
+        ("vibration_2.rms", "Schwingung 2: Stärke", "Vibration 2: strength"),
+        ("current.x.rms", "Strom: Stärke (Phase 1)", "Current: strength (phase 1)"),
+        ("current_l3", "Strom Phase 3", "Current phase 3"),
+        ("motor_current.unbalance", "Motorstrom: Ungleichheit der Phasen", "Motor current: unevenness of the phases"),
+        ("deck_temperature.slope", "Temperatur am Herd: Anstieg", "Deck temperature: rise"),
+        ("condition.score", "Abstand vom Normalzustand", "Distance from normal"),
+        ("my_own_thing", "my own thing", "my own thing"),
+        ("my_own_thing.x.odd_one", "my own thing: odd one (Richtung X)", "my own thing: odd one (direction X)"),
+        ("a.b.c.d", "a: b.c.d", "a: b.c.d"),
+    ],
+)
+def test_channels_and_features_have_plain_names(name: str, german: str, english: str) -> None:
+    assert (WORDINGS["de"].feature(name), WORDINGS["en"].feature(name)) == (german, english)
+
+
+@given(st.from_regex(r"[a-z0-9][a-z0-9_.-]{0,94}", fullmatch=True))
+def test_any_channel_name_has_words(name: str) -> None:
+    assert all(isinstance(WORDINGS[language].feature(name), str) for language in LANGUAGES)
+
+
+def test_every_feature_of_a_waveform_has_a_plain_name() -> None:
+    made = Features(running_speed_hz=24.6, bearing=Bearing(9, 7.94, 39.04))
+    wave = np.sin(np.arange(8192 * 3, dtype=np.float64)).reshape(-1, 3)
+    found = {name.rsplit(".", 1)[-1] for name in made.vibration(wave, 8000.0, "g") | made.current(wave, 8000.0, "A")}
+    assert len(found) > 15
+    for language in LANGUAGES:
+        assert found - {"unbalance"} <= set(WORDINGS[language].catalogue["features"]["endings"])
 
 
 def test_a_language_that_does_not_exist() -> None:

@@ -80,7 +80,7 @@ def _machines(show: Show) -> RenderableType:
         else:
             state = Text(words.word("severities", severity), style=STYLES.get(severity, ""))
         for channel in machine["sensor_faults"]:
-            state.append(f"  {words.catalogue['page']['sensor_fault'].format(channel=channel)}", style="yellow")
+            state.append(f"  {words.catalogue['page']['sensor_fault'].format(channel=words.feature(channel))}", style="yellow")
         table.add_row(
             words.machine(machine["machine"]),
             machine["node"],
