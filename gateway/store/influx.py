@@ -1,7 +1,7 @@
 """The store on a server: InfluxDB 1.x, 2.x, 3.x or VictoriaMetrics.
 
-Lines go out synchronously in batches; what the server cannot take now stays in the journal. A line that it refuses for
-good is found by halving the batch and set apart, everything around it is stored.
+Lines go out in batches, each of which is answered before `write` returns; what the server cannot take now stays in the
+journal. A line that it refuses for good is found by halving the batch and set apart, everything around it is stored.
 
 Some servers acknowledge what they hold only in memory (VictoriaMetrics: several seconds). Then `settle_s` says for how
 long, and the position of the journal's reader follows that much later, provided that the connection lived on in
@@ -16,14 +16,16 @@ import time
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Literal, NamedTuple
 
-from gateway.store.base import Chart, HandInAgain, Record, Rejected, SeriesKey, StoreUnavailable, WriteReport
+from gateway.store.base import Chart, HandInAgain, Record, Rejected, SeriesKey, WriteReport
 from gateway.store.config import InfluxConfig
 from gateway.store.influxql import InfluxQL
 from gateway.store.lines import Lines
 from gateway.store.metricsql import MetricsQL
-from gateway.store.server import LinesRefused, Server
+from gateway.store.sending import Sending
+from gateway.store.server import Server
 
 _MOST_REWINDS = 5
 
@@ -34,18 +36,6 @@ class _Pending(NamedTuple):
     before: int
     sent_s: float
     connection: int
-
-
-class _Batch(NamedTuple):
-    """Lines of several messages; message i has those from `starts[i]` on."""
-
-    lines: list[str]
-    starts: list[int]
-    positions: list[int]
-
-    def position(self, line: int) -> int:
-        """The journal position of the message that this line is of."""
-        return self.positions[bisect_right(self.starts, line) - 1]
 
 
 class InfluxStore:
@@ -67,6 +57,7 @@ class InfluxStore:
         self._monotonic_s = monotonic_s
         self._lines = Lines()
         self._server = Server(config)
+        self._thread = ThreadPoolExecutor(1, "lines")
         self._reading = threading.Lock()
         self._reader = Server(config)
         self._charts = InfluxQL(self._reader, config) if config.reads == "influxql" else MetricsQL(self._reader, config)
@@ -76,25 +67,29 @@ class InfluxStore:
 
     def write(self, records: Sequence[Record]) -> WriteReport:
         """Sends every point; lines and messages that will never be taken are in the report."""
-        batch = _Batch([], [], [])
+        sending = Sending(self._server, self._thread, self._config.batch_lines)
+        starts: list[int] = []
         rejected: list[Rejected] = []
-        for position, message in records:
-            lines, unfit = self._lines.of(message)
-            batch.starts.append(len(batch.lines))
-            batch.positions.append(position)
-            batch.lines.extend(lines)
-            rejected.extend(Rejected(position, text, reason) for text, reason in unfit)
         try:
-            refused = self._send(batch.lines)
-            settled = self._settled(records, -(-len(batch.lines) // self._config.batch_lines))
+            for position, message in records:
+                lines, unfit = self._lines.of(message)
+                starts.append(len(sending.lines))
+                sending.lines += lines
+                sending.go_on()
+                rejected.extend(Rejected(position, text, reason) for text, reason in unfit)
+            refused = sending.finish()
+            settled = self._settled(records, sending.requests)
         except HandInAgain:
             raise
-        except StoreUnavailable:
+        except BaseException:
+            sending.abandon()
             # Whatever made it fail, what the server still held in memory may be gone.
             self._pending.clear()
             raise
-        rejected.extend(Rejected(batch.position(at), batch.lines[at], reason) for at, reason in refused)
-        return WriteReport(len(batch.lines) - len(refused), tuple(rejected), settled)
+        for at, reason in refused:
+            position = records[bisect_right(starts, at) - 1].position
+            rejected.append(Rejected(position, sending.lines[at], reason))
+        return WriteReport(len(sending.lines) - len(refused), tuple(rejected), settled)
 
     def read(self, key: SeriesKey, start_ns: int, end_ns: int, max_points: int = 600) -> Chart:
         """Buckets computed by the server."""
@@ -113,34 +108,10 @@ class InfluxStore:
 
     def close(self) -> None:
         """Closes both connections."""
+        self._thread.shutdown()
         self._server.close()
         with self._reading:
             self._reader.close()
-
-    def _send(self, lines: Sequence[str]) -> list[tuple[int, str]]:
-        """Sends all lines and returns (index, reason) of those that are refused for good."""
-        refused: list[tuple[int, str]] = []
-        doubtful: list[tuple[int, str]] = []
-        accepted = 0
-        size = self._config.batch_lines
-        todo = [(start, min(start + size, len(lines))) for start in range(0, len(lines), size)][::-1]
-        while todo:
-            start, end = todo.pop()
-            try:
-                self._server.write("\n".join(lines[start:end]).encode())
-                accepted += end - start
-            except LinesRefused as exc:
-                if end - start > 1 and (exc.too_large or exc.dropped != end - start):
-                    middle = (start + end) // 2
-                    todo += [(middle, end), (start, middle)]
-                else:
-                    (refused if exc.about_lines or exc.too_large else doubtful).extend(
-                        (at, exc.reason) for at in range(start, end)
-                    )
-        if doubtful and not accepted:
-            # It took nothing and does not speak of lines: more likely the request is wrong than every line.
-            raise StoreUnavailable(f"{self._config.url} refuses everything: {doubtful[0][1]}")
-        return sorted(refused + doubtful)
 
     def _settled(self, records: Sequence[Record], requests: int) -> int | None:
         if not self._config.settle_s:

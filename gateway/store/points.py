@@ -137,26 +137,47 @@ def _telemetry(message: Telemetry) -> Points:
     columns: list[Column] = []
     unfit: list[Unfit] = []
     machine, time_ns = message.machine, message.time_ns
+    # The columns of one message mostly share their times: computed and checked once, and the same object for all.
+    grid: tuple[float, float | None, int] | None = None
+    shared: Sequence[int] = ()
     for channel, series in message.series.items():
         values = series.values
-        try:
-            times = series_times(series, time_ns)
-        except (OverflowError, ValueError) as exc:
-            unfit.append(Unfit(machine, channel, f"times beyond any calendar: {exc}"))
-            continue
+        this = (series.start_ms, series.step_ms, len(values)) if series.at_ms is None else None
+        if this is not None and this == grid:
+            times = shared
+        else:
+            try:
+                times = series_times(series, time_ns)
+            except (OverflowError, ValueError) as exc:
+                unfit.append(Unfit(machine, channel, f"times beyond any calendar: {exc}"))
+                continue
+            wrong = _wrong(times)
+            if wrong:
+                unfit.append(Unfit(machine, channel, wrong))
+                continue
+            if this is not None:
+                grid, shared = this, times
         if None in values:
             kept = [(time, value) for time, value in zip(times, values, strict=True) if value is not None]
             times, values = [time for time, _ in kept], [value for _, value in kept]
         if not values:
             continue
-        low, high = (times[0], times[-1]) if type(times) is range else (min(times), max(times))
-        if low < EARLIEST_NS or high > LATEST_NS:
-            unfit.append(Unfit(machine, channel, f"times from {low} to {high} ns are not between 2024 and 2116"))
-        elif not all(map(isfinite, values)):  # type: ignore[arg-type]  # None was taken out above
+        # A finite sum has finite parts; an infinite one may only be too large.
+        if not isfinite(sum(values)) and not all(map(isfinite, values)):  # type: ignore[arg-type]  # None is out by now
             unfit.append(Unfit(machine, channel, "a value is not finite"))
         else:
             columns.append(Column(machine, channel, series.unit, times, values))  # type: ignore[arg-type]  # as above
     return Points(columns, (), unfit)
+
+
+def _wrong(times: Sequence[int]) -> str:
+    """What is wrong with these times; empty when nothing is."""
+    if not times:
+        return ""
+    low, high = (times[0], times[-1]) if type(times) is range else (min(times), max(times))
+    if low >= EARLIEST_NS and high <= LATEST_NS:
+        return ""
+    return f"times from {low} to {high} ns are not between 2024 and 2116"
 
 
 def _condition(message: Condition) -> Points:

@@ -1,0 +1,1 @@
+"""How much goes through broker, journal and store, beside the least that could be done, in the same run."""
