@@ -9,7 +9,7 @@ import msgspec
 
 from gateway.alerts import Alert, Reason
 from gateway.batches import Batch
-from gateway.costs import Costs, MachineFacts, money, outage, scrap
+from gateway.costs import Costs, MachineFacts, extra_power_kw, money, outage, scrap
 from gateway.events import (
     ALERT,
     CAPACITY,
@@ -43,7 +43,7 @@ class Translator:
             return made
         facts = self._facts.get(alert.machine, MachineFacts(name=alert.machine))
         made.append(self._event(CAPACITY, alert, self._capacity(alert, facts, now_ns), now_ns))
-        if facts.has_costs or (self._costs.energy_price_per_kwh and alert.evidence):
+        if facts.has_costs or (self._costs.energy_price_per_kwh and extra_power_kw(alert.evidence)):
             made.append(self._event(COST, alert, self._cost(alert, facts, now_ns), now_ns))
         return made
 

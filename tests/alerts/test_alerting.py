@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -287,3 +290,45 @@ def test_anything_but_an_hour_of_good_leaves_it_open(site: Site, broken: dict[st
     site.clock.pass_s(601)
     site.alerting.turn()
     assert len(site.ledger.open_alerts()) == 1
+
+
+_KILLED = """
+import os, signal, sys
+from pathlib import Path
+sys.path[:0] = [{tests!r}]
+from support.alerts import START, Clock, finding, ledger
+from gateway.alerting import Alerting
+from gateway.outbox import Wants
+from wire.journal import Journal, Record
+
+folder, when = Path(sys.argv[1]), sys.argv[2]
+journal = Journal(folder / "journal", readers=["alerts"], max_bytes=4_000_000)
+if journal.stats().next == 1:
+    journal.append([Record("finding", finding(n, START, id=f"f{{n}}", machine=f"m{{n}}"), START) for n in range(1, 6)], commit=True)
+book = ledger(folder, Clock())
+book.outbox.register("subscriber", [("all", Wants())], now_ns=START)
+die = lambda *a, **k: os.kill(os.getpid(), signal.SIGKILL)
+if when == "before_position":
+    journal.advance = die
+if when == "inside":
+    from gateway.ledger_transaction import Transaction
+    Transaction.advance_once = Transaction.advance
+    Transaction.advance = lambda self, reader, *a: die() if reader == "alerts" else self.advance_once(reader, *a)
+Alerting(book, journal, now_ns=Clock(), gather_s=0.0).turn()
+journal.close()
+book.close()
+"""
+
+
+def test_killed_around_the_commit_every_finding_has_its_effects_once(tmp_path: Path) -> None:
+    script = _KILLED.format(tests=str(Path(__file__).parents[1]))
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    command = [sys.executable, "-c", script, str(tmp_path)]
+    for when, code, alerts in (("inside", -9, 0), ("before_position", -9, 5), ("not", 0, 5)):
+        died = subprocess.run([*command, when], timeout=30, check=False, env=environment)
+        assert died.returncode == code
+        book = ledger(tmp_path, Clock())
+        assert len(book.open_alerts()) == alerts
+        assert all(len(book.history(alert.id)) == 1 for alert in book.open_alerts())
+        assert book.deliveries()[0].pending == 2 * alerts, "each alert and its capacity"
+        book.close()
