@@ -176,7 +176,10 @@ class ChannelCheck:
         if beyond.any():
             worst = float(present[beyond][0])
             faults.append(
-                (Fault.OUT_OF_RANGE, f"{name}: {worst:g} {self.channel.unit}, range {self.channel.low:g} to {self.channel.high:g}")
+                (
+                    Fault.OUT_OF_RANGE,
+                    f"{name}: {worst:g} {self.channel.unit}, range {self.channel.low:g} to {self.channel.high:g}",
+                )
             )
             return faults
         if block.rate_hz is not None and len(values) > 1:
@@ -188,10 +191,21 @@ class ChannelCheck:
     def _waveform(self, values: NDArray[np.float64]) -> list[Verdict]:
         channel = self.channel
         with np.errstate(invalid="ignore"):
-            margin = max(channel.resolution, 1e-9 * max(abs(channel.low), abs(channel.high), 1e-9)) if math.isfinite(channel.high) else 0.0
+            margin = (
+                max(channel.resolution, 1e-9 * max(abs(channel.low), abs(channel.high), 1e-9))
+                if math.isfinite(channel.high)
+                else 0.0
+            )
             at_end = (values >= channel.high - margin) | (values <= channel.low + margin)
-        if channel.quantity in (Quantity.VIBRATION, Quantity.CURRENT) and channel.low < 0 and at_end.mean() > CLIPPED_SHARE and at_end.sum() > 2:
-            return [(Fault.CLIPPED, f"{channel.name}: {float(at_end.mean()):.1%} of the samples at the end of the range")]
+        if (
+            channel.quantity in (Quantity.VIBRATION, Quantity.CURRENT)
+            and channel.low < 0
+            and at_end.mean() > CLIPPED_SHARE
+            and at_end.sum() > 2
+        ):
+            return [
+                (Fault.CLIPPED, f"{channel.name}: {float(at_end.mean()):.1%} of the samples at the end of the range")
+            ]
         if channel.steady or len(values) < 16:
             return []
         first = values[0]
@@ -206,7 +220,12 @@ class ChannelCheck:
             self.runs.hear(float(value))
         if not self.runs.improbable or (self.channel.quantity in ZERO_IS_PLAUSIBLE and self.runs.last == 0.0):
             return []
-        return [(Fault.STUCK, f"{self.channel.name}: {self.runs.run} readings of exactly {self.runs.last:g} {self.channel.unit}")]
+        return [
+            (
+                Fault.STUCK,
+                f"{self.channel.name}: {self.runs.run} readings of exactly {self.runs.last:g} {self.channel.unit}",
+            )
+        ]
 
     def _judge(self, now_ns: int, found: Sequence[Verdict], *, heard: bool) -> None:
         if found:

@@ -82,7 +82,13 @@ class Findings:
         """Takes up the findings that were open; they clear or change under their old ids."""
         for identifier, kind, cause, severity, channel in state["open"]:
             entry = FindingChange(
-                str(identifier), "sensor" if kind == "sensor" else "machine", "open", str(cause), str(severity), 0, channel
+                str(identifier),
+                "sensor" if kind == "sensor" else "machine",
+                "open",
+                str(cause),
+                str(severity),
+                0,
+                channel,
             )
             if entry.type == "machine":
                 self._open = entry
@@ -119,7 +125,11 @@ class Findings:
         seen = (cause, verdict.severity)
         self._stood = self._stood + 1 if seen == self._next else 1
         self._next = seen
-        if seen == (opened.cause, opened.severity) or self._stood < STABLE_FOR or now_ns - self._told_ns < CHANGE_EVERY_NS:
+        if (
+            seen == (opened.cause, opened.severity)
+            or self._stood < STABLE_FOR
+            or now_ns - self._told_ns < CHANGE_EVERY_NS
+        ):
             return None
         self._open = replace(
             opened,
@@ -144,12 +154,9 @@ class Findings:
         self._open = None
         return replace(opened, state="cleared", severity="good", detail=detail)
 
-    def _sensor_changes(
-        self, now_ns: int, faults: Mapping[str, tuple[Fault, str, int | None]]
-    ) -> list[FindingChange]:
-        changes: list[FindingChange] = []
-        for channel in [name for name in self._sensors if name not in faults]:
-            changes.append(replace(self._sensors.pop(channel), state="cleared", severity="good", detail=""))
+    def _sensor_changes(self, now_ns: int, faults: Mapping[str, tuple[Fault, str, int | None]]) -> list[FindingChange]:
+        over = [name for name in self._sensors if name not in faults]
+        changes = [replace(self._sensors.pop(name), state="cleared", severity="good", detail="") for name in over]
         for channel, (fault, text, since_ns) in faults.items():
             known = self._sensors.get(channel)
             if known is None:

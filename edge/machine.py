@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,8 @@ __all__ = ["Column", "FindingChange", "MachinePath", "MachineSetup", "SensorRead
 
 SLOPE_WINDOW_S = 60.0
 SLOPE_POINTS = 240
+SAME_RATE = 0.02
+"""Blocks whose measured rates differ by no more belong to one stretch."""
 SNAPSHOT_VERSION = 1
 
 
@@ -198,7 +201,9 @@ class MachinePath:
 
     def _due(self, now_ns: int) -> bool:
         # Half an interval of slack: a tick that comes a little early is still its own.
-        return self._fresh and (self._judged_ns is None or (now_ns - self._judged_ns) / 1e9 >= 0.5 * self.setup.interval_s)
+        return self._fresh and (
+            self._judged_ns is None or (now_ns - self._judged_ns) / 1e9 >= 0.5 * self.setup.interval_s
+        )
 
     def _raw(self, blocks: Mapping[str, Mapping[str, Sequence[Block]]]) -> dict[str, Column]:
         series: dict[str, Column] = {}
@@ -221,40 +226,45 @@ class MachinePath:
         return series
 
     def _take(self, name: str, blocks: Sequence[Block], series: dict[str, Column]) -> None:
-        channel = blocks[-1].channel
-        held = self._held.setdefault(name, _Held())
-        if _is_wave(blocks[-1]):
-            values, rate_hz = _joined(blocks)
-            if channel.quantity is Quantity.CURRENT:
-                found = self._features.current(values, rate_hz, channel.unit)
-            else:
-                found = self._features.vibration(values, rate_hz, channel.unit)
-            end_ns = blocks[-1].end_ns
-            for feature, (value, unit) in found.items():
-                if np.isfinite(value):
-                    self._hold(held, channel, f"{name}.{feature}", value, unit)
-                    series[f"{name}.{feature}"] = Column(unit, [end_ns], [value])
-            return
+        """Turns one channel's usable blocks into held features and columns."""
         last = blocks[-1]
-        row = last.values[-1]
-        if last.values.ndim == 2:
-            for axis, value in zip(axis_names(last.values.shape[1]), row.tolist(), strict=True):
-                if np.isfinite(value):
-                    self._hold(held, channel, f"{name}.{axis}", value, channel.unit)
-            if channel.quantity is Quantity.CURRENT and np.isfinite(row).all():
-                for feature, (value, unit) in unbalance(np.asarray(row)).items():
-                    self._hold(held, channel, f"{name}.{feature}", value, unit)
-            return
-        value = float(row)
-        if not np.isfinite(value) or channel.quantity is Quantity.ENERGY:
-            return
+        held = self._held.setdefault(name, _Held())
+        if _is_wave(last):
+            self._take_wave(name, blocks, held, series)
+        elif last.values.ndim == 2:
+            self._take_axes(name, last, held)
+        elif last.channel.quantity is not Quantity.ENERGY and np.isfinite(last.values[-1]):
+            # A counter's level says when it was reset, not how the machine is.
+            self._take_level(name, last, held, series)
+
+    def _take_wave(self, name: str, blocks: Sequence[Block], held: _Held, series: dict[str, Column]) -> None:
+        channel = blocks[-1].channel
+        values, rate_hz = _joined(blocks)
+        compute = self._features.current if channel.quantity is Quantity.CURRENT else self._features.vibration
+        for feature, (value, unit) in compute(values, rate_hz, channel.unit).items():
+            if np.isfinite(value):
+                self._hold(held, channel, f"{name}.{feature}", value, unit)
+                series[f"{name}.{feature}"] = Column(unit, [blocks[-1].end_ns], [value])
+
+    def _take_axes(self, name: str, block: Block, held: _Held) -> None:
+        channel, row = block.channel, block.values[-1]
+        for axis, value in zip(axis_names(block.values.shape[1]), row.tolist(), strict=True):
+            if np.isfinite(value):
+                self._hold(held, channel, f"{name}.{axis}", value, channel.unit)
+        if channel.quantity is Quantity.CURRENT and np.isfinite(row).all():
+            for feature, (value, unit) in unbalance(row).items():
+                self._hold(held, channel, f"{name}.{feature}", value, unit)
+
+    def _take_level(self, name: str, block: Block, held: _Held, series: dict[str, Column]) -> None:
+        channel, value = block.channel, float(block.values[-1])
         self._hold(held, channel, name, value, channel.unit)
         if channel.quantity is Quantity.TEMPERATURE:
-            held.slope.append((last.end_ns, value))
+            held.slope.append((block.end_ns, value))
             slope = _slope_per_minute(held.slope, SLOPE_WINDOW_S)
             if slope is not None:
-                self._hold(held, channel, f"{name}.slope", slope, f"{channel.unit}/min")
-                series[f"{name}.slope"] = Column(f"{channel.unit}/min", [last.end_ns], [slope])
+                unit = f"{channel.unit}/min"
+                self._hold(held, channel, f"{name}.slope", slope, unit)
+                series[f"{name}.slope"] = Column(unit, [block.end_ns], [slope])
 
     def _hold(self, held: _Held, channel: Channel, feature: str, value: float, unit: str) -> None:
         held.values[feature] = value
@@ -270,7 +280,11 @@ class MachinePath:
 
 
 def _is_wave(block: Block) -> bool:
-    return block.rate_hz is not None and len(block.values) >= 16 and block.channel.quantity in (Quantity.VIBRATION, Quantity.CURRENT)
+    return (
+        block.rate_hz is not None
+        and len(block.values) >= 16
+        and block.channel.quantity in (Quantity.VIBRATION, Quantity.CURRENT)
+    )
 
 
 def _joined(blocks: Sequence[Block]) -> tuple[np.ndarray[Any, np.dtype[np.float64]], float]:
@@ -278,13 +292,12 @@ def _joined(blocks: Sequence[Block]) -> tuple[np.ndarray[Any, np.dtype[np.float6
 
     Lengths are rounded down to multiples of 64 so that a FIFO's jitter does not need a new plan every time.
     """
-    parts: list[Any] = []
+    parts = [blocks[-1].values]
     rate = float(blocks[-1].rate_hz or 1.0)
-    for block in reversed(blocks):
-        if parts and (block.rate_hz is None or abs(block.rate_hz / rate - 1) > 0.02 or following.lost):
+    for newer, older in pairwise(reversed(blocks)):
+        if newer.lost or older.rate_hz is None or abs(older.rate_hz / rate - 1) > SAME_RATE:
             break
-        parts.append(block.values)
-        following = block
+        parts.append(older.values)
     values = np.concatenate(parts[::-1]) if len(parts) > 1 else parts[0]
     if len(values) > 512:
         values = values[len(values) % 64 :]
@@ -307,8 +320,7 @@ def _slope_per_minute(points: deque[tuple[int, float]], window_s: float) -> floa
     if len(points) < 8:
         return None
     start_ns = points[-1][0] - window_s * 1e9
-    if points[-8][0] < start_ns:
-        start_ns = points[-8][0]
+    start_ns = min(start_ns, points[-8][0])
     table = np.array([(t - points[-1][0], v) for t, v in points if t >= start_ns])
     minutes = table[:, 0] / 60e9
     if -minutes[0] * 60 < 0.5 * window_s:

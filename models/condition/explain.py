@@ -170,7 +170,11 @@ LEAST_CONFIDENCE = 0.25
 
 
 def explain(
-    deviations: Sequence[Deviation], info: Mapping[str, FeatureInfo], kind: str = "generic", *, known_regime: bool = True
+    deviations: Sequence[Deviation],
+    info: Mapping[str, FeatureInfo],
+    kind: str = "generic",
+    *,
+    known_regime: bool = True,
 ) -> Explanation:
     """Ranks the causes that these deviations speak for; `unknown` is always among them."""
     symptoms = Symptoms(deviations, info, kind)

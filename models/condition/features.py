@@ -10,7 +10,8 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from collections.abc import Iterable
-from typing import NamedTuple, TypeAlias
+from itertools import pairwise
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from models.condition.bearing import Bearing
 
 Floats: TypeAlias = NDArray[np.float64]
+Complexes: TypeAlias = NDArray[np.complex128]
 
 STANDARD_GRAVITY = 9.80665
 """m/s² per g, CODATA."""
@@ -124,7 +126,7 @@ class Features:
             features.update(unbalance(rms))
         return features
 
-    def _envelope(self, spectrum: Floats, plan: _Plan) -> tuple[Floats, Floats]:
+    def _envelope(self, spectrum: Complexes, plan: _Plan) -> tuple[Floats, Floats]:
         """Line amplitudes and mean level of the squared envelope spectrum, each of shape (…, axes).
 
         The analytic signal of the upper band, shifted down to zero, has the same envelope and needs only as many points
@@ -170,7 +172,7 @@ def unbalance(rms: Floats) -> dict[str, Feature]:
 
 
 def axis_names(axes: int) -> tuple[str, ...]:
-    """x, y, z, then a4, a5 …"""
+    """Names of axes: x, y, z, then a4, a5 and so on."""
     return tuple("xyz"[index] if index < 3 else f"a{index + 1}" for index in range(axes))
 
 
@@ -201,7 +203,7 @@ def _vibration_plan(samples: int, rate_hz: float, speed_hz: float | None, lines:
         rows.append(np.where(inside, 1.0 / np.square(2 * math.pi * np.maximum(frequency, step_hz)), 0.0))
     half = rate_hz / 2
     edges = (step_hz * 1.5, half / 16, half / 4, half / 2, half)
-    for index, (start, stop) in enumerate(zip(edges, edges[1:], strict=False), 1):
+    for index, (start, stop) in enumerate(pairwise(edges), 1):
         chosen = (frequency > start) & (frequency <= stop)
         if chosen.any():
             names.append(f"band_{index}")
@@ -251,7 +253,9 @@ def _current_plan(samples: int, rate_hz: float, nominal_hz: float) -> _Plan:
     return _Plan(window, ("fundamental", "harmonics"), rows, *empty)
 
 
-def _near(frequency: Floats, centres: Iterable[float], step_hz: float, lobe: int = _HANN_MAIN_LOBE) -> Floats:
+def _near(
+    frequency: NDArray[np.floating[Any]], centres: Iterable[float], step_hz: float, lobe: int = _HANN_MAIN_LOBE
+) -> Floats:
     """1 at the lines of a spectrum that belong to one of these frequencies, 0 elsewhere."""
     chosen = np.zeros(len(frequency))
     for centre in centres:

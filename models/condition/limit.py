@@ -65,4 +65,4 @@ def pareto_quantile(shape: float, scale: float, exceedance: float) -> float:
     exceedance = min(max(exceedance, 1e-15), 1.0)
     if shape < 1e-6:
         return -scale * math.log(exceedance)
-    return scale / shape * (exceedance**-shape - 1.0)
+    return scale / shape * math.expm1(-shape * math.log(exceedance))

@@ -27,22 +27,20 @@ from models.condition.persistence import Persistence
 from models.condition.regime import Regimes
 from models.condition.settings import Settings
 from models.condition.severity import by_score, by_velocity, worse
+from models.condition.tolerance import tolerance
 
 Floats: TypeAlias = NDArray[np.float64]
 
 DELAY = 12
 """Accepted samples wait this long before they are learned; an alarm meanwhile discards them: what came just before it was its beginning."""
 GATE = 0.8
-"""Samples above this share of the limit are not learned."""
+"""Samples above this share of the limit are not remembered."""
 SETTLING = (0.2, 1, 5)
 """Share of a usual visit to a regime after which the machine has arrived there, and the least and most samples of it.
 
 Until then nothing is learned and nothing alarmed on: it is under way."""
 SUSPECT_FADING = 0.9
 """What is left of a cause's confidence after another alarmed sample that does not speak for it."""
-FOLLOW_WATCHED = True
-ELECTRICAL_TOLERANCE = 0.015
-VIBRATION_TOLERANCE = 0.03
 LEFT_NORMAL = 3.0
 REGROWTH = 1.3
 """The model is fitted again when its memory has grown by this factor."""
@@ -137,7 +135,8 @@ class Condition:
         if verdict.score > verdict.limit or self._settling:
             return
         if verdict.score > GATE * verdict.limit:
-            if FOLLOW_WATCHED: self._normals[self._regime].follow(self._select(vector, self._normals[self._regime]))
+            # Not remembered, but followed: else a drift would sit between the gate and the limit for ever.
+            self._follow(vector)
             return
         self._pending.append((sample.time_s, vector))
         if len(self._pending) > DELAY:
@@ -187,7 +186,8 @@ class Condition:
             {
                 "settings": [settings.warmup, settings.kind, settings.iso_class, settings.budget],
                 "features": [
-                    [name, *((i.unit, i.channel, i.quantity) if (i := self._info.get(name)) else ())] for name in memory.names
+                    [name, *((i.unit, i.channel, i.quantity) if (i := self._info.get(name)) else ())]
+                    for name in memory.names
                 ],
                 "memory": {
                     "stride": memory.stride,
@@ -225,7 +225,9 @@ class Condition:
         warmup, kind, iso_class, budget = state["settings"]
         model = cls(Settings(int(warmup), str(kind), iso_class, float(budget)))
         names = [str(entry[0]) for entry in state["features"]]
-        model._info = {str(e[0]): FeatureInfo(str(e[1]), str(e[2]), str(e[3])) for e in state["features"] if len(e) == 4}
+        model._info = {
+            str(e[0]): FeatureInfo(str(e[1]), str(e[2]), str(e[3])) for e in state["features"] if len(e) == 4
+        }
         model._memory.register(names)
         kept = state["memory"]
         for time_s, row in zip(kept["times"], kept["rows"], strict=True):
@@ -238,7 +240,8 @@ class Condition:
             model._persistence[str(name)].load(entry)
         model._visits = {str(name): float(value) for name, value in state["visits"].items()}
         model._suspects = {
-            str(c): PossibleCause(str(c), float(sure), tuple(str(name) for name in e)) for c, sure, e in state["suspects"]
+            str(c): PossibleCause(str(c), float(sure), tuple(str(name) for name in e))
+            for c, sure, e in state["suspects"]
         }
         model._warmed = int(state["warmed"])
         model._regime, model._in_regime = str(state["regime"][0]), int(state["regime"][1])
@@ -280,7 +283,9 @@ class Condition:
         leaves = self._regimes.leaves(table, names)
         logarithmic = np.array([self._is_logarithmic(name) for name in names], dtype=bool)
         span = np.abs(np.where(np.isfinite(table), table, 0.0)).max(axis=0)
-        least = np.array([tolerance(self._info[name], name, float(wide)) for name, wide in zip(names, span, strict=True)])
+        least = np.array(
+            [tolerance(self._info[name], name, float(wide)) for name, wide in zip(names, span, strict=True)]
+        )
         scored = np.array([self._info[name].quantity != "state" for name in names], dtype=bool)
         self._normals = {}
         for leaf, name in enumerate(self._regimes.names):
@@ -303,12 +308,15 @@ class Condition:
 
     def _take(self, time_s: float, vector: Floats) -> None:
         self._memory.add(time_s, vector)
-        normal = self._normals.get(self._regime)
-        if normal is not None:
-            normal.follow(self._select(vector, normal))
+        self._follow(vector)
         self._since_fit += 1
         if self._since_fit >= min(self._next_fit, LONGEST_WAIT):
             self._fit()
+
+    def _follow(self, vector: Floats) -> None:
+        normal = self._normals.get(self._regime)
+        if normal is not None:
+            normal.follow(self._select(vector, normal))
 
     def _meet(self, time_s: float, vector: Floats) -> None:
         """Gets to know a regime that the warm-up did not see."""
@@ -326,7 +334,7 @@ class Condition:
         names = self._memory.names
         grouped: dict[str, list[Floats]] = {}
         for vector in vectors:
-            values = {name: float(value) for name, value in zip(names, vector, strict=False) if value == value}
+            values = {name: float(value) for name, value in zip(names, vector, strict=False) if np.isfinite(value)}
             grouped.setdefault(self._regimes.assign(values)[2], []).append(vector)
         for regime, members in grouped.items():
             normal = self._normals.get(regime)
@@ -363,7 +371,9 @@ class Condition:
         self._suspects.clear()
 
     def _suspect(self, explanation: Explanation) -> None:
-        faded = {code: replace(c, confidence=round(c.confidence * SUSPECT_FADING, 3)) for code, c in self._suspects.items()}
+        faded = {
+            code: replace(c, confidence=round(c.confidence * SUSPECT_FADING, 3)) for code, c in self._suspects.items()
+        }
         for cause in explanation.causes:
             known = faded.get(cause.code)
             if cause.code != "unknown" and (known is None or cause.confidence > known.confidence):
@@ -392,33 +402,8 @@ class Condition:
         return by_velocity(max(velocity), self.settings.iso_class) if velocity else "good"
 
 
-def tolerance(info: FeatureInfo, name: str, span: float) -> tuple[float, float]:
-    """The least deviation that a feature is granted: as a share of its mean, and absolute.
-
-    A warm-up of minutes does not see what a day brings. Mains voltage wanders by some percent (EN 50160 allows 10), and
-    current, power and speed with it; vibration on the same healthy machine repeats within several percent at best
-    (ISO 13373-1, 4.4: repeatability); a thermocouple or PT100 of class B within some tenths of a kelvin (IEC 60751). A
-    sensor that sees much in one regime is no better than a share of that in another.
-
-    Args:
-        info: whose it is. Vibration is judged by its logarithm, so its share of the mean is an absolute number there.
-        name: of the feature.
-        span: the largest magnitude it was seen to have in any regime.
-    """
-    if info.quantity == "vibration":
-        return VIBRATION_TOLERANCE, 0.001 * span
-    if info.unit == "%":
-        return 0.0, 0.25
-    if name.endswith(".slope"):
-        return 0.0, 0.05 * span
-    if info.quantity == "temperature":
-        return 0.0, 0.3
-    share = ELECTRICAL_TOLERANCE if info.quantity in ("current", "power", "speed") else 0.005
-    return share, share / 3 * span
-
-
 def _settled(leaves: NDArray[np.intp], leaf: int) -> NDArray[np.bool_]:
-    """Rows of a regime without the first of each visit, unless that leaves too few."""
+    """Rows of a regime without the first and the last of each visit, unless that leaves too few."""
     inside = leaves == leaf
-    settled = inside & np.concatenate(([False], inside[:-1]))
+    settled: NDArray[np.bool_] = inside & np.concatenate(([False], inside[:-1])) & np.concatenate((inside[1:], [True]))
     return settled if settled.sum() >= max(8, 0.6 * inside.sum()) else inside

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib.metadata import version
+from math import isnan
 from typing import Any
 
 FORMAT = "werkpuls-condition"
@@ -27,12 +28,14 @@ def require(state: Mapping[str, Any]) -> None:
     """
     found = (state.get("format"), state.get("version"))
     if found != (FORMAT, VERSION):
-        raise ValueError(f"condition snapshot is {found[0]!r} version {found[1]!r}, this reads {FORMAT!r} version {VERSION}")
+        raise ValueError(
+            f"condition snapshot is {found[0]!r} version {found[1]!r}, this reads {FORMAT!r} version {VERSION}"
+        )
 
 
 def optional_numbers(values: Any) -> list[float | None]:
     """NaN written as null: JSON has no NaN."""
-    return [None if value != value else float(value) for value in values]
+    return [None if isnan(value) else float(value) for value in values]
 
 
 def with_nan(values: Any) -> list[float]:

@@ -1,0 +1,35 @@
+"""How small a change can mean anything: what sensors, mains and days do to a healthy machine."""
+
+from __future__ import annotations
+
+from models.condition.contract import FeatureInfo
+
+ELECTRICAL_TOLERANCE = 0.015
+VIBRATION_TOLERANCE = 0.03
+TEMPERATURE_TOLERANCE_K = 0.3
+LEVEL_TOLERANCE = 0.005
+
+
+def tolerance(info: FeatureInfo, name: str, span: float) -> tuple[float, float]:
+    """The least deviation that a feature is granted: as a share of its mean, and absolute.
+
+    A warm-up of minutes does not see what a day brings. Mains voltage wanders by some percent (EN 50160 allows 10), and
+    current, power and speed with it; vibration on the same healthy machine repeats within several percent at best
+    (ISO 13373-1, 4.4: repeatability); a thermocouple or PT100 of class B within some tenths of a kelvin (IEC 60751). A
+    sensor that sees much in one regime is no better than a share of that in another.
+
+    Args:
+        info: whose it is. Vibration is judged by its logarithm, so its share of the mean is an absolute number there.
+        name: of the feature.
+        span: the largest magnitude it was seen to have in any regime.
+    """
+    if info.quantity == "vibration":
+        return VIBRATION_TOLERANCE, 0.001 * span
+    if info.unit == "%":
+        return 0.0, 0.25
+    if name.endswith(".slope"):
+        return 0.0, 0.05 * span
+    if info.quantity == "temperature":
+        return 0.0, TEMPERATURE_TOLERANCE_K
+    share = ELECTRICAL_TOLERANCE if info.quantity in ("current", "power", "speed") else LEVEL_TOLERANCE
+    return share, share / 3 * span
