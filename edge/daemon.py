@@ -21,12 +21,12 @@ from edge.config import MB, NodeConfig, link_config
 from edge.drafts import Drafter
 from edge.health import PUBLISHER, HealthReport
 from edge.publisher import Publisher
-from edge.service import Notifier, Progress, StopSignals
 from edge.writer import Writer
 from wire.clock import Clock
 from wire.envelope import Envelope
 from wire.journal import Journal, JournalError, Record
 from wire.messages import Command, Origin, Reply, SensorState
+from wire.service import Notifier, Progress, StopSignals
 from wire.settings import SettingsError
 
 BAD_CONFIGURATION = 2
@@ -149,10 +149,10 @@ class Daemon(ABC):
         self.progress.expect("writer", STALL_S)
         try:
             self.begin()
-        except SettingsError:
+            self.publisher.start()
+        except BaseException:
             self.stop()
             raise
-        self.publisher.start()
         self.progress.expect("publisher", STALL_S)
         self._notifier.ready(self.status())
 

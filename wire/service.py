@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from threading import Event, Lock
@@ -25,10 +26,18 @@ class Notifier:
     Args:
         address: value of NOTIFY_SOCKET; empty: nothing is sent. A leading `@` means an abstract socket.
         watchdog_s: how long systemd waits for a sign of life; None without a watchdog.
+        monotonic_ns: the clock.
     """
 
-    def __init__(self, address: str = "", watchdog_s: float | None = None) -> None:
+    def __init__(
+        self,
+        address: str = "",
+        watchdog_s: float | None = None,
+        monotonic_ns: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
         self.watchdog_s = watchdog_s
+        self._monotonic_ns = monotonic_ns
+        self._fed_ns: int | None = None
         self._address = "\0" + address[1:] if address.startswith("@") else address
         self._status = ""
 
@@ -40,11 +49,6 @@ class Notifier:
         ours = not meant or meant == str(os.getpid() if pid is None else pid)
         watchdog = int(microseconds) / 1e6 if ours and microseconds.isdecimal() and int(microseconds) > 0 else None
         return cls(environment.get("NOTIFY_SOCKET", ""), watchdog)
-
-    @property
-    def feed_every_s(self) -> float | None:
-        """How often `alive` should be called; None without a watchdog."""
-        return None if self.watchdog_s is None else self.watchdog_s / WATCHDOG_SHARE
 
     def ready(self, status: str) -> None:
         """The daemon does its work from now on."""
@@ -58,8 +62,12 @@ class Notifier:
             self._send(f"STATUS={_line(text)}")
 
     def alive(self) -> None:
-        """Feeds the watchdog."""
-        if self.watchdog_s is not None:
+        """Feeds the watchdog, as often as it needs; call it as often as you like."""
+        if self.watchdog_s is None:
+            return
+        now_ns = self._monotonic_ns()
+        if self._fed_ns is None or now_ns - self._fed_ns >= self.watchdog_s / WATCHDOG_SHARE * 1e9:
+            self._fed_ns = now_ns
             self._send("WATCHDOG=1")
 
     def stopping(self) -> None:

@@ -21,10 +21,10 @@ from edge.daemon import DaemonError
 from edge.sense import Sense
 from edge.sensors.base import SensorConfigError
 from edge.sensors.simulated import Simulated
-from edge.service import Notifier
 from wire.clock import Clock
 from wire.journal import JournalBusy
 from wire.messages import Command, Condition, Finding, Health, Reply, SensorState, Telemetry
+from wire.service import Notifier
 from wire.settings import SettingsError
 
 

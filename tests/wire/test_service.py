@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from support.sensor_contract import FakeClock
 
-from edge.service import Notifier, Progress, StopSignals
+from wire.service import Notifier, Progress, StopSignals
 
 
 @pytest.fixture
