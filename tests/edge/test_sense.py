@@ -261,16 +261,29 @@ def test_a_sensor_that_can_never_work_stops_the_start(tmp_path: Path, monkeypatc
         daemon(path).start()
 
 
-def test_the_process_stops_on_sigterm_and_says_what_it_did(tmp_path: Path, broker: Broker, gateway: Gateway) -> None:
-    path = write_node(tmp_path, "mixer-1", port=broker.port)
-    process = subprocess.Popen(
+def started(path: Path) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
         [sys.executable, "-m", "werkpuls", "edge", "sense", "--config", str(path), "--json"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
     )
+
+
+def test_a_killed_process_goes_on_where_it_was_and_sigterm_ends_it_with_a_summary(
+    tmp_path: Path, broker: Broker, gateway: Gateway
+) -> None:
+    path = write_node(tmp_path, "mixer-1", port=broker.port)
+    killed = started(path)
     try:
         until(lambda: len(gateway.messages("pi")) > 10, 30)
+    finally:
+        killed.kill()
+        killed.communicate(timeout=10)
+    before = len(gateway.messages("pi"))
+    process = started(path)
+    try:
+        until(lambda: len(gateway.messages("pi")) > before + 10, 30)
         resident_kb = (
             int(Path(f"/proc/{process.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") // 1024
         )
@@ -279,6 +292,8 @@ def test_the_process_stops_on_sigterm_and_says_what_it_did(tmp_path: Path, broke
     finally:
         process.kill()
     assert process.returncode == 0, err.decode()
-    summary = json.loads(out)
-    assert summary["journaled"] >= len(gateway.messages("pi"))
+    messages = gateway.messages("pi")
+    assert [message.seq for message in messages] == list(range(1, len(messages) + 1))
+    assert {message.log for message in messages} == {json.loads(out)["log"]}
+    assert json.loads(out)["journaled"] >= len(messages)
     assert resident_kb < 130_000
