@@ -92,7 +92,7 @@ def check(subscribers: Sequence[Subscriber]) -> dict[str, bytes]:
     """Refuses what can never work, before anything starts; returns the keys by name.
 
     Raises:
-        SubscriberError: two of one name, an unknown event type, or a URL that is not allowed.
+        SubscriberError: two of one name, an unknown event type, a URL that is not allowed, or an unusable `ca_file`.
         SecretError: a secret file that must not be used.
     """
     keys: dict[str, bytes] = {}
@@ -104,6 +104,7 @@ def check(subscribers: Sequence[Subscriber]) -> dict[str, bytes]:
                 known = ", ".join(EVENT_TYPES)
                 raise SubscriberError(f"subscriber {subscriber.name!r}: no event type {wanted!r}; there are {known}")
         _check_url(subscriber)
+        _trust(subscriber)
         keys[subscriber.name] = read_secret(subscriber.secret_file)
     return keys
 
@@ -208,8 +209,9 @@ class Line:
                     self._stopping.wait(self._retry.poll_s)
 
     def _client(self) -> httpx.Client:
-        context = ssl.create_default_context(cafile=str(self._to.ca_file) if self._to.ca_file else None)
-        return httpx.Client(verify=context, follow_redirects=False, trust_env=False, timeout=self._to.timeout_s)
+        return httpx.Client(
+            verify=_trust(self._to), follow_redirects=False, trust_env=False, timeout=self._to.timeout_s
+        )
 
     def _round(self, client: httpx.Client) -> bool:
         items = self._ledger.outbox.due("subscriber", self._to.name, now_ns=self._now_ns())
@@ -295,6 +297,13 @@ def _retry_after(answer: Mapping[str, str], now_s: int) -> float:
         return max(parsedate_to_datetime(wish).timestamp() - now_s, 0.0)
     except (ValueError, TypeError):
         return 0.0
+
+
+def _trust(subscriber: Subscriber) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=str(subscriber.ca_file) if subscriber.ca_file else None)
+    except OSError as exc:
+        raise SubscriberError(f"subscriber {subscriber.name!r}: ca_file {subscriber.ca_file}: {exc}") from exc
 
 
 def _check_url(subscriber: Subscriber) -> None:

@@ -43,6 +43,8 @@ def read_secret(path: Path) -> bytes:
     """
     try:
         mode = path.stat().st_mode
+        if not stat.S_ISREG(mode):
+            raise SecretError(f"{path}: not a file")
         text = path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as exc:
         raise SecretError(f"{path}: cannot be read: {exc}") from exc

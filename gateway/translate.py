@@ -147,9 +147,9 @@ class Translator:
         )
 
     def _event(self, event_type: str, alert: Alert, data: Capacity | Cost | AlertData, now_ns: int) -> Outgoing:
-        return self._wrap(
-            event_type, alert.id, alert.version, alert.site, alert.machine, alert.severity.value, data, now_ns
-        )
+        # Whoever heard of an alarm must hear of its end, though it had eased by then: the worst that was told decides.
+        worst = max(alert.severity, alert.notified or alert.severity, key=lambda grade: grade.rank)
+        return self._wrap(event_type, alert.id, alert.version, alert.site, alert.machine, worst.value, data, now_ns)
 
     @staticmethod
     def _wrap(

@@ -171,3 +171,10 @@ def test_a_batch_is_due_when_rejects_changed_a_while_ago_or_it_ended() -> None:
     assert not due(told, policy, now_ns=START + 899 * SECOND)
     assert due(told, policy, now_ns=START + 900 * SECOND)
     assert not due(msgspec.structs.replace(told, closed=True), policy, now_ns=START + 99 * HOUR)
+
+
+def test_who_heard_of_an_alarm_hears_of_its_end() -> None:
+    eased = msgspec.structs.replace(resolved(alert(), 1), severity=Severity.WATCH)
+    made = translator().of_alert(eased, "resolved", now_ns=START)
+    assert {event.severity for event in made} == {"alarm"}
+    assert json.loads(made[0].body)["data"]["severity"] == "watch"

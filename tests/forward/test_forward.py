@@ -6,6 +6,7 @@ import os
 import random
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import trustme
 from support.alerts import KEY, SECOND, Clock, ledger, seen
 
 from gateway.events import CAPACITY, COST, Outgoing
@@ -317,3 +319,30 @@ def test_two_of_one_name_and_open_secrets_are_refused(receiver: Receiver, secret
     secret.chmod(0o644)
     with pytest.raises(SecretError, match="chmod"):
         check([one])
+
+
+def test_certificates_are_verified(book: Ledger, receiver: Receiver, secret: Path, tmp_path: Path) -> None:
+    authority = trustme.CA()
+    served = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(served)
+    receiver._server.socket = served.wrap_socket(receiver._server.socket, server_side=True)
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    url = receiver.url.replace("http:", "https:")
+    unknown = Forwarder(book, [subscriber(receiver, secret, url=url)], retry=FAST)
+    unknown.start()
+    put(book, 1, "mixer")
+    assert until(lambda: "CERTIFICATE_VERIFY_FAILED" in book.deliveries()[0].last_error)
+    unknown.stop()
+    assert not receiver.events
+    known = Forwarder(book, [subscriber(receiver, secret, url=url, ca_file=tmp_path / "ca.pem")], retry=FAST)
+    known.start()
+    assert receiver.wait(1, PATIENCE_S)
+    known.stop()
+
+
+def test_a_missing_authority_is_told_before_anything_starts(receiver: Receiver, secret: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "ca.pem"
+    broken.write_text("no certificate")
+    for path in (tmp_path / "missing.pem", broken):
+        with pytest.raises(SubscriberError, match="ca_file"):
+            check([subscriber(receiver, secret, ca_file=path)])

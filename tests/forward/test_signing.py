@@ -87,6 +87,8 @@ def test_keys(tmp_path: Path) -> None:
     path = tmp_path / "key"
     with pytest.raises(SecretError, match="cannot be read"):
         read_secret(path)
+    with pytest.raises(SecretError, match="not a file"):
+        read_secret(tmp_path)
     path.write_bytes(KEY + b"\n")
     path.chmod(0o640)
     assert read_secret(path) == KEY
