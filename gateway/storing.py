@@ -147,6 +147,7 @@ class Storing:
             except HandInAgain as exc:
                 cursor = None
                 logging.getLogger(__name__).info("storing again what had not settled: %s", exc)
+                self._stopping.wait(_BREATH_S)
             except Exception as exc:  # noqa: BLE001 - whatever it was, the thread lives on and says so
                 cursor = None
                 self._failed(exc)

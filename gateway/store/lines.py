@@ -73,10 +73,13 @@ class Lines:
     def _telemetry(self, message: Telemetry) -> Serialised:
         lines: list[str] = []
         found = points.of(message)
+        unfit = [(f"telemetry {machine} {channel}", reason) for machine, channel, reason in found.unfit]
+        digits = self._digits([value for column in found.columns for value in column.values])
         shared: Sequence[int] = ()
         tails: list[str] = []
-        unfit = [(f"telemetry {machine} {channel}", reason) for machine, channel, reason in found.unfit]
+        end = 0
         for machine, channel, unit, times, values in found.columns:
+            start, end = end, end + len(values)
             try:
                 prefix = self._prefix(message.site, message.node, machine, channel, unit)
             except ValueError as exc:
@@ -84,7 +87,7 @@ class Lines:
                 continue
             if times is not shared:
                 shared, tails = times, [f" {time}" for time in times]
-            lines += [f"{prefix}{value}{tail}" for value, tail in zip(self._digits(values), tails, strict=True)]
+            lines += [f"{prefix}{value}{tail}" for value, tail in zip(digits[start:end], tails, strict=True)]
         return Serialised(lines, unfit)
 
     def _digits(self, values: Sequence[float]) -> list[str]:

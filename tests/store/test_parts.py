@@ -7,7 +7,7 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from support.messages import T0, Node
 
@@ -23,11 +23,13 @@ INT64 = st.integers(-(2**63), 2**63 - 1)
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.lists(INT64, max_size=50))
 def test_packed_integers_come_back(values: list[int]) -> None:
     assert unpack_ints(pack_ints(np.array(values, np.int64))).tolist() == values
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.lists(FINITE, max_size=60))
 @example([0.0, -0.0])
 @example([5e-324, 1.7976931348623157e308])
@@ -36,6 +38,7 @@ def test_exact_numbers_come_back_bit_by_bit(values: list[float]) -> None:
     assert np.array_equal(got, np.array(values, np.float64))
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.lists(FINITE, min_size=1, max_size=60))
 @example([1e300, 1.0, 2.0, 3.0, 4.0, 5.0, 6.5, 7.25, 8.0, 9.0])
 def test_rounding_stays_far_below_the_noise(values: list[float]) -> None:
@@ -49,12 +52,14 @@ def test_rounding_stays_far_below_the_noise(values: list[float]) -> None:
     assert np.abs(got - sent).max() <= allowed
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.lists(st.decimals(-10_000, 10_000, places=3), min_size=1, max_size=50))
 def test_decimals_are_exact(values: list[object]) -> None:
     sent = np.array([float(str(value)) for value in values])
     assert np.array_equal(unpack_floats(pack_floats(sent)), sent)
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.binary(max_size=60))
 def test_rubbish_is_no_chunk(rubbish: bytes) -> None:
     for unpack in (unpack_ints, unpack_floats, rollup.unpack):
@@ -74,6 +79,7 @@ def test_an_hour_of_noise_takes_about_a_byte_a_value() -> None:
     assert len(pack_ints(T0 // 10**6 + 1000 * np.arange(3600))) < 60
 
 
+@settings(deadline=None, max_examples=60)
 @given(
     st.lists(st.tuples(st.integers(0, 10**7), st.integers(-1000, 1000)), min_size=1, max_size=80),
     st.sampled_from([1000, 60_000, 900_000]),
@@ -99,6 +105,7 @@ def test_rolled_up_in_pieces_or_at_once_is_the_same(samples: list[tuple[int, int
     assert all(np.array_equal(one, other) for one, other in zip(packed, at_once, strict=True))
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.integers(0, 4 * 10**18), st.integers(1, 2 * 10**17), st.integers(1, 5000))
 def test_windows_cover_their_range(start_ns: int, length_ns: int, most: int) -> None:
     view = window(start_ns, start_ns + length_ns, most)
@@ -108,6 +115,7 @@ def test_windows_cover_their_range(start_ns: int, length_ns: int, most: int) -> 
     assert view.end_ns - view.step_ns < start_ns + length_ns <= view.end_ns
 
 
+@settings(deadline=None, max_examples=60)
 @given(
     st.lists(
         st.tuples(st.integers(1, 50), st.lists(st.tuples(st.integers(0, 2**62), FINITE), min_size=1, max_size=40)),
@@ -133,6 +141,7 @@ LINE = re.compile(
 )
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.text(max_size=16), st.lists(FINITE, min_size=1, max_size=5))
 @example("°C, a=b", [1e-7, 1e300])
 def test_every_line_is_line_protocol(unit: str, values: list[float]) -> None:
