@@ -158,6 +158,9 @@ class Listener(Protocol):
     def resume(self) -> None:
         """Ends a pause."""
 
+    def make(self, product: str) -> None:
+        """The machine makes this from now on."""
+
 
 DEFAULT_PAUSE_S = 1800.0
 _WORDS: Mapping[str, tuple[Word, str]] = {
@@ -195,9 +198,18 @@ def perform(
     if command.action == "resume":
         path.resume()
         return Outcome(ok=True, reason="goes on")
+    if command.action == "set_product":
+        return _set_product(command, path)
     if command.action in ("inject_fault", "clear_fault"):
         return _break_or_mend(command, sensors, allow_faults=allow_faults)
     return Outcome(ok=False, reason=f"{command.action} has no meaning for what listens to this machine")
+
+
+def _set_product(command: Command, path: Listener) -> Outcome:
+    if command.product is None:
+        return Outcome(ok=False, reason="set_product needs the product's name")
+    path.make(command.product)
+    return Outcome(ok=True, reason=f"makes {command.product} from now on")
 
 
 def _break_or_mend(command: Command, sensors: Mapping[str, object], *, allow_faults: bool) -> Outcome:

@@ -82,6 +82,8 @@ class Drafter:
         verdict: Verdict,
         explanation: Explanation | None,
         info: Mapping[str, FeatureInfo],
+        *,
+        product: str | None = None,
     ) -> Record:
         """What the model said last, be it in this step or, while it is paused or has no data, before it."""
         return self.record(
@@ -94,6 +96,7 @@ class Drafter:
             severity=Severity(verdict.severity),
             learned=min(max(verdict.learned, 0.0), 1.0),
             paused=step.paused,
+            product=product,
             sensor_faults=sorted(filter(CHANNEL_NAME.fullmatch, step.sensor_faults))[:256],
             evidence=_evidence(
                 explanation.deviations if explanation is not None else verdict.deviations, info, step.time_ns / 1e9

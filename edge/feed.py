@@ -41,8 +41,8 @@ class SensorFeed:
 
     @property
     def sensor(self) -> Sensor | None:
-        """The open sensor, for what only some types can do (inject a fault); None while it is not open."""
-        return self._sensor if self._opened else None
+        """The sensor, for what only some types can do (inject a fault, and take it away while it cannot be read)."""
+        return self._sensor
 
     @property
     def error(self) -> str | None:

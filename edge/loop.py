@@ -108,6 +108,8 @@ class MachineLoop:
         self._snapshot_ns = 0
         self._findings_mark = f"findings/{machine.name}"
         self._pause_mark = f"pause/{machine.name}"
+        self._product_mark = f"product/{machine.name}"
+        self._reporter.product = shared.mark(self._product_mark) or None
         self._thread = Thread(target=self._run, name=f"machine-{machine.name}", daemon=True)
 
     def start(self) -> None:
@@ -225,7 +227,7 @@ class MachineLoop:
 
     def _perform(self, command: Command, path: MachinePath) -> Outcome:
         sensors = {feed.name: feed.sensor for feed in self._feeds if feed.sensor is not None}
-        ears = _Ears(path, self._keep_pause)
+        ears = _Ears(path, self._keep_pause, self._keep_product)
         try:
             return perform(command, ears, sensors, now_ns=self._now(), allow_faults=self._shared.allow_faults)
         except Exception as exc:
@@ -294,6 +296,10 @@ class MachineLoop:
     def _keep_pause(self, until_ns: int) -> None:
         self._shared.put([], {self._pause_mark: f"{self._shared.clock.boot} {until_ns}"})
 
+    def _keep_product(self, product: str) -> None:
+        self._reporter.product = product
+        self._shared.put([], {self._product_mark: product})
+
     def _kept_pause(self) -> int:
         """Until when (monotonic) the machine is paused; 0 when it is not. A pause does not outlive the boot."""
         boot, _, until = (self._shared.mark(self._pause_mark) or "").partition(" ")
@@ -304,10 +310,13 @@ class MachineLoop:
 
 
 class _Ears:
-    """The path as a command sees it; a pause is also remembered for a successor."""
+    """The path as a command sees it; a pause and the product are also remembered for a successor."""
 
-    def __init__(self, path: MachinePath, keep_pause: Callable[[int], None]) -> None:
+    def __init__(
+        self, path: MachinePath, keep_pause: Callable[[int], None], keep_product: Callable[[str], None]
+    ) -> None:
         self.hear = path.hear
+        self.make = keep_product
         self._path = path
         self._keep_pause = keep_pause
 

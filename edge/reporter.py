@@ -40,6 +40,8 @@ class Reporter:
         self._period: int | None = None
         self._condition_said_ns = 0
         self._said: tuple[object, ...] = ()
+        self.product: str | None = None
+        """What the machine makes, told with its condition."""
 
     def take(self, step: Step) -> list[Record]:
         """The records of this step, findings first."""
@@ -54,12 +56,23 @@ class Reporter:
             self._began_ns = now_ns
         # A machine that has just been taken up is not unknown: its first readings are on their way.
         waiting = verdict is UNJUDGED and now_ns - self._began_ns < self._condition_ns
-        saying = (verdict.regime, verdict.severity, verdict.alarm, step.paused, frozenset(step.sensor_faults))
+        saying = (
+            verdict.regime,
+            verdict.severity,
+            verdict.alarm,
+            step.paused,
+            frozenset(step.sensor_faults),
+            self.product,
+        )
         if waiting and not step.paused and not step.sensor_faults:
             pass
         elif saying != self._said or now_ns - self._condition_said_ns >= self._condition_ns:
             self._said, self._condition_said_ns = saying, now_ns
-            records.append(self._drafter.condition(self._machine, step, verdict, self._explanation, self._info))
+            records.append(
+                self._drafter.condition(
+                    self._machine, step, verdict, self._explanation, self._info, product=self.product
+                )
+            )
         for channel, column in step.series.items():
             if len(column.values):
                 self._columns.setdefault(channel, []).append(column)

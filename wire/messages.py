@@ -151,6 +151,8 @@ class Condition(Message, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     learned: Share
     """1.0 once warm-up is complete."""
     paused: bool = False
+    product: Name | None = None
+    """What it makes, as a person said last."""
     sensor_faults: Annotated[list[ChannelName], Meta(max_length=256)] = []
     evidence: Annotated[list[Evidence], Meta(max_length=32)] = []
     causes: Annotated[list[Cause], Meta(max_length=16)] = []

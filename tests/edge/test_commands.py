@@ -150,6 +150,9 @@ class Ears:
     def resume(self) -> None:
         self.heard.append("resume")
 
+    def make(self, product: str) -> None:
+        self.heard.append(product)
+
 
 class Breakable:
     faults = ("bearing_outer", "sensor_stuck")
@@ -196,9 +199,11 @@ def test_a_pause_lasts_as_long_as_asked() -> None:
     assert (outcome.reason, ears.heard) == ("paused for 2.5 s", [2_500_001_000])
 
 
-def test_set_product_is_for_cameras() -> None:
-    outcome, _ = done(command(action="set_product", product="rye"))
-    assert (outcome.ok, outcome.reason) == (False, "set_product has no meaning for what listens to this machine")
+def test_the_product_is_what_a_person_says() -> None:
+    outcome, ears = done(command(action="set_product", product="rye"))
+    assert (outcome.ok, outcome.reason, ears.heard) == (True, "makes rye from now on", ["rye"])
+    outcome, ears = done(command(action="set_product"))
+    assert (outcome.ok, outcome.reason, ears.heard) == (False, "set_product needs the product's name", [])
 
 
 def test_faults_reach_simulated_sensors_only_and_only_where_allowed() -> None:
