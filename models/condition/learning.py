@@ -31,6 +31,8 @@ BOUND = 8.0
 """Residuals are clipped here before they are smoothed: one spike is not a change that stays."""
 FARTHEST = 50.0
 """Residuals beyond this many deviations say no more."""
+MOST_WIDENING = 3.0
+"""A lasting distance's limit is widened by no more: many features that moved far are a change, however short the warm-up."""
 CONSTANT_WEIGHT = 0.3
 """A feature that never moved in the warm-up may be a setting: it counts, but it does not decide alone."""
 ODD_SHARE = 0.02
@@ -131,7 +133,7 @@ def _tail_factor(residual: Floats) -> Floats:
 def limits(scores: Floats, looks: Floats, budget: float) -> Views:
     """Limits of the four views from `learn`'s scores and looks; `budget` is the probability of a false excess per sample."""
     levels = [float(np.median(column)) for column in scores.T[:2]] if len(scores) else [1.0, 1.0]
-    wide = widening(looks[:1], DISTANCE_FLOOR)[0], widening(looks[1:], SIGMAS)[0]
+    wide = widening(looks[:1], DISTANCE_FLOOR)[0], min(widening(looks[1:], SIGMAS)[0], MOST_WIDENING)
     floors = (
         DISTANCE_FLOOR * max(levels[0], 0.7) * float(wide[0]),
         DISTANCE_FLOOR * max(levels[1], 0.7) * float(wide[1]),

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 PEAKS_ABOVE = 0.9
 """Quantile of the scores above which they count as peaks."""
 MIN_PEAKS = 8
+FEW = 1.4
+"""Multiple of the floor where there are too few scores for any tail; falls to 1 as they become more."""
 SHAPE_RANGE = (0.0, 0.35)
 """Fitted shapes outside are drawn in: a bounded tail (below 0) is never believed, a heavier one hides every fault."""
 
@@ -35,9 +37,8 @@ def tail_limit(scores: NDArray[np.float64], budget: float, floor: float) -> floa
     finite = np.sort(scores[np.isfinite(scores)])
     count = len(finite)
     if count < MIN_PEAKS:
-        return floor * 1.6
-    # The Student-like widening of a limit that rests on few samples.
-    floor *= 1.0 + 6.0 / count
+        return floor * FEW
+    floor *= 1.0 + (FEW - 1.0) * MIN_PEAKS / count
     threshold = float(np.quantile(finite, PEAKS_ABOVE))
     peaks = finite[finite > threshold] - threshold
     if len(peaks) < MIN_PEAKS:
