@@ -8,7 +8,7 @@ store holds no point that no message brought.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
@@ -77,7 +77,14 @@ class Proof:
             self.details.append(text)
 
 
-def prove(node_journals: dict[str, Path], gateway_journal: Path, stored: StoredTimes, site: str) -> Proof:
+def prove(
+    node_journals: dict[str, Path],
+    gateway_journal: Path,
+    stored: StoredTimes,
+    site: str,
+    *,
+    readers: Sequence[str] = (STORE_READER, ALERTS_READER),
+) -> Proof:
     """Compares journals and store of stopped daemons.
 
     Args:
@@ -85,11 +92,12 @@ def prove(node_journals: dict[str, Path], gateway_journal: Path, stored: StoredT
         gateway_journal: the gateway's.
         stored: reads the store.
         site: the site's name.
+        readers: those that must have passed a message.
     """
     proof = Proof()
     sent, logs = _sent(node_journals, proof)
     complete: dict[tuple[str, int], list[tuple[SeriesKey, int]]] = {}
-    seen = _check_journal(gateway_journal, sent, logs, site, proof, complete)
+    seen = _check_journal(_messages(gateway_journal, readers), sent, logs, site, proof, complete)
     missing = _check_points(complete, stored, proof)
     proof.accepted = sum(len(numbers) for numbers in seen.values())
     proof.stored = proof.accepted - len(missing)
@@ -117,7 +125,7 @@ def _sent(journals: dict[str, Path], proof: Proof) -> tuple[dict[tuple[str, int]
 
 
 def _check_journal(
-    path: Path,
+    messages: Iterator[tuple[NodeMessage, bytes, bool]],
     sent: dict[tuple[str, int], Sent],
     logs: dict[str, str],
     site: str,
@@ -128,7 +136,7 @@ def _check_journal(
     seen: dict[str, set[int]] = defaultdict(set)
     highest: dict[str, int] = defaultdict(int)
     envelopes = {log: Envelope(site, node, "sense", log) for log, node in logs.items()}
-    for message, payload, read in _messages(path):
+    for message, payload, read in messages:
         key = (message.log, message.seq)
         if message.seq in seen[message.log]:
             proof.duplicates += 1
@@ -153,10 +161,10 @@ def _same(envelope: Envelope, message: NodeMessage, payload: bytes, original: Se
     return envelope.seal(draft, seq=message.seq, prev=message.prev, stamp=stamp) == payload
 
 
-def _messages(path: Path) -> Iterator[tuple[NodeMessage, bytes, bool]]:
-    """Every message of the gateway's journal, its bytes, and whether store and alerts have both passed it."""
+def _messages(path: Path, readers: Sequence[str]) -> Iterator[tuple[NodeMessage, bytes, bool]]:
+    """Every message of the gateway's journal, its bytes, and whether all these readers have passed it."""
     codec = Codec()
-    with _opened(path, [STORE_READER, ALERTS_READER]) as journal:
+    with _opened(path, readers) as journal:
         read_to = min(journal.stats().positions.values())
         after = 0
         while entries := journal.read(after):
@@ -223,7 +231,7 @@ class EmbeddedTimes:
 class _opened:  # noqa: N801  # reads as the `with` statement's verb
     """A journal of a stopped daemon; it must exist."""
 
-    def __init__(self, path: Path, readers: list[str]) -> None:
+    def __init__(self, path: Path, readers: Sequence[str]) -> None:
         if not path.exists():
             raise FileNotFoundError(path)
         self._journal = Journal(path, readers=readers, max_bytes=READ_ONLY_BYTES)
