@@ -157,7 +157,10 @@ class Alerting:
             LedgerUnavailable: nothing of the round was kept; call again.
         """
         if self._cursor is None:
-            self._cursor = self._committed = self._ledger.position(READER, self._journal.log)
+            newest = self._journal.stats().next - 1  # an older copy of a journal ends before what was worked on
+            self._cursor = self._committed = min(self._ledger.position(READER, self._journal.log), newest)
+            self._journal.flush()
+            self._journal.advance(READER, self._cursor)
         entries: list[Entry] = []
         if len(self._waiting) < _BATCH_ENTRIES:  # else the ledger is unavailable, and the journal holds the rest
             self._journal.wait(self._cursor, wait_s)

@@ -118,6 +118,10 @@ class Alert(Struct, frozen=True, kw_only=True):
     """Who acknowledged it."""
     notified: Severity | None = None
     notified_ns: int = 0
+    published_ns: int = 0
+    """When subscribers were last told."""
+    restate: bool = False
+    """Whether its cause has changed since then, too soon after it to be told at once."""
     resolved_ns: int | None = None
     resolved_by: str = ""
     resolution: Resolution = ""

@@ -138,10 +138,10 @@ class Transaction:
         )
 
     def advance(self, reader: str, log: str, seq: int) -> None:
-        """Moves the reader's position, never backwards."""
+        """Moves the reader's position; backwards too, for a journal that was replaced by an older copy of itself."""
         self._db.execute(
             "INSERT INTO positions VALUES (?, ?, ?, ?) ON CONFLICT(reader, log) DO UPDATE"
-            " SET seq = MAX(seq, excluded.seq), at_ns = excluded.at_ns",
+            " SET seq = excluded.seq, at_ns = excluded.at_ns",
             (reader, log, seq, self._now_ns),
         )
 

@@ -30,6 +30,9 @@ from gateway.alerts import (
 )
 from wire.messages import Action, Severity
 
+RESTATE_NS = 60 * SECOND_NS
+"""A cause that is still being found out is told to subscribers at most this often."""
+
 
 class Pen:
     """Collects what one step changes; `version` counts the entries written."""
@@ -67,8 +70,9 @@ class Pen:
         self.set(notified=self.alert.severity, notified_ns=at_ns)
         self._effects.append((Notify, reason))
 
-    def publish(self, reason: Reason) -> None:
+    def publish(self, reason: Reason, at_ns: int) -> None:
         """Tells subscribers, once the step is done."""
+        self.set(published_ns=at_ns, restate=False)
         self._effects.append((Publish, reason))
 
     def instruct(self, action: Action, by: str) -> None:
@@ -134,7 +138,7 @@ def sight(alert: Alert, seen: Observation, policy: Policy) -> Change:
                 "cause_changed", seen.at_ns, text=f"{alert.cause} -> {seen.cause}", cause=seen.cause, key=seen.key
             )
             if alert.state.visible:
-                pen.publish("changed")
+                _restate(pen, seen.at_ns)
     if came_back and alert.flaps + 1 == policy.flap_opens - 1 and alert.state.visible:
         pen.write("flapping", seen.at_ns)
     grade(pen, seen.at_ns, policy)
@@ -180,7 +184,7 @@ def reopen(alert: Alert, seen: Observation, policy: Policy) -> Change:
     pen.write("reopened", seen.at_ns, state=State.OPEN, opened_ns=seen.at_ns, reopened=alert.reopened + 1)
     if by_person or _worth_telling(pen.alert, seen.at_ns, policy):
         pen.notify("reopened", seen.at_ns)
-    pen.publish("reopened")
+    pen.publish("reopened", seen.at_ns)
     return pen.change()
 
 
@@ -204,7 +208,7 @@ def open_it(pen: Pen, at_ns: int, *, text: str = "") -> None:
     """Makes a pending alert visible, and tells everybody."""
     pen.write("opened", at_ns, text=text, state=State.OPEN, opened_ns=at_ns)
     pen.notify("opened", at_ns)
-    pen.publish("opened")
+    pen.publish("opened", at_ns)
 
 
 def grade(pen: Pen, at_ns: int, policy: Policy) -> None:
@@ -226,7 +230,7 @@ def grade(pen: Pen, at_ns: int, policy: Policy) -> None:
     )
     if _worth_telling(pen.alert, at_ns, policy):
         pen.notify("escalated", at_ns)
-    pen.publish("escalated")
+    pen.publish("escalated", at_ns)
 
 
 def resolve(pen: Pen, at_ns: int, *, by: str, resolution: Resolution, text: str = "") -> None:
@@ -247,9 +251,10 @@ def resolve(pen: Pen, at_ns: int, *, by: str, resolution: Resolution, text: str 
         snoozed_until_ns=None,
         eased_since_ns=None,
         clear_since_ns=None,
+        restate=False,
     )
     if visible:
-        pen.publish("resolved")
+        pen.publish("resolved", at_ns)
 
 
 def due_ns(alert: Alert, policy: Policy) -> int | None:
@@ -267,6 +272,8 @@ def due_ns(alert: Alert, policy: Policy) -> int | None:
             moments.append(alert.eased_since_ns + round(policy.ease_after_s * SECOND_NS))
         if alert.snoozed_until_ns is not None:
             moments.append(alert.snoozed_until_ns)
+        if alert.restate:
+            moments.append(alert.published_ns + RESTATE_NS)
     elif alert.settled and alert.resolution in {"done", "false_alarm"} and alert.resolved_ns is not None:
         moments.append(alert.resolved_ns + round(policy.reopen_s * SECOND_NS))
     return min(moments, default=None)
@@ -275,7 +282,7 @@ def due_ns(alert: Alert, policy: Policy) -> int | None:
 def pass_time(alert: Alert, now_ns: int, policy: Policy) -> Change:
     """What has become of an alert by `now_ns` if nothing was heard."""
     pen = Pen(alert)
-    for _ in range(4):  # a pending alert may open, ease and end within one long silence
+    for _ in range(6):  # a pending alert may open, ease and end within one long silence
         moment = due_ns(pen.alert, policy)
         if moment is None or moment > now_ns:
             break
@@ -308,15 +315,17 @@ def _turn(pen: Pen, at_ns: int, policy: Policy) -> None:
             owner="",
         )
         pen.notify("reopened", at_ns)
-        pen.publish("reopened")
+        pen.publish("reopened", at_ns)
     elif alert.snoozed_until_ns is not None and alert.snoozed_until_ns <= at_ns:
         pen.write("snooze_ended", at_ns, snoozed_until_ns=None)
     elif alert.clear_since_ns is not None and due_clear(alert, policy) <= at_ns:
         resolve(pen, at_ns, by=SYSTEM, resolution="cleared")
+    elif alert.restate and alert.published_ns + RESTATE_NS <= at_ns:
+        pen.publish("changed", at_ns)
     else:
         worst = max(alert.active.values(), key=lambda severity: severity.rank)
         pen.write("eased", at_ns, text=f"{alert.severity} -> {worst}", severity=worst, eased_since_ns=None)
-        pen.publish("changed")
+        pen.publish("changed", at_ns)
 
 
 def due_clear(alert: Alert, policy: Policy) -> int:
@@ -333,6 +342,13 @@ def take_over(closed: Alert, other: Alert, at_ns: int, policy: Policy) -> tuple[
     if other.state is State.PENDING:
         open_it(theirs, at_ns)
     return mine.change(), theirs.change()
+
+
+def _restate(pen: Pen, at_ns: int) -> None:
+    if at_ns - pen.alert.published_ns >= RESTATE_NS:
+        pen.publish("changed", at_ns)
+    else:
+        pen.set(restate=True)
 
 
 def _worth_telling(alert: Alert, at_ns: int, policy: Policy) -> bool:

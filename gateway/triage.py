@@ -142,7 +142,7 @@ class Triage:
     def _present(self, alert: Alert, at_ns: int) -> Alert:
         # A backlog of a day arrives in seconds: what time alone had done by then comes before what is reported now.
         change = pass_time(alert, at_ns, self._policy)
-        if not change.entries:
+        if not change.entries and not change.effects:
             return alert
         if alert.state.closed and not change.alert.state.closed:
             other = self._book.latest(alert.site, alert.machine, alert.key)

@@ -225,7 +225,15 @@ def test_a_finding_that_finds_its_cause_keeps_its_alert() -> None:
     assert desk.only().key == "machine:imbalance"
     assert desk.only().confidence == 0.8
     assert desk.book.told(Notify) == ["opened"]
+    assert desk.book.told(Publish) == ["opened"], "too soon"
+    desk.see(30, state="changed", cause="bearing_outer", severity=Severity.ALARM)
+    desk.tick(59)
+    assert desk.book.told(Publish) == ["opened"]
+    desk.tick(60)
     assert desk.book.told(Publish) == ["opened", "changed"]
+    desk.tick(500)
+    desk.see(600, state="changed", cause="imbalance", severity=Severity.ALARM)
+    assert desk.book.told(Publish) == ["opened", "changed", "changed"]
 
 
 def test_two_findings_that_turn_out_to_be_one_trouble_merge() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from support.alerts import SECOND, START, Clock, MemoryBook, ledger, seen
 
-from gateway.alerts import Alert, Entry, Instruct, Notify, Policy, State
+from gateway.alerts import Alert, Entry, Instruct, Notify, Policy, Publish, State
 from gateway.triage import AlertError, Triage
 from wire.messages import FindingType, Severity
 
@@ -127,6 +127,11 @@ class Promises(RuleBasedStateMachine):
             assert told.count((alert.id, "opened")) == entries.count("opened")
             assert told.count((alert.id, "escalated")) <= entries.count("escalated")
             assert told.count((alert.id, "reopened")) <= entries.count("reopened") + entries.count("still_there")
+
+    @invariant()
+    def every_publication_says_something_new(self) -> None:
+        published = [(e.alert.id, e.alert.version) for e in self.book.effects if isinstance(e, Publish)]
+        assert len(published) == len(set(published)), "the event's id is made of these"
 
     @invariant()
     def only_machines_are_taught(self) -> None:

@@ -27,7 +27,7 @@ from werkpuls.receivers import Outage, Receiver
 from wire.messages import Severity
 
 FAST = Retry(first_s=0.02, most_s=0.05, poll_s=0.02, draw=random.Random(1))  # noqa: S311  # spreads load, guards nothing
-PATIENCE_S = 10.0
+PATIENCE_S = 25.0
 
 
 def until(true: Callable[[], bool]) -> bool:

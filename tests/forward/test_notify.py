@@ -84,7 +84,7 @@ def book(tmp_path: Path, clock: Clock) -> Iterator[Ledger]:
 
 
 def until(true: Callable[[], bool]) -> bool:
-    end = time.monotonic() + 10
+    end = time.monotonic() + 25
     while time.monotonic() < end:
         if true():
             return True
