@@ -44,7 +44,9 @@ class Cable:
         self._run(self._heal())
 
     def stop(self) -> None:
-        """Ends everything."""
+        """Ends everything; a second call does nothing."""
+        if self._loop.is_closed():
+            return
         self._run(self._close())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(5)
