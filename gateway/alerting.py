@@ -52,6 +52,7 @@ class AlertingStats:
     position: int
     """Everything up to here in the journal has had its effects, ever."""
     backlog: int
+    """Entries not read, or read and with effects that are not kept yet."""
     findings: int
     inspections: int
     duplicates: int
@@ -139,7 +140,7 @@ class Alerting:
         """The state now."""
         return AlertingStats(
             position=self._committed,
-            backlog=max(self._journal.stats().next - 1 - self._committed, 0),
+            backlog=max(self._journal.stats().next - 1 - (self._cursor or self._committed), 0) + len(self._waiting),
             findings=self._tally.findings,
             inspections=self._tally.inspections,
             duplicates=self._tally.duplicates,
@@ -299,6 +300,13 @@ class Alerting:
             except Exception as exc:  # noqa: BLE001  # whatever it was, the thread lives on and says so
                 self._failed(exc)
                 self._stopping.wait(self._backoff.next())
+        try:
+            # What waited for company; and the position, so that the next start reads nothing again.
+            if self._cursor is not None:
+                self._commit(self._waiting, up_to=self._cursor)
+                self._waiting = []
+        except Exception as exc:  # noqa: BLE001  # the journal still holds it for the next start
+            self._failed(exc)
 
     def _failed(self, error: Exception) -> None:
         self._failures += 1
