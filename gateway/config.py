@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -119,6 +120,18 @@ def zone_of(options: GatewayOptions, where: str) -> ZoneInfo | None:
         raise SettingsError(where, "timezone", f"no such time zone: {options.timezone!r}; e.g. Europe/Berlin") from exc
 
 
+def local_zone() -> tzinfo:
+    """The computer's own time zone with its summer time, as `TZ` or /etc/localtime say; UTC where neither does."""
+    name = os.environ.get("TZ", "").lstrip(":")
+    try:
+        if name:
+            return ZoneInfo(name)
+        with Path("/etc/localtime").open("rb") as file:
+            return ZoneInfo.from_file(file, key="localtime")
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return UTC
+
+
 def password_of(web: WebOptions, where: str) -> str | None:
     """The page's password, if one is configured.
 
@@ -127,7 +140,10 @@ def password_of(web: WebOptions, where: str) -> str | None:
     """
     if web.password_file is None:
         return None
-    lines = web.password_file.read_text(encoding="utf-8").splitlines()
+    try:
+        lines = web.password_file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as exc:
+        raise SettingsError(where, "web.password_file", f"{web.password_file}: {exc}") from exc
     password = lines[0].strip() if lines else ""
     if len(password) < MIN_PASSWORD:
         raise SettingsError(
@@ -146,6 +162,7 @@ def _check_web(web: WebOptions, where: str) -> None:
         file = getattr(web, name)
         if file is not None:
             require_file(file, where=where, path=f"web.{name}", secret=secret)
+    password_of(web, where)
     if not is_loopback(web.host):
         if web.password_file is None:
             raise SettingsError(where, "web.password_file", "must be given where other computers can reach the page")
@@ -153,4 +170,3 @@ def _check_web(web: WebOptions, where: str) -> None:
             raise SettingsError(
                 where, "web.cert", "must be given where other computers can reach the page (or plain_http)"
             )
-    password_of(web, where)

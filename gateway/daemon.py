@@ -7,7 +7,7 @@ import logging
 import sys
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, tzinfo
+from contextlib import ExitStack
 from pathlib import Path
 from threading import Thread
 from typing import Any, Final, Self
@@ -17,14 +17,16 @@ import uvicorn
 
 from gateway.alerting import READER as ALERTS_READER
 from gateway.alerting import Alerting
-from gateway.config import MB, GatewayOptions, password_of, read_gateway, zone_of
+from gateway.config import MB, GatewayOptions, local_zone, password_of, read_gateway, zone_of
 from gateway.forward import Forwarder
 from gateway.ingest import Ingest
 from gateway.ledger import Ledger
 from gateway.ledger_file import LedgerError, LedgerUnavailable
-from gateway.live import Live, LiveEvent
+from gateway.listener import LiveEvent
+from gateway.live import Live
 from gateway.notify import Notifier as PeopleNotifier
 from gateway.origins import OriginState
+from gateway.remembered import silent_machines
 from gateway.services import Services
 from gateway.store.base import StoreUnavailable
 from gateway.store.registry import open_store, pause_s
@@ -62,6 +64,7 @@ class WebServer:
                 port=web.port,
                 ssl_certfile=web.cert,
                 ssl_keyfile=web.key,
+                log_config=None,  # the daemon's own
                 log_level="warning",
                 access_log=False,
                 server_header=False,
@@ -102,6 +105,8 @@ class WebServer:
             asyncio.run(self._server.serve())
         except SystemExit:
             self._error = "(address in use, or not allowed)"  # uvicorn has logged which
+        except Exception as exc:  # noqa: BLE001  # a certificate that cannot be used, for one; told by `start` or `turn`
+            self._error = f"({exc})"
 
 
 class Gateway:
@@ -114,10 +119,16 @@ class Gateway:
 
     def __init__(self, options: GatewayOptions, *, where: str = "", wall_ns: Callable[[], int] = time.time_ns) -> None:
         self.options = options
-        self._log = logging.getLogger(__name__)
+        options.state.dir.mkdir(parents=True, exist_ok=True)
+        with ExitStack() as opening:  # what was opened is closed again when what comes after it cannot be
+            self._open(options, opening, where, wall_ns)
+            self._opened = opening.pop_all()
+        self._seen_alerts: dict[str, int] = {}
+
+    def _open(self, options: GatewayOptions, opening: ExitStack, where: str, wall_ns: Callable[[], int]) -> None:
         folder = options.state.dir
-        folder.mkdir(parents=True, exist_ok=True)
-        zone: tzinfo = zone_of(options, where) or datetime.now(tz=UTC).astimezone().tzinfo or UTC
+        password = password_of(options.web, where)
+        zone = zone_of(options, where) or local_zone()
         titles = {facts.name: facts.title for facts in options.machines if facts.title}
         wordings = {code: Wording(code, zone=zone, titles=titles) for code in LANGUAGES}
         self.journal = Journal(
@@ -126,6 +137,7 @@ class Gateway:
             max_bytes=options.journal.max_mb * MB,
             min_free_bytes=options.journal.min_free_mb * MB,
         )
+        opening.callback(self.journal.close)
         translator = Translator(options.costs, options.machines, list(wordings.values()))
         self.ledger = Ledger(
             folder / "ledger.sqlite",
@@ -134,7 +146,9 @@ class Gateway:
             translator=translator,
             now_ns=wall_ns,
         )
+        opening.callback(self.ledger.close)
         self.store = open_store(options.store)
+        opening.callback(self.store.close)
         self.forwarder = Forwarder(self.ledger, options.subscribers, now_ns=wall_ns)
         self.people = PeopleNotifier(
             self.ledger, options.persons, wordings=wordings, settings=options.notify, zone=zone, now_ns=wall_ns
@@ -146,7 +160,11 @@ class Gateway:
             pause_s=pause_s(options.store),
             wall_ns=wall_ns,
         )
-        self.live = Live(self.journal, wall_ns=wall_ns)
+        self.live = Live(
+            self.journal,
+            wall_ns=wall_ns,
+            known=lambda found: silent_machines(self.store, options.site, found, now_ns=wall_ns()),
+        )
         self.ingest = Ingest(
             options.site,
             self.journal,
@@ -177,8 +195,10 @@ class Gateway:
             },
             wall_ns=wall_ns,
         )
-        self.web = WebServer(options, build(self.services, password=password_of(options.web, where)))
-        self._seen_alerts: dict[str, int] = {}
+        self.web = WebServer(options, build(self.services, password=password))
+        # The other way round: streams and requests first, then intake, then the readers, then the files.
+        for part in (self.people, self.forwarder, self.alerting, self.storing, self.ingest, self.web, self.live):
+            opening.callback(part.stop)
 
     def start(self) -> None:
         """Readers first, so that nothing waits for them; the broker last.
@@ -208,8 +228,9 @@ class Gateway:
             raise DaemonError(f"ended unexpectedly: {', '.join(ended)}")
 
     def progressing(self) -> bool:
-        """Whether storing, the part that never rests, has turned lately."""
-        return time.monotonic_ns() - self.storing.stats().progress_ns < STALL_S * 1e9
+        """Whether storing and alerting, which never rest, have turned lately."""
+        oldest_ns = min(self.storing.stats().progress_ns, self.alerting.stats().progress_ns)
+        return time.monotonic_ns() - oldest_ns < STALL_S * 1e9
 
     def status(self) -> str:
         """One line for people."""
@@ -218,17 +239,8 @@ class Gateway:
         return f"{broker}, {ingest.accepted} messages taken in, {storing.backlog} waiting for the store"
 
     def stop(self) -> None:
-        """Intake first, then the readers, then the files."""
-        self.web.stop()
-        self.ingest.stop()
-        self.live.stop()
-        self.storing.stop()
-        self.alerting.stop()
-        self.forwarder.stop()
-        self.people.stop()
-        self.store.close()
-        self.ledger.close()
-        self.journal.close()
+        """Ends everything in the order that loses nothing, each part whatever became of the others."""
+        self._opened.close()
 
     def __enter__(self) -> Self:
         try:
@@ -248,15 +260,15 @@ class Gateway:
         """Live listeners hear of an alert when its version changes."""
         try:
             present = {alert.id: alert for alert in self.ledger.open_alerts()}
+            gone = [self.ledger.alert(one) for one in self._seen_alerts.keys() - present.keys()]
+            closed = [alert for alert in gone if alert is not None]
         except LedgerUnavailable:
             return  # next turn again
         for alert in present.values():
             if self._seen_alerts.get(alert.id) != alert.version:
-                self.live.publish(LiveEvent("alert", alert))
-        for gone in self._seen_alerts.keys() - present.keys():
-            closed = self.ledger.alert(gone)
-            if closed is not None:
-                self.live.publish(LiveEvent("alert", closed))
+                self.live.publish(LiveEvent.of("alert", alert))
+        for alert in closed:
+            self.live.publish(LiveEvent.of("alert", alert))
         self._seen_alerts = {alert.id: alert.version for alert in present.values()}
 
 

@@ -1,26 +1,34 @@
 """What every machine and node is doing right now, kept in memory from the journal, and told to whoever listens.
 
-This is a view, not a record: it is rebuilt at start from the latest entries of the gateway's journal and may be thrown away at
-any time. Listeners get small events; one that is too slow loses the oldest of them, never holds up anything else.
+This is a view, not a record: it is rebuilt at start from the latest entries of the gateway's journal (and, for machines
+that have been silent for longer, from what the store knows of them) and may be thrown away at any time. It is bounded: of
+more machines than `MAX_MACHINES` those heard last stay.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from threading import Condition as Waiter
 from threading import Event, Lock, Thread
+from typing import TypeVar
 
+from gateway.listener import EventType, Listener, LiveEvent
 from wire.journal import Entry, Journal
 from wire.messages import Codec, Condition, Finding, Health, Inspection, Message, Refused, Reply, Telemetry
 
 REBUILD_ENTRIES = 20_000
 """How far back the view looks at start; conditions repeat within minutes."""
+BATCH = 500
 KEPT_REPLIES = 500
-LISTENER_QUEUE = 1000
+MAX_MACHINES = 2000
+MAX_NODES = 2000
+MAX_VALUES = 512
+"""Channels and features per machine; one message has at most 256."""
+_KeyT = TypeVar("_KeyT")
+_ValueT = TypeVar("_ValueT")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,85 +45,54 @@ class MachineState:
     """Time of the latest message about it."""
 
 
-@dataclass(frozen=True, slots=True)
-class LiveEvent:
-    """One change: `type` is condition, telemetry, finding, inspection, health, reply or alert; `data` goes out as JSON."""
-
-    type: str
-    data: object
-
-
-class Listener:
-    """One reader of the live stream; a bounded queue that drops its oldest event when the reader is slow."""
-
-    def __init__(self) -> None:
-        self._events: deque[LiveEvent] = deque(maxlen=LISTENER_QUEUE)
-        self._waiter = Waiter()
-        self._closed = False
-
-    def put(self, event: LiveEvent) -> None:
-        """Adds one event."""
-        with self._waiter:
-            self._events.append(event)
-            self._waiter.notify_all()
-
-    def take(self, timeout_s: float) -> list[LiveEvent]:
-        """All waiting events; an empty list after `timeout_s` without any, or once closed."""
-        with self._waiter:
-            if not self._events and not self._closed:
-                self._waiter.wait(timeout_s)
-            taken = list(self._events)
-            self._events.clear()
-            return taken
-
-    @property
-    def closed(self) -> bool:
-        """Whether there will be no more."""
-        return self._closed
-
-    def close(self) -> None:
-        """Ends it and wakes its reader."""
-        with self._waiter:
-            self._closed = True
-            self._waiter.notify_all()
-
-
 class Live:
-    """Follows the gateway's journal and keeps the latest state of every machine and node. Thread-safe."""
+    """Follows the gateway's journal and keeps the latest state of every machine and node. Thread-safe.
 
-    def __init__(self, journal: Journal, *, wall_ns: Callable[[], int] = time.time_ns) -> None:
+    Args:
+        journal: the gateway's; it needs no reader for this.
+        wall_ns: the wall clock.
+        known: machines to show although the journal has nothing of them any more; asked once, on the view's own thread.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        *,
+        wall_ns: Callable[[], int] = time.time_ns,
+        known: Callable[[frozenset[tuple[str, str]]], Iterable[MachineState]] = lambda _found: (),
+    ) -> None:
         self._journal = journal
         self._wall_ns = wall_ns
+        self._known = known
         self._codec = Codec()
         self._lock = Lock()
-        self._machines: dict[tuple[str, str], MachineState] = {}
-        self._nodes: dict[tuple[str, str], Health] = {}
-        self._replies: dict[str, Reply] = {}
+        self._machines: OrderedDict[tuple[str, str], MachineState] = OrderedDict()
+        self._nodes: OrderedDict[tuple[str, str], Health] = OrderedDict()
+        self._replies: OrderedDict[str, Reply] = OrderedDict()
         self._listeners: set[Listener] = set()
         self._stop = Event()
-        self._thread: Thread | None = None
+        self._thread = Thread(target=self._follow, name="live", daemon=True)
         self.unreadable = 0
         """Entries that could not be decoded; they were validated at ingest, so this should stay 0."""
         self.position = 0
 
     def start(self) -> None:
-        """Rebuilds the view and follows the journal in a thread of its own."""
-        self._thread = Thread(target=self._follow, name="live", daemon=True)
+        """Rebuilds the view and follows the journal in a thread of its own; call once."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Ends the thread and every listener."""
+        """Ends the thread and every listener; safe to call twice, and without `start`."""
         self._stop.set()
         with self._lock:
-            listeners = list(self._listeners)
+            listeners, self._listeners = self._listeners, set()
         for listener in listeners:
             listener.close()
-        if self._thread is not None:
+        if self._thread.is_alive():
             self._thread.join(5)
 
     def alive(self) -> bool:
         """Whether the view is being kept up to date."""
-        return self._thread is not None and self._thread.is_alive()
+        return self._thread.is_alive()
 
     def machines(self) -> list[MachineState]:
         """Every machine by node and name."""
@@ -133,7 +110,7 @@ class Live:
             return [self._nodes[key] for key in sorted(self._nodes)]
 
     def reply(self, command: str) -> Reply | None:
-        """A node's answer to a command, if it has come."""
+        """A node's answer to a command, if it came lately."""
         with self._lock:
             return self._replies.get(command)
 
@@ -144,12 +121,14 @@ class Live:
         for listener in listeners:
             listener.put(event)
 
-    def listen(self) -> Listener:
-        """A new listener; close it with `forget`."""
-        listener = Listener()
+    def listen(self, listener: Listener) -> None:
+        """Tells it from now on; it is closed at once when the view has been stopped. End it with `forget`."""
         with self._lock:
-            self._listeners.add(listener)
-        return listener
+            stopped = self._stop.is_set()
+            if not stopped:
+                self._listeners.add(listener)
+        if stopped:
+            listener.close()
 
     def forget(self, listener: Listener) -> None:
         """Ends a listener."""
@@ -159,45 +138,77 @@ class Live:
 
     def _follow(self) -> None:
         log = logging.getLogger(__name__)
-        self.position = max(self._journal.stats().next - 1 - REBUILD_ENTRIES, 0)
+        # One loop from the past into the present, so that nothing falls between; what is old is remembered, not told.
+        news_after = self._journal.stats().next - 1
+        self.position = max(news_after - REBUILD_ENTRIES, 0)
+        rebuilt = False
         while not self._stop.is_set():
             try:
+                if not rebuilt and self.position >= news_after:
+                    rebuilt = True
+                    self._fill_up(log)
                 if not self._journal.wait(self.position, 0.5):
                     continue
-                for entry in self._journal.read(self.position, limit=500):
-                    self._take(entry)
+                entries = self._journal.read(self.position, limit=BATCH)
+                for entry in entries:
+                    self._take(entry, told=entry.seq > news_after)
                     self.position = entry.seq
+                if not entries:
+                    self._stop.wait(0.05)  # evicted between waiting and reading
             except Exception:
                 # A view must not die of one bad moment; the journal's own errors are told by those who need it.
                 log.exception("the live view stumbled and goes on")
                 self._stop.wait(1.0)
 
-    def _take(self, entry: Entry) -> None:
+    def _fill_up(self, log: logging.Logger) -> None:
         try:
-            message = self._codec.decode(entry.payload, now_ns=self._wall_ns())
+            silent = list(self._known(frozenset(self._machines)))
+        except Exception as exc:  # noqa: BLE001  # a store that cannot be read now; those that speak are shown anyway
+            log.warning("machines that have been silent for long are not shown: %s", exc)
+            return
+        with self._lock:
+            for state in silent[:MAX_MACHINES]:
+                self._machines.setdefault((state.node, state.machine), state)
+
+    def _take(self, entry: Entry, *, told: bool) -> None:
+        try:
+            # A clock set back must not make the gateway refuse what it took in before.
+            message = self._codec.decode(entry.payload, now_ns=max(self._wall_ns(), entry.at_ns))
         except Refused:
             self.unreadable += 1
             return
         with self._lock:
             self._remember(message)
-        for event in _events(message):
-            self.publish(event)
+            listened = bool(self._listeners)
+        if told and listened:
+            self.publish(_event(message))
 
     def _remember(self, message: Message) -> None:
         if isinstance(message, Health):
-            self._nodes[message.node, message.origin] = message
+            _keep(self._nodes, (message.node, str(message.origin)), message, MAX_NODES)
         elif isinstance(message, Reply):
-            self._replies[message.command] = message
-            while len(self._replies) > KEPT_REPLIES:
-                del self._replies[next(iter(self._replies))]
+            _keep(self._replies, message.command, message, KEPT_REPLIES)
         elif isinstance(message, Condition | Telemetry | Finding | Inspection):
             key = (message.node, message.machine)
             state = self._machines.get(key) or MachineState(message.site, message.node, message.machine)
             if isinstance(message, Condition):
                 state = replace(state, condition=message)
             elif isinstance(message, Telemetry):
-                state = replace(state, values={**state.values, **dict(_latest(message))})
-            self._machines[key] = replace(state, seen_ns=max(state.seen_ns, message.time_ns))
+                state = replace(state, values=_newest({**state.values, **dict(_latest(message))}, message))
+            _keep(self._machines, key, replace(state, seen_ns=max(state.seen_ns, message.time_ns)), MAX_MACHINES)
+
+
+def _keep(kept: OrderedDict[_KeyT, _ValueT], key: _KeyT, value: _ValueT, limit: int) -> None:
+    """Remembers a value; the one told longest ago goes where there are too many."""
+    kept[key] = value
+    kept.move_to_end(key)
+    if len(kept) > limit:
+        kept.popitem(last=False)
+
+
+def _newest(values: dict[str, tuple[float, str]], message: Telemetry) -> dict[str, tuple[float, str]]:
+    """Only this message's own where a node keeps inventing names."""
+    return values if len(values) <= MAX_VALUES else dict(_latest(message))
 
 
 def _latest(message: Telemetry) -> Iterator[tuple[str, tuple[float, str]]]:
@@ -207,12 +218,10 @@ def _latest(message: Telemetry) -> Iterator[tuple[str, tuple[float, str]]]:
             yield name, (value, series.unit)
 
 
-def _events(message: Message) -> Iterator[LiveEvent]:
+def _event(message: Message) -> LiveEvent:
     if isinstance(message, Telemetry):
         values = {name: value for name, (value, _) in _latest(message)}
-        yield LiveEvent(
-            "telemetry",
-            {"node": message.node, "machine": message.machine, "time_ns": message.time_ns, "values": values},
-        )
-    else:
-        yield LiveEvent(str(message.__struct_config__.tag), message)
+        told = {"node": message.node, "machine": message.machine, "time_ns": message.time_ns, "values": values}
+        return LiveEvent.of("telemetry", told)
+    kind: EventType = message.__struct_config__.tag  # type: ignore[assignment]  # a node message's tag is its stream
+    return LiveEvent.of(kind, message)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gateway.alerting import Alerting
 from gateway.ingest import Ingest
@@ -11,6 +11,7 @@ from gateway.ledger import Ledger
 from gateway.live import Live
 from gateway.store.base import Store
 from gateway.storing import Storing
+from gateway.web.problems import RefusedRequests
 from gateway.wording import Wording
 from wire.journal import Journal
 
@@ -35,6 +36,8 @@ class Services:
     alive: Mapping[str, Callable[[], bool]]
     """Each part's thread by name: whether it still works."""
     wall_ns: Callable[[], int]
+    refused: RefusedRequests = field(default_factory=RefusedRequests)
+    """Counts HTTP requests that were refused."""
 
     def wording(self, language: str | None = None) -> Wording:
         """The wording of a language, the site's own for an unknown one."""

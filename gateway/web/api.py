@@ -9,10 +9,10 @@ import msgspec
 from msgspec import Meta
 
 from gateway.alerts import Alert
-from gateway.ledger import AuditEntry, CommandState, Ledger
+from gateway.ledger import AuditEntry, Ledger
 from gateway.outbox import DeadLetter, Kind, TargetStatus
 from gateway.services import Services
-from gateway.store.base import Rejected, SeriesKey, StoreUnavailable
+from gateway.store.base import Rejected, SeriesKey
 from gateway.triage import StaleVersion, UnknownAlert, WrongState
 from gateway.web import views
 from gateway.web.endpoint import Call, Endpoint, Param
@@ -49,22 +49,16 @@ def get_machine(services: Services, call: Call) -> views.Machine:
 def get_channels(services: Services, call: Call) -> list[views.Channel]:
     """A machine's stored series."""
     where = (call.params["node"], call.params["machine"])
-    try:
-        known = services.store.series()
-    except StoreUnavailable as exc:
-        raise HttpProblem(503, f"the store: {exc}") from exc
+    known = services.store.series()
     return [views.Channel(name=key.channel, unit=unit) for key, unit in known if (key.node, key.machine) == where]
 
 
 def get_chart(services: Services, call: Call) -> views.ChartView:
     """A chart of one series."""
     until_ns = services.wall_ns() if call.params["until_ms"] is None else call.params["until_ms"] * 1_000_000
-    start_ns = until_ns - round(call.params["minutes"] * MINUTE_NS)
+    start_ns = max(until_ns - round(call.params["minutes"] * MINUTE_NS), 0)
     key = SeriesKey(services.site, call.params["node"], call.params["machine"], call.params["channel"])
-    try:
-        chart = services.store.read(key, start_ns, until_ns, call.params["points"])
-    except StoreUnavailable as exc:
-        raise HttpProblem(503, f"the store: {exc}") from exc
+    chart = services.store.read(key, start_ns, until_ns, call.params["points"])
     kept = [place for place, mean in enumerate(chart.mean) if math.isfinite(mean)]
     return views.ChartView(
         channel=key.channel,
@@ -115,39 +109,45 @@ def get_alert(services: Services, call: Call) -> views.AlertDetail:
     )
 
 
-def change_alert(services: Services, alert: str, body: object) -> Alert:
+def change_alert(services: Services, alert: str, body: object, by: str) -> Alert:
     """A person's word about an alert.
+
+    Args:
+        services: the gateway's parts.
+        alert: its id.
+        body: the word.
+        by: whose, for the audit trail.
 
     Raises:
         HttpProblem: 404 no such alert, 409 it has changed or is in a state in which this makes no sense.
     """
     try:
-        return _change(services.ledger, services.wall_ns(), alert, body)
+        return _change(services.ledger, services.wall_ns(), alert, body, by)
     except UnknownAlert as exc:
         raise HttpProblem(404, str(exc)) from exc
     except (StaleVersion, WrongState) as exc:
         raise HttpProblem(409, str(exc)) from exc
 
 
-def _change(ledger: Ledger, now_ns: int, alert: str, body: object) -> Alert:
+def _change(ledger: Ledger, now_ns: int, alert: str, body: object, by: str) -> Alert:
     match body:
-        case views.Acknowledge(by=by, note=note, version=version):
+        case views.Acknowledge(note=note, version=version):
             return ledger.acknowledge(alert, by=by, note=note, version=version)
-        case views.Snooze(by=by, minutes=minutes, note=note, version=version):
+        case views.Snooze(minutes=minutes, note=note, version=version):
             until_ns = now_ns + round(minutes * MINUTE_NS)
             return ledger.snooze(alert, until_ns=until_ns, by=by, note=note, version=version)
-        case views.Resolve(by=by, done=done, new_normal=new_normal, version=version):
+        case views.Resolve(done=done, new_normal=new_normal, version=version):
             return ledger.resolve(alert, done=done, by=by, new_normal=new_normal, version=version)
-        case views.FalseAlarm(by=by, note=note, version=version):
+        case views.FalseAlarm(note=note, version=version):
             return ledger.false_alarm(alert, by=by, note=note, version=version)
-        case views.Note(by=by, text=text, version=version):
+        case views.Note(text=text, version=version):
             return ledger.note(alert, text=text, by=by, version=version)
     raise TypeError(f"not a word about an alert: {type(body).__name__}")
 
 
 def post_alert(services: Services, call: Call) -> views.AlertView:
     """Any of the words above."""
-    return _alert_view(services, change_alert(services, call.params["alert"], call.body), call)
+    return _alert_view(services, change_alert(services, call.params["alert"], call.body, call.by), call)
 
 
 def post_command(services: Services, call: Call) -> views.CommandAccepted:
@@ -162,7 +162,7 @@ def post_command(services: Services, call: Call) -> views.CommandAccepted:
             site=services.site,
             node=node,
             machine=machine,
-            by=asked.by,
+            by=call.by,
             product=asked.product,
             seconds=asked.seconds,
             fault=asked.fault,
@@ -174,9 +174,7 @@ def post_command(services: Services, call: Call) -> views.CommandAccepted:
 
 def get_command(services: Services, call: Call) -> views.CommandFate:
     """What became of a command."""
-    found: CommandState | None = next(
-        (command for command in services.ledger.commands(limit=1000) if command.id == call.params["command"]), None
-    )
+    found = services.ledger.command_state(call.params["command"])
     if found is None:
         raise HttpProblem(404, f"no command {call.params['command']}")
     return views.CommandFate(
@@ -201,14 +199,14 @@ def get_dead_letters(services: Services, call: Call) -> list[DeadLetter]:
 
 def post_resend(services: Services, call: Call) -> views.Done:
     """Sends a dead letter again."""
-    if not services.ledger.resend(call.params["letter"], by=call.body.by):
+    if not services.ledger.resend(call.params["letter"], by=call.by):
         raise HttpProblem(404, f"no dead letter {call.params['letter']}")
     return views.Done()
 
 
 def post_enable(services: Services, call: Call) -> views.Done:
     """Serves a receiver again that was switched off because it said it is gone."""
-    if not services.ledger.enable(call.params["kind"], call.params["name"], by=call.body.by):
+    if not services.ledger.enable(call.params["kind"], call.params["name"], by=call.by):
         raise HttpProblem(404, f"no {call.params['kind']} {call.params['name']}")
     return views.Done()
 
@@ -235,9 +233,7 @@ def get_health(services: Services, _call: Call) -> views.HealthView:
 
 def _word(action: str, request: type[msgspec.Struct], summary: str) -> Endpoint:
     path = f"/api/v1/alerts/{{alert}}/{action}"
-    return Endpoint(
-        "POST", path, post_alert, summary, views.AlertView, request, (ALERT, LANG), problems=(403, 404, 409)
-    )
+    return Endpoint("POST", path, post_alert, summary, views.AlertView, request, (ALERT, LANG), problems=(404, 409))
 
 
 ENDPOINTS: tuple[Endpoint, ...] = (
@@ -258,7 +254,6 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         "What is stored of a machine.",
         list[views.Channel],
         params=(NODE, MACHINE),
-        problems=(503,),
     ),
     Endpoint(
         "GET",
@@ -278,7 +273,6 @@ ENDPOINTS: tuple[Endpoint, ...] = (
             ),
             Param("points", Annotated[int, Meta(ge=2, le=5000)], default=600, description="at most so many buckets"),
         ),
-        problems=(503,),
     ),
     Endpoint(
         "POST",
@@ -289,7 +283,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         views.CommandRequest,
         (NODE, MACHINE),
         status=202,
-        problems=(403, 404),
+        problems=(404,),
     ),
     Endpoint(
         "GET",
@@ -339,7 +333,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
             Param("kind", Kind, "path", required=True),
             Param("name", Annotated[str, Meta(max_length=80)], "path", required=True),
         ),
-        problems=(403, 404),
+        problems=(404,),
     ),
     Endpoint(
         "GET",
@@ -356,8 +350,8 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         "Sends one again.",
         views.Done,
         views.By,
-        (Param("letter", Annotated[int, Meta(ge=1)], "path", required=True),),
-        problems=(403, 404),
+        (Param("letter", Annotated[int, Meta(ge=1, le=2**53)], "path", required=True),),
+        problems=(404,),
     ),
     Endpoint("GET", "/api/v1/audit", get_audit, "Who did what, latest first.", list[AuditEntry], params=(LIMIT,)),
     Endpoint(

@@ -16,15 +16,18 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from gateway.ledger_file import LedgerError, LedgerUnavailable
 from gateway.services import Services
+from gateway.store.base import StoreUnavailable
 from gateway.web.api import ENDPOINTS
 from gateway.web.metrics import Metrics
 from gateway.web.openapi import openapi
 from gateway.web.pages import Pages
-from gateway.web.problems import HttpProblem, RefusedRequests, problem_response, refused_of
+from gateway.web.problems import HttpProblem, problem_response, refused_of
 from gateway.web.security import Guard
 from gateway.web.state import health
 from gateway.web.stream import Stream
+from wire.journal import JournalError
 
 __all__ = ["ENDPOINTS", "build"]
 
@@ -38,8 +41,9 @@ def build(services: Services, *, password: str | None = None) -> Starlette:
         services: the gateway's parts.
         password: asked for on every path but /health; None where only this computer can reach the page.
     """
-    refused = RefusedRequests()
+    refused = services.refused
     pages = Pages(services)
+    stream = Stream(services.live)
     document = msgspec.json.encode(openapi(ENDPOINTS))
 
     async def serve_openapi(_request: Request) -> Response:
@@ -54,18 +58,33 @@ def build(services: Services, *, password: str | None = None) -> Starlette:
         routes=[
             Route("/", pages.overview, methods=["GET"]),
             Route("/alerts/{alert}", pages.act, methods=["POST"]),
+            Route("/deliveries/{kind}/{name}", pages.send_again, methods=["POST"]),
             Route("/health", serve_health, methods=["GET"]),
-            Route("/metrics", Metrics(services, refused).serve, methods=["GET"]),
+            Route("/metrics", Metrics(services).serve, methods=["GET"]),
             Route("/api/v1/openapi.json", serve_openapi, methods=["GET"]),
-            Route("/api/v1/stream", Stream(services.live).serve, methods=["GET"]),
+            Route("/api/v1/stream", stream.serve, methods=["GET"]),
             *(endpoint.route(services) for endpoint in ENDPOINTS),
             Mount("/static", StaticFiles(directory=STATIC)),
         ],
         middleware=[Middleware(Guard, password=password, refused=refused)],
-        exception_handlers={HttpProblem: _refuse, HTTPException: _refuse_http, Exception: _fail},
+        exception_handlers={
+            HttpProblem: _refuse,
+            HTTPException: _refuse_http,
+            Exception: _fail,
+            **dict.fromkeys(_NOT_NOW, _not_now),
+        },
     )
     app.state.refused = refused
     return app
+
+
+_NOT_NOW = (LedgerUnavailable, LedgerError, StoreUnavailable, JournalError)
+"""What a part of the gateway raises while its disk or server cannot be used; /health says the same."""
+
+
+async def _not_now(request: Request, error: Exception) -> Response:
+    logging.getLogger(__name__).warning("%s %s: %s", request.method, request.url.path, error)
+    return await _refuse(request, HttpProblem(503, f"not now: {error}"[:300], {"Retry-After": "5"}))
 
 
 async def _refuse(request: Request, problem: Exception) -> Response:
@@ -82,6 +101,6 @@ async def _refuse_http(request: Request, error: Exception) -> Response:
     return await _refuse(request, HttpProblem(error.status_code, f"{request.url.path}: {error.detail}", dict(headers)))
 
 
-async def _fail(request: Request, error: Exception) -> Response:
-    logging.getLogger(__name__).error("%s %s failed", request.method, request.url.path, exc_info=error)
+async def _fail(request: Request, _error: Exception) -> Response:
+    # The server logs it with its traceback.
     return await _refuse(request, HttpProblem(500, "this went wrong at the gateway and is in its log"))

@@ -6,7 +6,9 @@ by their `Param`, the answer is encoded from `response`. So the published docume
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
@@ -41,6 +43,7 @@ class Call:
     params: Mapping[str, Any]
     body: Any
     by: str
+    """The name in the body, with the name that the password was given under where that is another one."""
 
 
 Handler: TypeAlias = Callable[[Services, Call], Any]
@@ -71,9 +74,9 @@ class Endpoint:
 
         async def answer(request: Request) -> Response:
             params = {param.name: _value(param, request) for param in self.params}
-            _refuse_unknown_query(self.params, request)
-            body = None if decoder is None else _decoded(decoder, request, await _body(request))
-            call = Call(params=params, body=body, by=getattr(request.state, "user", "") or "")
+            refuse_unknown_query({param.name for param in self.params if param.where == "query"}, request)
+            body = None if decoder is None else _decoded(decoder, request, await read_body(request, MAX_BODY_BYTES))
+            call = Call(params=params, body=body, by=signed(getattr(body, "by", ""), request))
             result = await run_in_threadpool(self.handler, services, call)
             return Response(encoder.encode(result), status_code=self.status, media_type="application/json")
 
@@ -87,30 +90,60 @@ def _value(param: Param, request: Request) -> Any:
             raise HttpProblem(400, f"parameter {param.name} must be given")
         return param.default
     try:
-        return msgspec.convert(raw, param.type, strict=False)
+        value = msgspec.convert(raw, param.type, strict=False)
     except msgspec.ValidationError as exc:
-        raise HttpProblem(400, f"parameter {param.name}: {exc}") from exc
+        raise HttpProblem(400, f"parameter {param.name}: {exc}"[:300]) from exc
+    if isinstance(value, float) and not math.isfinite(value):
+        raise HttpProblem(400, f"parameter {param.name}: not a number")
+    return value
 
 
-def _refuse_unknown_query(params: tuple[Param, ...], request: Request) -> None:
-    known = {param.name for param in params if param.where == "query"}
-    for name in request.query_params:
+def refuse_unknown_query(known: AbstractSet[str], request: Request) -> None:
+    """A parameter that would be ignored is a mistake; so is one given twice.
+
+    Raises:
+        HttpProblem: 400.
+    """
+    seen: set[str] = set()
+    for name, _ in request.query_params.multi_items():
         if name not in known:
             raise HttpProblem(400, f"unknown parameter {name[:60]!r}; known: {', '.join(sorted(known)) or 'none'}")
+        if name in seen:
+            raise HttpProblem(400, f"parameter {name} is given twice")
+        seen.add(name)
 
 
-async def _body(request: Request) -> bytes:
+async def read_body(request: Request, limit: int) -> bytes:
+    """The body, never more than `limit` bytes of it in memory.
+
+    Raises:
+        HttpProblem: 413.
+    """
     declared = request.headers.get("content-length", "0")
-    if not declared.isdigit() or int(declared) > MAX_BODY_BYTES:
-        raise HttpProblem(413, f"a body has at most {MAX_BODY_BYTES} bytes")
+    if not (declared.isascii() and declared.isdecimal()) or int(declared[:18]) > limit:
+        raise HttpProblem(413, f"a body has at most {limit} bytes")
     chunks: list[bytes] = []
     size = 0
     async for chunk in request.stream():
         size += len(chunk)
-        if size > MAX_BODY_BYTES:
-            raise HttpProblem(413, f"a body has at most {MAX_BODY_BYTES} bytes")
+        if size > limit:
+            raise HttpProblem(413, f"a body has at most {limit} bytes")
         chunks.append(chunk)
     return b"".join(chunks)
+
+
+def signed(by: str, request: Request) -> str:
+    """Who acts, for the audit trail, at most 80 characters.
+
+    >>> from types import SimpleNamespace as Space
+    >>> request = Space(state=Space(user="office"))
+    >>> signed("Anna", request), signed("office", request), signed("", request)
+    ('Anna (office)', 'office', 'office')
+    """
+    user = str(getattr(request.state, "user", "") or "")
+    if not user or user == by:
+        return by[:80]
+    return f"{by[: 77 - len(user[:40])]} ({user[:40]})" if by else user[:80]
 
 
 def _decoded(decoder: msgspec.json.Decoder[Any], request: Request, body: bytes) -> Any:

@@ -12,7 +12,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.services import Services
-from gateway.web.problems import RefusedRequests
 from gateway.web.state import health, machine_views, node_views, stats
 from wire.messages import Severity
 
@@ -20,9 +19,8 @@ from wire.messages import Severity
 class GatewayCollector(Collector):
     """Metrics of one gateway; names follow Prometheus' conventions (base units, `_total`)."""
 
-    def __init__(self, services: Services, refused: RefusedRequests) -> None:
+    def __init__(self, services: Services) -> None:
         self._services = services
-        self._refused = refused
 
     def collect(self) -> Iterator[Metric]:
         """Every family."""
@@ -51,7 +49,7 @@ class GatewayCollector(Collector):
         requests = CounterMetricFamily(
             "werkpuls_requests_refused", "HTTP requests refused, by status", labels=["status"]
         )
-        for status, count in self._refused.snapshot().items():
+        for status, count in now.requests_refused.items():
             requests.add_metric([status], count)
         yield requests
         yield GaugeMetricFamily("werkpuls_store_backlog", "Messages not yet stored", value=now.backlog)
@@ -107,9 +105,9 @@ class GatewayCollector(Collector):
 class Metrics:
     """Serves `/metrics`."""
 
-    def __init__(self, services: Services, refused: RefusedRequests) -> None:
+    def __init__(self, services: Services) -> None:
         self._registry = CollectorRegistry(auto_describe=False)
-        self._registry.register(GatewayCollector(services, refused))
+        self._registry.register(GatewayCollector(services))
 
     async def serve(self, _request: Request) -> Response:
         """The metrics now."""

@@ -7,24 +7,30 @@ from typing import Any
 
 import msgspec
 
+from gateway.listener import EVENT_TYPES
 from gateway.web.endpoint import Endpoint, Param
 from gateway.web.problems import TITLES, Problem
+from gateway.web.views import HealthView
 
 API_VERSION = "1.0.0"
+ALWAYS = (400, 401, 403, 429, 500, 503)
+"""Any call may be answered so: bad parameters, the guard's refusals, trouble of the gateway's own."""
 
 
 def openapi(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
     """The document as JSON-compatible values."""
-    types = [Problem]
+    types: list[Any] = [Problem, HealthView]
     for endpoint in endpoints:
         types.extend(kind for kind in (endpoint.request, endpoint.response) if kind is not None)
         types.extend(param.type for param in endpoint.params)
+    types = list({_key(kind): kind for kind in types}.values())
     shown, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
     schemas = dict(zip(map(_key, types), shown, strict=True))
     paths: dict[str, dict[str, Any]] = {}
     for endpoint in endpoints:
         paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint, schemas)
-    paths["/api/v1/stream"] = {"get": _stream_operation()}
+    paths["/api/v1/stream"] = {"get": _stream_operation(schemas)}
+    paths["/health"] = {"get": _health_operation(schemas)}
     return {
         "openapi": "3.1.0",
         "info": {
@@ -58,7 +64,7 @@ def _operation(endpoint: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
                 "description": "OK",
                 "content": {"application/json": {"schema": schemas[_key(endpoint.response)]}},
             },
-            **{str(status): _problem(status, schemas) for status in sorted({400, 401, *endpoint.problems})},
+            **{str(status): _problem(status, schemas) for status in sorted({*ALWAYS, *endpoint.problems})},
         },
     }
     if endpoint.request is not None:
@@ -96,9 +102,10 @@ def _problem(status: int, schemas: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _stream_operation() -> dict[str, Any]:
+def _stream_operation(schemas: dict[str, Any]) -> dict[str, Any]:
     return {
-        "summary": "Live events (server-sent events): condition, telemetry, finding, inspection, health, reply, alert.",
+        "summary": f"Live events (server-sent events): {', '.join(EVENT_TYPES)}.",
+        "description": "`dropped` says how many events this client was too slow for; what it shows may be out of date.",
         "operationId": "get_stream",
         "parameters": [
             {
@@ -109,5 +116,21 @@ def _stream_operation() -> dict[str, Any]:
                 "schema": {"type": "string"},
             }
         ],
-        "responses": {"200": {"description": "OK", "content": {"text/event-stream": {"schema": {"type": "string"}}}}},
+        "responses": {
+            "200": {"description": "OK", "content": {"text/event-stream": {"schema": {"type": "string"}}}},
+            **{str(status): _problem(status, schemas) for status in ALWAYS},
+        },
+    }
+
+
+def _health_operation(schemas: dict[str, Any]) -> dict[str, Any]:
+    content = {"application/json": {"schema": schemas[_key(HealthView)]}}
+    return {
+        "summary": "Whether every part works; needs no password.",
+        "operationId": "get_health",
+        "responses": {
+            "200": {"description": "Every part works.", "content": content},
+            "503": {"description": "Something is in trouble; the gateway goes on.", "content": content},
+        },
+        "security": [],
     }

@@ -20,6 +20,7 @@ TITLES = {
     413: "Too large",
     415: "Wrong content type",
     422: "Not valid",
+    429: "Too many tries",
     500: "Internal error",
     503: "Not ready",
 }

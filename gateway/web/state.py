@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from importlib.metadata import version
 
+from gateway.ledger_file import LedgerError, LedgerUnavailable
 from gateway.live import MachineState
 from gateway.services import Services
 from gateway.web import views
+from wire.journal import JournalError
+from wire.messages import Condition, Severity
 
 
 def machine_views(services: Services) -> list[views.Machine]:
@@ -42,7 +46,7 @@ def _view(services: Services, state: MachineState, online: set[str], alerts: dic
         online=state.node in online,
         seen_ns=state.seen_ns,
         regime=condition.regime if condition else None,
-        severity=condition.severity.value if condition else None,
+        severity=_severity(condition),
         score=condition.score if condition else None,
         limit=condition.limit if condition else None,
         learned=condition.learned if condition else 0.0,
@@ -54,6 +58,13 @@ def _view(services: Services, state: MachineState, online: set[str], alerts: dic
         values={name: views.Value(value=value, unit=unit) for name, (value, unit) in state.values.items()},
         alerts=alerts.get(state.machine, []),
     )
+
+
+def _severity(condition: Condition | None) -> str | None:
+    """Nothing is good before it is known what good is."""
+    if condition is None or (condition.learned < 1 and condition.severity is Severity.GOOD):
+        return None
+    return condition.severity.value
 
 
 def node_views(services: Services) -> list[views.Node]:
@@ -102,21 +113,35 @@ def stats(services: Services) -> views.Stats:
         journal_next=journal.next,
         alerts_open=counts.open + counts.acknowledged,
         alerts_total=counts.total,
-        requests_refused={},
+        requests_refused=services.refused.snapshot(),
     )
+
+
+def _works(alive: Callable[[], bool]) -> bool:
+    try:
+        return alive()
+    except JournalError:
+        return False
 
 
 def health(services: Services) -> views.HealthView:
     """Which parts work, and what is in trouble; names no machine, as anybody may ask."""
-    parts = {name: alive() for name, alive in services.alive.items()}
-    ingest, storing = services.ingest.stats(), services.storing.stats()
+    parts = {name: _works(alive) for name, alive in services.alive.items()}
     trouble = [f"{name} has stopped" for name, alive in parts.items() if not alive]
+    ingest = services.ingest.stats()
     if not ingest.link.connected:
         trouble.append("no connection to the broker")
     if ingest.last_error:
         trouble.append("the journal cannot be written")
-    if not storing.available:
-        trouble.append("the store cannot be reached")
+    try:
+        if not services.storing.stats().available:
+            trouble.append("the store cannot be reached")
+    except JournalError:
+        trouble.append("the journal cannot be read")
+    try:
+        services.ledger.counts()
+    except (LedgerError, LedgerUnavailable):
+        trouble.append("the ledger cannot be read")
     return views.HealthView(
         status="trouble" if trouble else "ok", version=version("werkpuls"), parts=parts, trouble=trouble
     )

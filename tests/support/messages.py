@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from wire.messages import (
     Condition,
@@ -37,7 +38,8 @@ class Node:
         self.log = log
         self.seq = 0
 
-    def _envelope(self, time_ns: int) -> dict[str, object]:
+    def envelope(self, time_ns: int) -> dict[str, Any]:
+        """What every message carries; counts on."""
         self.seq += 1
         return {
             "site": self.site,
@@ -66,7 +68,7 @@ class Node:
         series = {
             name: Series(unit=unit, values=list(column), step_ms=step, at_ms=at_ms) for name, column in values.items()
         }
-        return Telemetry(machine=machine, series=series, **self._envelope(time_ns))  # type: ignore[arg-type]
+        return Telemetry(machine=machine, series=series, **self.envelope(time_ns))
 
     def condition(
         self,
@@ -85,7 +87,7 @@ class Node:
             limit=limit,
             severity=severity,
             learned=1.0,
-            **self._envelope(time_ns),  # type: ignore[arg-type]
+            **self.envelope(time_ns),
         )
 
     def inspection(self, time_ns: int, good: int, reject: int) -> Inspection:
@@ -95,7 +97,7 @@ class Node:
             Item(box=(0.0, 0.0, 0.1, 0.1), label="bun", verdict=verdict, confidence=0.9)  # type: ignore[arg-type]
             for verdict in verdicts
         ]
-        envelope = self._envelope(time_ns)
+        envelope = self.envelope(time_ns)
         return Inspection(
             id=f"tray-{self.seq}",
             machine="oven",
@@ -103,13 +105,13 @@ class Node:
             product="bun",
             batch="monday",
             items=items,
-            **envelope,  # type: ignore[arg-type]
+            **envelope,
         )
 
     def health(self, time_ns: int, temperature_c: float | None = 51.5) -> Health:
         """The board."""
         journal = JournalState(oldest=1, next=101, acked=91, bytes=4096, dropped=0)
-        return Health(uptime_s=12.0, journal=journal, cpu_temperature_c=temperature_c, **self._envelope(time_ns))  # type: ignore[arg-type]
+        return Health(uptime_s=12.0, journal=journal, cpu_temperature_c=temperature_c, **self.envelope(time_ns))
 
 
 def key_message(message: NodeMessage) -> tuple[str, str, str, str, int]:

@@ -1,91 +1,116 @@
 "use strict";
-// The page works without this script; with it, values move, and the list of alerts is never older than a second.
+// The page works without this script. With it, values move, and what the server words anew is put in place without a
+// reload: a person who is typing or pressing keeps the page under the finger.
 (() => {
-  const POINTS = 240;
+  const REST_MS = 2000, REGULARLY_MS = 30000;
   const status = document.getElementById("connection");
-  const lang = document.documentElement.lang;
-  const number = new Intl.NumberFormat(lang, { maximumSignificantDigits: 4 });
-  const clock = new Intl.DateTimeFormat(lang, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+  const news = document.getElementById("news");
+  const clock = new Intl.DateTimeFormat(document.documentElement.lang,
+    { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+  const Card = window.Card;
   const cards = [...document.querySelectorAll(".machine")].map((root) => new Card(root));
+  const find = (data) => cards.find((card) => card.is(data.node, data.machine));
 
-  function Card(root) {
-    const select = root.querySelector("select");
-    const line = root.querySelector("polyline");
-    const field = (name) => root.querySelector(`[data-field="${name}"]`);
-    let points = [];
-    const draw = () => {
-      if (!line || points.length < 2) return;
-      const times = points.map((point) => point[0]);
-      const values = points.map((point) => point[1]);
-      const first = times[0], span = times[times.length - 1] - first || 1;
-      const low = Math.min(...values), high = Math.max(...values), height = high - low || 1;
-      line.setAttribute("points", points.map(([time, value]) =>
-        `${(300 * (time - first) / span).toFixed(1)},${(95 - 90 * (value - low) / height).toFixed(1)}`).join(" "));
-      field("low").textContent = `min ${number.format(low)}`;
-      field("latest").textContent = `${number.format(values[values.length - 1])} ${select.selectedOptions[0]?.dataset.unit ?? ""}`;
-      field("high").textContent = `max ${number.format(high)}`;
-    };
-    const load = async () => {
-      if (!select) return;
-      const path = `/api/v1/machines/${root.dataset.node}/${root.dataset.machine}/chart`;
-      const answer = await fetch(`${path}?channel=${encodeURIComponent(select.value)}&minutes=15&points=${POINTS}`);
-      if (!answer.ok) return;
-      const chart = await answer.json();
-      points = chart.times_ms.map((time, index) => [time, chart.mean[index]]);
-      draw();
-    };
-    select?.addEventListener("change", load);
-    this.is = (node, machine) => root.dataset.node === node && root.dataset.machine === machine;
-    this.telemetry = (data) => {
-      const value = select ? data.values[select.value] : undefined;
-      if (value === undefined) return;
-      points.push([data.time_ns / 1e6, value]);
-      if (points.length > POINTS) points = points.slice(-POINTS);
-      draw();
-    };
-    this.condition = (data) => {
-      const meter = field("score");
-      if (!meter && data.learned === 1) return reload();
-      if (meter) meter.value = data.score;
-    };
-    this.load = load;
+  let pressed = false;
+  addEventListener("pointerdown", () => { pressed = true; });
+  for (const end of ["pointerup", "pointercancel"]) addEventListener(end, () => setTimeout(() => { pressed = false; }, 700));
+
+  const writing = (part) => [...part.querySelectorAll('input:not([type="hidden"])')].some((input) =>
+    input === document.activeElement || (input.name === "note" && input.value !== input.defaultValue));
+
+  // What the server said last, by part: what has not changed is left alone.
+  const said = new Map();
+  function put(id, fresh, force) {
+    const part = document.getElementById(id), text = fresh.innerHTML;
+    if (said.get(id) === text) return true;
+    if (!force && writing(part)) return false;
+    const open = [...part.querySelectorAll("details[open]")].map((one) => one.id);
+    part.innerHTML = text;
+    open.forEach((one) => document.getElementById(one)?.setAttribute("open", ""));
+    said.set(id, text);
+    fillNames();
+    return true;
   }
 
-  let reloading = false;
-  // A person who is typing keeps the page; everybody else gets the new list.
-  function reload() {
-    const typing = document.activeElement?.matches?.("input, select");
-    if (reloading || typing) return;
-    reloading = true;
-    setTimeout(() => location.reload(), 300);
+  function putMachines(fresh) {
+    const list = document.querySelector("#machines .machines");
+    for (const article of fresh.querySelectorAll(".machine")) {
+      const card = find(article.dataset);
+      if (!card) {
+        list.querySelector(".calm")?.remove();
+        cards.push(new Card(list.appendChild(document.importNode(article, true))));
+        cards.at(-1).load();
+      } else if (!card.select && article.querySelector("select")) {
+        const made = document.importNode(article, true);
+        card.root.replaceWith(made);
+        cards.splice(cards.indexOf(card), 1, new Card(made));
+      } else {
+        card.root.querySelector(".status").innerHTML = article.querySelector(".status").innerHTML;
+      }
+    }
   }
+
+  let last = 0, waiting = 0;
+  function refresh() {
+    if (!waiting) waiting = setTimeout(fetchPage, Math.max(last + REST_MS - Date.now(), 50));
+  }
+  async function fetchPage(force = false) {
+    waiting = 0;
+    if (pressed && !force) return refresh();
+    last = Date.now();
+    const answer = await fetch(`/?lang=${document.documentElement.lang}`).catch(() => null);
+    if (!answer?.ok) return;
+    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+    if (pressed && !force) return refresh();
+    news.hidden = put("alerts", fresh.getElementById("alerts"), force);
+    ["delivery", "nodes"].forEach((id) => put(id, fresh.getElementById(id), force));
+    putMachines(fresh);
+    document.title = fresh.title;
+  }
+  news.addEventListener("click", () => fetchPage(true));
 
   const stream = new EventSource("/api/v1/stream?types=telemetry,condition,alert");
+  let lost = false;
   const seen = () => {
     status.classList.remove("lost");
     status.textContent = `${document.body.dataset.live} ${clock.format(new Date())}`;
   };
-  stream.addEventListener("open", seen);
+  const catchUp = () => { refresh(); cards.forEach((card) => card.load()); };
+  stream.addEventListener("open", () => {
+    seen();
+    if (lost) catchUp();
+    lost = false;
+  });
   stream.addEventListener("error", () => {
+    lost = true;
     status.classList.add("lost");
     status.textContent = document.body.dataset.lost;
   });
   stream.addEventListener("telemetry", (event) => {
-    const data = JSON.parse(event.data);
     seen();
-    cards.find((card) => card.is(data.node, data.machine))?.telemetry(data);
+    const data = JSON.parse(event.data), card = find(data);
+    if (card) card.telemetry(data);
+    if (!card?.select) refresh();
   });
   stream.addEventListener("condition", (event) => {
+    seen();
     const data = JSON.parse(event.data);
-    cards.find((card) => card.is(data.node, data.machine))?.condition(data);
+    if (find(data)?.condition(data) ?? true) refresh();
   });
-  stream.addEventListener("alert", reload);
+  stream.addEventListener("alert", refresh);
+  stream.addEventListener("dropped", catchUp);
   addEventListener("beforeunload", () => stream.close());
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) catchUp(); });
+  setInterval(() => { if (!document.hidden) refresh(); }, REGULARLY_MS);
   cards.forEach((card) => card.load());
 
   // The name is asked for once, and stays on this phone.
-  document.querySelectorAll('input[name="by"]').forEach((input) => {
-    input.value ||= localStorage.getItem("by") ?? "";
-    input.form.addEventListener("submit", () => localStorage.setItem("by", input.value));
+  function fillNames() {
+    const name = localStorage.getItem("by") ?? "";
+    document.querySelectorAll('input[name="by"]').forEach((input) => { input.value ||= name; });
+  }
+  document.addEventListener("change", (event) => {
+    if (event.target.name === "by" && event.target.value) localStorage.setItem("by", event.target.value);
   });
+  fillNames();
 })();

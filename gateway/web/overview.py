@@ -1,0 +1,212 @@
+"""What the overview page shows, as plain values for its template: texts in the reader's language, drawings as numbers."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from itertools import islice
+from typing import Any
+
+from gateway.alerts import SYSTEM, Alert, State
+from gateway.outbox import TargetStatus
+from gateway.services import Services
+from gateway.store.base import Chart, SeriesKey, StoreUnavailable
+from gateway.web import views
+from gateway.web.state import machine_views, node_views
+from gateway.wording import Wording
+
+CHART_MINUTES = 15
+CHART_POINTS = 240
+RESOLVED_DAYS = 3
+RESOLVED_SHOWN = 10
+SILENT_S = 120.0
+"""A machine that says nothing for longer is shown with the time since."""
+METER_WIDTH = 200
+_MINUTE_NS = 60_000_000_000
+_FIRST_CHOICES = (
+    "vibration*.velocity_rms",
+    "vibration*",
+    "deck_temperature",
+    "*temperature",
+    "power",
+    "*current*",
+)
+"""The channel that is drawn first, by pattern."""
+
+
+class Overview:
+    """Everything on the page at one moment, in one language."""
+
+    def __init__(self, services: Services, words: Wording) -> None:
+        self._services = services
+        self._words = words
+        self._page = words.catalogue["page"]
+        self._now_ns = services.wall_ns()
+
+    def values(self) -> dict[str, Any]:
+        """The template's values, but for the reader's own.
+
+        Raises:
+            LedgerError, LedgerUnavailable: alerts cannot be read now.
+        """
+        present = self._services.ledger.open_alerts()
+        return {
+            "site": self._services.site,
+            "now": self._words.clock(self._now_ns),
+            "t": self._page,
+            "alerts": [self.alert(alert) for alert in present if not self._asleep(alert)],
+            "snoozed": [self.alert(alert) for alert in present if self._asleep(alert)],
+            "resolved": list(self._resolved()),
+            "machines": [self._machine(machine) for machine in machine_views(self._services)],
+            "deliveries": [self._delivery(one) for one in self._services.ledger.deliveries() if not one.retired],
+            "nodes": [self._node(node) for node in node_views(self._services)],
+        }
+
+    def alert(self, alert: Alert) -> dict[str, Any]:
+        """One alert."""
+        words = self._words
+        text = words.describe(alert, now_ns=self._now_ns)
+        return {
+            "id": alert.id,
+            "version": alert.version,
+            "severity": alert.severity.value,
+            "severity_name": words.severity(alert.severity),
+            "machine": words.machine(alert.machine),
+            "cause": words.cause(alert.cause).name,
+            "explain": text.explain,
+            "lines": [line for line in (text.since, text.sure, text.also, *text.evidence) if line],
+            "check": text.check,
+            "owner": alert.owner,
+            "acknowledged": alert.state is State.ACKNOWLEDGED,
+            "state_name": words.word("states", alert.state),
+            "until": str(self._page["until"]).format(when=words.when(alert.snoozed_until_ns or 0)),
+        }
+
+    def _asleep(self, alert: Alert) -> bool:
+        return alert.snoozed_until_ns is not None and alert.snoozed_until_ns > self._now_ns
+
+    def _resolved(self) -> list[dict[str, Any]]:
+        since_ns = self._now_ns - RESOLVED_DAYS * 1440 * _MINUTE_NS
+        latest = (
+            alert
+            for alert in self._services.ledger.alerts(limit=200)
+            if alert.state is State.RESOLVED and alert.resolution != "merged" and (alert.resolved_ns or 0) >= since_ns
+        )
+        return [self._closed(alert) for alert in islice(latest, RESOLVED_SHOWN)]
+
+    def _closed(self, alert: Alert) -> dict[str, Any]:
+        words = self._words
+        state = words.word("resolutions", alert.resolution)
+        when = words.when(alert.resolved_ns or 0)
+        by = alert.resolved_by not in ("", SYSTEM)
+        return {
+            "id": alert.id,
+            "machine": words.machine(alert.machine),
+            "cause": words.cause(alert.cause).name,
+            "line": str(self._page["resolved_line"]).format(when=when, state=state, by=alert.resolved_by)
+            if by
+            else f"{when}: {state}",
+            "done": alert.done,
+        }
+
+    def _machine(self, machine: views.Machine) -> dict[str, Any]:
+        words, page = self._words, self._page
+        channels = sorted(
+            ({"name": name, "label": words.feature(name), "unit": words.word("units", value.unit)}
+             for name, value in machine.values.items()),
+            key=lambda channel: (channel["label"], channel["name"]),
+        )  # fmt: skip
+        chosen = first_choice([channel["name"] for channel in channels])
+        limit = machine.limit or 1.0
+        share = min((machine.score or 0.0) / (2 * limit), 1.0)
+        return {
+            "node": machine.node,
+            "machine": machine.machine,
+            "title": machine.title,
+            "severity": (machine.severity or "new") if machine.online else "new",
+            "severity_name": words.word("severities", machine.severity or "unknown")
+            if machine.online
+            else page["offline"],
+            "facts": self._facts(machine),
+            "learned": machine.learned,
+            "learning_text": str(page["learning"]).format(percent=int(100 * machine.learned)),
+            "score": f"{machine.score or 0.0:.3g}",
+            "limit": f"{limit:.3g}",
+            "meter": f"{METER_WIDTH * share:.1f}",
+            "sensor_faults": [
+                str(page["sensor_fault"]).format(channel=words.feature(channel)) for channel in machine.sensor_faults
+            ],
+            "channels": channels,
+            "chosen": chosen,
+            **self._drawn(self._chart(machine, chosen) if chosen else None),
+        }
+
+    def _facts(self, machine: views.Machine) -> str:
+        facts = [self._words.word("regimes", machine.regime or "unknown"), machine.node]
+        silent_s = (self._now_ns - machine.seen_ns) / 1e9
+        if machine.paused:
+            facts.insert(0, str(self._page["paused"]))
+        if not machine.seen_ns:
+            facts.append(str(self._page["never_heard"]))
+        elif silent_s > SILENT_S:
+            facts.append(str(self._page["last_heard"]).format(duration=self._words.duration(silent_s)))
+        return " · ".join(facts)
+
+    def _chart(self, machine: views.Machine, channel: str) -> Chart | None:
+        key = SeriesKey(machine.site, machine.node, machine.machine, channel)
+        start_ns = self._now_ns - CHART_MINUTES * _MINUTE_NS
+        try:
+            return self._services.store.read(key, start_ns, self._now_ns, CHART_POINTS)
+        except StoreUnavailable:
+            return None  # /health says so; the page is still of use
+
+    def _drawn(self, chart: Chart | None) -> dict[str, str]:
+        """The chart as points of a 300 × 100 drawing, and its numbers."""
+        if chart is None or len(chart.mean) < 2:
+            return dict.fromkeys(("points", "low", "latest", "high", "first", "last"), "")
+        words = self._words
+        first_ns, last_ns = int(chart.times_ns[0]), int(chart.times_ns[-1])
+        span, low, high = (last_ns - first_ns) or 1, float(min(chart.mean)), float(max(chart.mean))
+        height = (high - low) or 1.0
+        points = " ".join(
+            f"{300 * (int(time_ns) - first_ns) / span:.1f},{95 - 90 * (float(value) - low) / height:.1f}"
+            for time_ns, value in zip(chart.times_ns, chart.mean, strict=True)
+        )
+        return {
+            "points": points,
+            "low": f"min {words.number(low)}",
+            "latest": f"{words.number(float(chart.mean[-1]))} {words.word('units', chart.unit)}",
+            "high": f"max {words.number(high)}",
+            "first": words.clock(first_ns),
+            "last": words.clock(last_ns),
+        }
+
+    def _node(self, node: views.Node) -> dict[str, Any]:
+        return {
+            "name": node.node if node.origin == "sense" else f"{node.node} ({node.origin})",
+            "online": node.online,
+            "connection": self._page["online"] if node.online else self._page["offline"],
+            "received": node.last,
+            "missing": node.evicted,
+        }
+
+    def _delivery(self, target: TargetStatus) -> dict[str, Any]:
+        off = str(self._page["switched_off"]).format(reason=target.disabled) if target.disabled else ""
+        return {
+            "kind": target.kind,
+            "name": target.name,
+            "delivered": target.delivered,
+            "waiting": target.pending,
+            "failed": target.dead,
+            "error": off or target.last_error,
+            "button": self._page["enable"] if off else self._page["resend"] if target.dead else "",
+        }
+
+
+def first_choice(names: list[str]) -> str:
+    """The channel that says most about a machine; empty without any.
+
+    >>> first_choice(["power", "vibration.x.velocity_rms", "vibration.x.rms"])
+    'vibration.x.velocity_rms'
+    """
+    matching = (name for pattern in _FIRST_CHOICES for name in names if fnmatchcase(name, pattern))
+    return next(matching, names[0] if names else "")

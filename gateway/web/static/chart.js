@@ -1,0 +1,79 @@
+"use strict";
+// One machine's card: its chart, and the score's meter. The server has drawn both already; here they move.
+window.Card = class Card {
+  static MINUTES = 15;
+  static POINTS = 240;
+
+  constructor(root) {
+    this.root = root;
+    this.points = [];
+    this.signature = "";
+    const lang = document.documentElement.lang;
+    this.number = new Intl.NumberFormat(lang, { maximumSignificantDigits: 3 });
+    this.clock = new Intl.DateTimeFormat(lang, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+    this.select?.addEventListener("change", () => this.load());
+  }
+
+  get select() { return this.root.querySelector("select"); }
+
+  is(node, machine) { return this.root.dataset.node === node && this.root.dataset.machine === machine; }
+
+  write(name, text) { this.root.querySelector(`[data-field="${name}"]`).textContent = text; }
+
+  async load() {
+    if (!this.select) return;
+    const channel = this.select.value;
+    const path = `/api/v1/machines/${this.root.dataset.node}/${this.root.dataset.machine}/chart`;
+    const query = new URLSearchParams({ channel, minutes: Card.MINUTES, points: Card.POINTS });
+    const answer = await fetch(`${path}?${query}`).catch(() => null);
+    if (!answer?.ok || this.select.value !== channel) return;
+    const chart = await answer.json();
+    this.points = chart.times_ms.map((time, index) => [time, chart.mean[index]]);
+    this.draw();
+  }
+
+  draw() {
+    const line = this.root.querySelector("polyline");
+    if (this.points.length < 2) {
+      line.setAttribute("points", "");
+      ["first", "last", "low", "latest", "high"].forEach((name) => this.write(name, ""));
+      return;
+    }
+    const values = this.points.map((point) => point[1]);
+    const first = this.points[0][0], last = this.points.at(-1)[0], span = last - first || 1;
+    const low = Math.min(...values), high = Math.max(...values), height = high - low || 1;
+    line.setAttribute("points", this.points.map(([time, value]) =>
+      `${(300 * (time - first) / span).toFixed(1)},${(95 - 90 * (value - low) / height).toFixed(1)}`).join(" "));
+    this.write("first", this.clock.format(first));
+    this.write("last", this.clock.format(last));
+    this.write("low", `min ${this.number.format(low)}`);
+    this.write("latest", `${this.number.format(values.at(-1))} ${this.select.selectedOptions[0]?.dataset.unit ?? ""}`);
+    this.write("high", `max ${this.number.format(high)}`);
+  }
+
+  // A value within the last bucket replaces it, so that the chart keeps its quarter of an hour however fast values come.
+  telemetry(data) {
+    const value = this.select ? data.values[this.select.value] : undefined;
+    const time = data.time_ns / 1e6, bucket = Card.MINUTES * 60000 / Card.POINTS;
+    const latest = this.points.at(-1);
+    if (value === undefined || (latest && time <= latest[0])) return;
+    if (this.points.length > 1 && time - this.points.at(-2)[0] < bucket) this.points.pop();
+    this.points.push([time, value]);
+    while (this.points[0][0] < time - Card.MINUTES * 60000) this.points.shift();
+    this.draw();
+  }
+
+  // True when more than the score has changed and the server should word it anew.
+  condition(data) {
+    const meter = this.root.querySelector(".meter");
+    if (meter && data.limit) {
+      meter.querySelector(".fill").setAttribute("width", Math.min(100 * data.score / data.limit, 200).toFixed(1));
+      meter.setAttribute("aria-valuenow", data.score.toPrecision(3));
+    }
+    const learning = data.learned < 1 ? Math.floor(20 * data.learned) : "";
+    const signature = [data.regime, data.severity, learning, data.paused, ...(data.sensor_faults ?? [])].join("|");
+    const changed = this.signature !== signature;
+    this.signature = signature;
+    return changed;
+  }
+};
