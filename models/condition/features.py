@@ -82,7 +82,7 @@ class Features:
         power = squared.mean(axis=0)
         rms = np.sqrt(power)
         peak = np.sqrt(squared.max(axis=0))
-        safe = np.maximum(power, 1e-300)
+        safe = np.maximum(power, 1e-140)
         spectrum = np.fft.rfft(wave * plan.window[:, None], axis=0)
         density = spectrum.real**2 + spectrum.imag**2
         linear = np.sqrt(np.maximum(plan.weights @ density, 0.0))

@@ -72,7 +72,7 @@ class Condition:
         self._in_regime = 0
         self._next_fit = 0
         self._since_fit = 0
-        self._pending: deque[tuple[float, Floats]] = deque()
+        self._pending: deque[tuple[float, str, Floats]] = deque()
         self._alarmed: deque[Floats] = deque(maxlen=ALARM_MEMORY)
         self._exemplars: list[Floats] = []
         self._left: dict[str, float] = {}
@@ -136,9 +136,9 @@ class Condition:
             return
         if verdict.score > GATE * verdict.limit:
             # Not remembered, but followed: else a drift would sit between the gate and the limit for ever.
-            self._follow(vector)
+            self._follow(verdict.regime, vector)
             return
-        self._pending.append((sample.time_s, vector))
+        self._pending.append((sample.time_s, verdict.regime, vector))
         if len(self._pending) > DELAY:
             self._take(*self._pending.popleft())
 
@@ -203,7 +203,7 @@ class Condition:
                 "warmed": self._warmed,
                 "regime": [self._regime, self._in_regime],
                 "fits": [self._next_fit, self._since_fit],
-                "pending": [[time_s, snapshots.optional_numbers(v)] for time_s, v in self._pending],
+                "pending": [[time_s, regime, snapshots.optional_numbers(v)] for time_s, regime, v in self._pending],
                 "alarmed": [snapshots.optional_numbers(v) for v in self._alarmed],
                 "exemplars": [snapshots.optional_numbers(v) for v in self._exemplars],
                 "strangers": [[time_s, snapshots.optional_numbers(v)] for time_s, v in self._strangers],
@@ -246,7 +246,7 @@ class Condition:
         model._warmed = int(state["warmed"])
         model._regime, model._in_regime = str(state["regime"][0]), int(state["regime"][1])
         model._next_fit, model._since_fit = (int(value) for value in state["fits"])
-        model._pending.extend((float(t), np.array(snapshots.with_nan(v))) for t, v in state["pending"])
+        model._pending.extend((float(t), str(r), np.array(snapshots.with_nan(v))) for t, r, v in state["pending"])
         model._alarmed.extend(np.array(snapshots.with_nan(v)) for v in state["alarmed"])
         model._exemplars = [np.array(snapshots.with_nan(v)) for v in state["exemplars"]]
         model._strangers = [(float(t), np.array(snapshots.with_nan(v))) for t, v in state["strangers"]]
@@ -306,15 +306,15 @@ class Condition:
         info = self._info[name]
         return info.quantity == "vibration" and info.unit != "%"
 
-    def _take(self, time_s: float, vector: Floats) -> None:
+    def _take(self, time_s: float, regime: str, vector: Floats) -> None:
         self._memory.add(time_s, vector)
-        self._follow(vector)
+        self._follow(regime, vector)
         self._since_fit += 1
         if self._since_fit >= min(self._next_fit, LONGEST_WAIT):
             self._fit()
 
-    def _follow(self, vector: Floats) -> None:
-        normal = self._normals.get(self._regime)
+    def _follow(self, regime: str, vector: Floats) -> None:
+        normal = self._normals.get(regime)
         if normal is not None:
             normal.follow(self._select(vector, normal))
 
