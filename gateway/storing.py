@@ -115,7 +115,7 @@ class Storing:
             self._apart.close()
 
     def stats(self) -> StoringStats:
-        """The state now; not after `stop`."""
+        """The state now; while the journal is open, also after `stop`."""
         position = self._journal.position(READER)
         return StoringStats(
             stored=self._stored,

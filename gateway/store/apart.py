@@ -40,6 +40,7 @@ class Apart:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._connection = self._open()
+            self._total = int(self._connection.execute("SELECT number FROM total").fetchone()[0])
         except (OSError, sqlite3.Error) as exc:
             raise StoreUnavailable(f"{path} cannot be opened: {exc}") from exc
 
@@ -66,13 +67,13 @@ class Apart:
                     )
             except sqlite3.Error as exc:
                 raise StoreUnavailable(f"{self._path}: {exc}") from exc
+            self._total += new
         return new
 
     @property
     def total(self) -> int:
-        """Lines ever set apart."""
-        with self._lock:
-            return int(self._connection.execute("SELECT number FROM total").fetchone()[0])
+        """Lines ever set apart; also known after `close`."""
+        return self._total
 
     def latest(self, limit: int = 100) -> Sequence[Rejected]:
         """The latest ones kept, newest first."""

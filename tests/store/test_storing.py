@@ -275,7 +275,8 @@ def test_stopping_is_quick_and_safe_at_any_moment(
     until(settled(storing))
     storing.stop()
     storing.stop()
-    assert not storing._thread.is_alive()
+    assert not storing.stats().running
+    assert (storing.stats().stored, storing.stats().rejected) == (3, 0)
 
 
 def test_apart_is_bounded_and_counts_on(tmp_path: Path) -> None:
