@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection
 from importlib.metadata import version
@@ -33,6 +34,9 @@ BAD_CONFIGURATION = 2
 FAILED = 1
 TURN_S = 0.5
 STOP_S = 10.0
+BREATH_S = 0.02
+FAREWELL_S = 3.0
+"""What was said last is given this long to reach the gateway before a stop; what does not make it waits in the journal."""
 STALL_S = 30.0
 """A part that has not moved for this long stands still."""
 
@@ -191,11 +195,25 @@ class Daemon(ABC):
             self.log.warning("did not end in time: %s", ", ".join(hanging))
         if not self.writer.stop(STOP_S):
             self.log.error("not everything could be written to the journal: %s", self.writer.failing)
+        self._see_off()
         self.publisher.stop()
         try:
             self.journal.close()
         except JournalError as exc:
             self.log.error("the journal's last commit failed: %s", exc)  # noqa: TRY400  # the text says it all
+
+    def _see_off(self) -> None:
+        """Waits until the gateway has everything, if it is there to take it."""
+        try:
+            self.journal.flush()
+        except JournalError:
+            return  # `close` tries once more, and says so
+        deadline = time.monotonic() + FAREWELL_S
+        while time.monotonic() < deadline and self.publisher.alive:
+            stats = self.publisher.stats()
+            if not stats.gateway_online or stats.acked >= self.journal.stats().next - 1:
+                return
+            time.sleep(BREATH_S)
 
     def __enter__(self) -> Self:
         self.start()
