@@ -265,10 +265,10 @@ ENDPOINTS: tuple[Endpoint, ...] = (
             NODE,
             MACHINE,
             Param("channel", Annotated[str, Meta(min_length=1, max_length=95)], required=True),
-            Param("minutes", Annotated[float, Meta(gt=0, le=1_000_000)], default=60.0, description="how far back"),
+            Param("minutes", Annotated[float, Meta(ge=0.01, le=1_000_000)], default=60.0, description="how far back"),
             Param(
                 "until_ms",
-                Annotated[int, Meta(ge=0, le=4_102_444_800_000)],
+                Annotated[int, Meta(ge=1, le=4_102_444_800_000)],
                 description="end of the chart; default: now",
             ),
             Param("points", Annotated[int, Meta(ge=2, le=5000)], default=600, description="at most so many buckets"),

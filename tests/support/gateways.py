@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from support.broker import free_port, until
-from support.messages import Node
 
 from gateway.config import GatewayOptions, read_gateway
 from gateway.daemon import Gateway
+from support.broker import free_port, until
+from support.messages import Node
 from wire.journal import Record
 from wire.messages import Codec, Condition, Finding, Message, Severity, Telemetry
 
