@@ -18,7 +18,7 @@ from typing import Protocol
 from gateway.alerts import observe
 from gateway.ledger import Ledger
 from gateway.ledger_file import LedgerUnavailable
-from gateway.ledger_transaction import Transaction
+from gateway.ledger_transaction import COMMAND_RETRY_NS, Transaction
 from gateway.lifecycle import clear
 from gateway.nodewatch import NodeWatch
 from gateway.stale import Good, StaleWatch
@@ -28,7 +28,6 @@ from wire.journal import Entry, Journal
 from wire.messages import Codec, Command, Condition, Finding, Health, Inspection, NodeMessage, Refused, Reply
 
 READER = "alerts"
-COMMAND_RETRY_S = 60.0
 _AT_ONCE = frozenset({"finding", "reply"})
 _IN_TIME = frozenset({"inspection", "health"})
 _BATCH_ENTRIES = 500
@@ -280,7 +279,7 @@ class Alerting:
                 self._send(node, origin, command)
             except Exception as exc:  # noqa: BLE001  # whatever keeps it from going out now, it is tried again
                 sent, reason = False, f"{type(exc).__name__}: {exc}"
-            retry_ns = self._now_ns() + round(COMMAND_RETRY_S * 1e9)
+            retry_ns = self._now_ns() + COMMAND_RETRY_NS
             self._ledger.command_tried(command.id, sent=sent, retry_ns=retry_ns, reason=reason)
 
     def _count(self, tally: _Tally) -> None:

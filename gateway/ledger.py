@@ -20,7 +20,7 @@ from msgspec import Struct
 from gateway.alerts import Alert, Entry, Policy
 from gateway.batches import Batch, BatchPolicy
 from gateway.ledger_file import LedgerError, LedgerFile, LedgerUnavailable
-from gateway.ledger_transaction import COMMAND_LIFE_NS, Transaction
+from gateway.ledger_transaction import COMMAND_LIFE_NS, COMMAND_RETRY_NS, Transaction
 from gateway.outbox import DeadLetter, Kind, Outbox, TargetStatus
 from gateway.translate import Translator
 from gateway.triage import AlertError, StaleVersion, Triage, UnknownAlert, WrongState
@@ -326,19 +326,26 @@ class Ledger:
     # Upkeep.
 
     def due_commands(self, *, limit: int = 50) -> list[tuple[str, str, str, Command]]:
-        """Commands to send now: site, node, origin and command."""
+        """Commands to send now: site, node, origin and command.
+
+        One that waits for longer than any retry does was tried before the clock was put back.
+        """
+        now_ns = self._now_ns()
         with self._file.read() as db:
             rows = db.execute(
-                "SELECT site, node, origin, body FROM commands WHERE state IN ('queued', 'sent') AND next_ns <= ?"
-                " ORDER BY at_ns LIMIT ?",
-                (self._now_ns(), limit),
+                "SELECT site, node, origin, body FROM commands WHERE state IN ('queued', 'sent')"
+                " AND (next_ns <= ? OR next_ns > ?) ORDER BY at_ns LIMIT ?",
+                (now_ns, now_ns + COMMAND_RETRY_NS, limit),
             ).fetchall()
         return [
             (row["site"], row["node"], row["origin"], msgspec.json.decode(row["body"], type=Command)) for row in rows
         ]
 
     def command_tried(self, command: str, *, sent: bool, retry_ns: int, reason: str = "") -> None:
-        """A command was sent, or could not be; without a reply it is due again at `retry_ns`, until it expires."""
+        """A command was sent, or could not be; without a reply it is due again at `retry_ns`, until it expires.
+
+        `retry_ns` is at most `COMMAND_RETRY_NS` ahead.
+        """
         with self.transaction() as work:
             work.execute(
                 "UPDATE commands SET attempts = attempts + 1, next_ns = ?, reason = ?,"

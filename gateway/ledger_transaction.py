@@ -17,6 +17,8 @@ from gateway.translate import Translator
 from wire.messages import Command, Inspection, Reply
 
 COMMAND_LIFE_NS = 24 * 3600 * SECOND_NS
+COMMAND_RETRY_NS = 60 * SECOND_NS
+"""After so long without a reply a command is sent again."""
 
 
 class Transaction:

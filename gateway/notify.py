@@ -195,7 +195,7 @@ class Notifier:
         if item.severity != Severity.ALARM and person.quiet is not None:
             resume_ns = quiet_until(person.quiet, now_ns, self._zone)
             if resume_ns is not None:
-                outbox.postpone(item.delivery, next_ns=resume_ns)
+                outbox.postpone(item.delivery, next_ns=resume_ns, now_ns=now_ns)
                 return
         about = msgspec.json.decode(item.body, type=_Notice)
         alert = self._ledger.alert(about.alert)

@@ -142,7 +142,10 @@ class Outbox:
         return added
 
     def due(self, kind: Kind, name: str, *, now_ns: int, limit: int = 20) -> list[Item]:
-        """The first waiting delivery of each subject, where its time has come; empty while the target is disabled."""
+        """The first waiting delivery of each subject, where its time has come; empty while the target is disabled.
+
+        What was last touched later than now was so before the clock was put back: its time is no time to wait for.
+        """
         with self._file.read() as db:
             rows = db.execute(
                 "SELECT d.id AS delivery, o.id, o.type, d.subject, o.body, o.severity, d.attempts, d.refusals, d.since_ns"
@@ -150,7 +153,8 @@ class Outbox:
                 "       GROUP BY subject) h"
                 " JOIN deliveries d ON d.kind = :kind AND d.name = :name AND d.seq = h.seq JOIN outbox o ON o.seq = d.seq"
                 " JOIN targets t ON t.kind = d.kind AND t.name = d.name"
-                " WHERE d.next_ns <= :now AND t.disabled = '' ORDER BY d.seq LIMIT :limit",
+                " WHERE (d.next_ns <= :now OR COALESCE(d.last_ns, d.since_ns) > :now) AND t.disabled = ''"
+                " ORDER BY d.seq LIMIT :limit",
                 {"kind": kind, "name": name, "now": now_ns, "limit": limit},
             ).fetchall()
         return [Item(*row) for row in rows]
@@ -168,10 +172,13 @@ class Outbox:
                 (int(refused), next_ns, now_ns, error, delivery),
             )
 
-    def postpone(self, delivery: int, *, next_ns: int) -> None:
+    def postpone(self, delivery: int, *, next_ns: int, now_ns: int) -> None:
         """Nothing was tried; not before `next_ns`."""
         with self._file.write() as db:
-            db.execute("UPDATE deliveries SET next_ns = ? WHERE id = ? AND state = 'pending'", (next_ns, delivery))
+            db.execute(
+                "UPDATE deliveries SET next_ns = ?, last_ns = ? WHERE id = ? AND state = 'pending'",
+                (next_ns, now_ns, delivery),
+            )
 
     def give_up(self, delivery: int, *, error: str, now_ns: int) -> None:
         """It becomes a dead letter; what waits behind it goes on."""

@@ -14,6 +14,7 @@ from support.alerts import SECOND, Clock, ledger, seen
 from gateway.events import ALERT, CAPACITY, COST, Outgoing
 from gateway.ledger import Ledger, LedgerError, LedgerUnavailable, StaleVersion, UnknownAlert
 from gateway.ledger_schema import MIGRATIONS
+from gateway.ledger_transaction import COMMAND_RETRY_NS
 from gateway.outbox import Wants
 from gateway.triage import Triage
 from wire.messages import Reply, Severity, Trust
@@ -152,6 +153,34 @@ def test_a_false_alarm_becomes_a_command_with_a_reply(book: Ledger, clock: Clock
         assert not work.replied(reply)
     assert not book.due_commands()
     assert [(c.state, c.reason) for c in book.commands(machine="mixer")] == [("done", "learned")]
+
+
+def test_a_clock_put_back_makes_nothing_wait(book: Ledger, clock: Clock) -> None:
+    book.outbox.register("subscriber", [("forecast", Wants())], now_ns=clock())
+    book.outbox.register("person", [("anna", Wants())], now_ns=clock())
+    true_ns = clock.now_ns
+    clock.pass_s(3600)
+    with book.transaction() as work:
+        Triage(work, book.policy).observe(seen(3600, severity=Severity.ALARM))
+    book.command("pause", site="bakery", node="pi-1", machine="mixer", by="anna", seconds=600.0)
+    ((_, _, _, command),) = book.due_commands()
+    book.command_tried(command.id, sent=True, retry_ns=clock() + COMMAND_RETRY_NS)
+    events = {item.delivery for item in book.outbox.due("subscriber", "forecast", now_ns=clock())}
+    for delivery in events:
+        book.outbox.failed(delivery, error="HTTP 401", next_ns=clock() + 2 * SECOND, now_ns=clock())
+    assert not book.outbox.due("subscriber", "forecast", now_ns=clock())
+    clock.now_ns = true_ns
+    assert [due.id for _, _, _, due in book.due_commands()] == [command.id]
+    assert {item.delivery for item in book.outbox.due("subscriber", "forecast", now_ns=clock())} == events
+    (notice,) = book.outbox.due("person", "anna", now_ns=clock())
+    # And from there on waiting is waiting again.
+    book.command_tried(command.id, sent=True, retry_ns=clock() + COMMAND_RETRY_NS)
+    for delivery in events:
+        book.outbox.failed(delivery, error="HTTP 503", next_ns=clock() + 2 * SECOND, now_ns=clock())
+    book.outbox.postpone(notice.delivery, next_ns=clock() + 2 * SECOND, now_ns=clock())
+    assert not book.due_commands()
+    assert not book.outbox.due("subscriber", "forecast", now_ns=clock())
+    assert not book.outbox.due("person", "anna", now_ns=clock())
 
 
 def test_a_command_expires(book: Ledger, clock: Clock) -> None:
