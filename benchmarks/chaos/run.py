@@ -183,6 +183,7 @@ class Run:
         self._say("comparing")
         journals = {node: site.state(node) / "sense" / "journal.sqlite" for node in site.nodes}
         gateway = site.state("gateway")
+        journal, fills = gateway / "journal.sqlite", outcome.done["disk_full"]
         if world.server:
             world.server.start()
             held = world.server.export()
@@ -192,11 +193,11 @@ class Run:
                     time_ms: value for time_ms, value in held.get(key, {}).items() if first_ms <= time_ms <= last_ms
                 }
 
-            outcome.comparison = compare(journals, gateway / "journal.sqlite", read, SITE, settled=not self._short)
+            outcome.comparison = compare(journals, journal, read, SITE, settled=not self._short, fills=fills)
         else:
             store = EmbeddedPoints(gateway / "store")
             try:
-                outcome.comparison = compare(journals, gateway / "journal.sqlite", store.of, SITE)
+                outcome.comparison = compare(journals, journal, store.of, SITE, fills=fills)
             finally:
                 store.close()
         outcome.events = check(gateway / "ledger.sqlite", {name: site.received(name) for name in RECEIVERS})

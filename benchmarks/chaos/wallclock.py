@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 
 LIBRARIES = (Path("/usr/lib"), Path("/usr/local/lib"))
+SHARED = Path("/dev/shm")  # noqa: S108  # where shm_open and sem_open keep what they are given
 NAME = "libfaketimeMT.so.1"
 _REPAIR = '''"""libfaketime 0.9.10 shifts absolute times given to clock_nanosleep even on clocks it was told to leave alone, so that
 Python's time.sleep fails with EINVAL; waiting for nothing with select is the same without that call."""
@@ -51,7 +52,6 @@ class WallClock:
             "FAKETIME_TIMESTAMP_FILE": str(self._file),
             "FAKETIME_CACHE_DURATION": "1",
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-            "FAKETIME_DISABLE_SHM": "1",
             "PYTHONPATH": os.pathsep.join(paths),
         }
 
@@ -60,6 +60,11 @@ class WallClock:
         self._write(offset_s)
         self.steps += offset_s != self.offset_s
         self.offset_s = offset_s
+
+    def clean(self, pid: int) -> None:
+        """Removes the shared memory that the library leaves behind when its process is killed."""
+        for name in (f"faketime_shm_{pid}", f"sem.faketime_sem_{pid}"):
+            (SHARED / name).unlink(missing_ok=True)
 
     def _write(self, offset_s: float) -> None:
         new = self._file.with_suffix(".new")

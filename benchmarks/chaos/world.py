@@ -43,6 +43,7 @@ class World:
         """Processes that ended by themselves and were started again, by name."""
         self._tell = tell
         self._down: set[str] = set()
+        self._gateways: set[int] = set()
         self._ended_s: dict[str, float] = {}
         broker_port = free_port()
         self.cable = Cable(broker_port)
@@ -110,6 +111,7 @@ class World:
     def tend(self) -> None:
         """Starts again what ended by itself, as systemd would."""
         now = time.monotonic()
+        self._gateways |= {self.site.children["gateway"].pid or 0}
         for name, child in self.children.items():
             if name in self._down or child.pid is not None:
                 continue
@@ -141,7 +143,10 @@ class World:
         self.cable.stop()
 
     def clean(self) -> None:
-        """Gives the small disk back."""
+        """Gives the small disk back, and what killed processes left in memory."""
+        for pid in self._gateways:
+            if self.clock:
+                self.clock.clean(pid)
         if self.disk:
             self.disk.unmount()
 
