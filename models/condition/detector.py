@@ -17,7 +17,6 @@ from river.base import AnomalyDetector
 
 from models.condition.learning import (
     ARRAYS,
-    BOUND,
     FARTHEST,
     FOLLOWING,
     SMOOTHING,
@@ -67,10 +66,11 @@ class Normal(AnomalyDetector):
         Args:
             table: the regime's healthy samples.
             logarithmic: which features are judged by their ratio to normal, where they are always positive.
-            least: (features, 2) the least deviation of each: as a share of its mean, and absolute (see `tolerance`).
+            least: (features, 3) the least deviation of each as a share of its mean and absolute, and how many samples make a
+                look at it (see `tolerance`).
         """
         known = np.isfinite(table)
-        least = np.zeros((table.shape[1], 2)) if least is None else least
+        least = np.zeros((table.shape[1], 3)) if least is None else least
         self._logarithmic = logarithmic & ((table > 0) | ~known).all(axis=0)
         self._floor = 0.02 * np.array(
             [float(np.median(c[k])) if k.any() else 1.0 for c, k in zip(table.T, known.T, strict=True)]
@@ -79,7 +79,10 @@ class Normal(AnomalyDetector):
         self.samples = len(x)
         self._inverses = {}
         self._smooth = np.zeros(x.shape[1])
-        self._fit, scores, looks = learn(x, np.where(self._logarithmic[:, None], least[:, ::-1] * [[0.0, 1.0]], least))
+        tolerances = least.copy()
+        # A share of the mean is an absolute number for a logarithm.
+        tolerances[self._logarithmic, :2] = np.column_stack([np.zeros(len(least)), least[:, 0]])[self._logarithmic]
+        self._fit, scores, looks = learn(x, tolerances)
         self.limits = limits(scores, looks, self.budget)
 
     def score(self, vector: Floats, *, settled: bool = True) -> tuple[float, Floats]:
@@ -96,7 +99,7 @@ class Normal(AnomalyDetector):
         filled = np.where(present, z, 0.0)
         # What is absent fades from the smoothed residual: nothing is known of it any more.
         if settled:
-            self._smooth += SMOOTHING * (np.clip(filled, -BOUND, BOUND) - self._smooth)
+            self._smooth += SMOOTHING * (np.clip(filled, -fit.bound, fit.bound) - self._smooth)
         ratio = self._ratio(filled, self._smooth, present)
         for centre, scale in self._modes:
             other = np.where(present, np.clip((x - centre) / scale, -FARTHEST, FARTHEST), 0.0)

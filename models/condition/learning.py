@@ -28,10 +28,10 @@ INSTANT_SIGMAS = 6.0
 DISTANCE_FLOOR = 2.2
 """Least limit of a root-mean-square distance, whose healthy level is 1."""
 BOUND = 8.0
-"""Residuals are clipped here before they are smoothed: one spike is not a change that stays."""
+"""Residuals are clipped to so many deviations before they are smoothed."""
 FARTHEST = 50.0
 """Residuals beyond this many deviations say no more."""
-MOST_WIDENING = 3.0
+MOST_WIDENING = 1.5
 """A lasting distance's limit is widened by no more: many features that moved far are a change, however short the warm-up."""
 CONSTANT_WEIGHT = 0.3
 """A feature that never moved in the warm-up may be a setting: it counts, but it does not decide alone."""
@@ -53,11 +53,13 @@ class Fit(NamedTuple):
     """How much a feature counts in the instant distance, 0 to 1."""
     slow_weight: Floats
     """And in the lasting one."""
+    bound: Floats
+    """Where a residual is clipped before it is smoothed, in units of `scale`: one spike is not a change that stays."""
     inverse: Floats
     """Precision matrix of the residuals, shrunk towards independence."""
 
 
-ARRAYS = ("centre", "anchor", "scale", "slow", "weight", "slow_weight")
+ARRAYS = ("centre", "anchor", "scale", "slow", "weight", "slow_weight", "bound")
 
 
 class Views(NamedTuple):
@@ -89,7 +91,7 @@ def learn(x: Floats, tolerance: Floats) -> tuple[Fit, Floats, Floats]:
     start = min(60, rows // 4)
     z, smooth, centre = _prequential(filled, known & usable, scale, mean)
     residual = np.clip(z[start:], -BOUND, BOUND)
-    looks = np.minimum(effective_samples(filled), np.maximum(count, 2))
+    looks = np.minimum(effective_samples(filled), np.maximum(count / np.maximum(tolerance[:, 2], 1.0), 2))
     # A residual from a following centre may be a little larger than from the mean of all: that is what will be judged.
     instant = np.maximum(np.sqrt((residual**2).mean(axis=0)), 0.7)
     judged = min(start + min(30, rows // 8), rows - 1)
@@ -99,6 +101,8 @@ def learn(x: Floats, tolerance: Floats) -> tuple[Fit, Floats, Floats]:
     wide, slow_wide = (np.where(constant, each / CONSTANT_WEIGHT**0.5, each) for each in (wide, slow_wide))
     correlation = _correlation(residual, rows)
     inverse = np.asarray(np.linalg.inv(correlation), dtype=np.float64)
+    # Exactly symmetric, so that half of it says all in a snapshot.
+    inverse = np.tril(inverse) + np.tril(inverse, -1).T
     fit = Fit(
         centre,
         centre.copy(),
@@ -106,6 +110,7 @@ def learn(x: Floats, tolerance: Floats) -> tuple[Fit, Floats, Floats]:
         lasting * slow_wide / (instant * wide),
         usable / wide**2,
         usable / slow_wide**2,
+        BOUND / (instant * wide),
         inverse,
     )
     present = np.ones(features, dtype=bool)

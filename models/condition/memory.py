@@ -72,7 +72,7 @@ class Memory:
     def add(self, time_s: float, vector: Floats) -> bool:
         """Offers one sample (may be shorter than the present columns); True where it was kept."""
         self.offered += 1
-        if self.offered % self.stride:
+        if (self.offered - 1) % self.stride:
             return False
         if self._count == len(self._table):
             self._table = np.vstack([self._table, np.full_like(self._table, np.nan)])

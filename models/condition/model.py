@@ -41,6 +41,8 @@ SETTLING = (0.2, 1, 5)
 Until then nothing is learned and nothing alarmed on: it is under way."""
 SUSPECT_FADING = 0.9
 """What is left of a cause's confidence after another alarmed sample that does not speak for it."""
+LARGEST = 1e30
+"""No machine delivers more; larger numbers would overflow when they are squared."""
 LEFT_NORMAL = 3.0
 REGROWTH = 1.3
 """The model is fitted again when its memory has grown by this factor."""
@@ -262,6 +264,7 @@ class Condition:
             names = self._memory.names
         vector = np.array([values.get(name, np.nan) for name in names], dtype=np.float64)
         vector[~np.isfinite(vector)] = np.nan
+        np.clip(vector, -LARGEST, LARGEST, out=vector)
         return vector
 
     def _is_scored(self, name: str) -> bool:

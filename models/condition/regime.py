@@ -125,7 +125,8 @@ class Regimes:
             value = levels.get(name)
             if value is None:
                 continue
-            if value < seen.low / NEW_FACTOR and (seen.upwards or value < seen.low * OFF_SHARE):
+            below = seen.low > OFF_SHARE * seen.high and value < seen.low - 3 * (seen.high - seen.low)
+            if below and value < seen.low / NEW_FACTOR and (seen.upwards or value < seen.low * OFF_SHARE):
                 directions.add(-1)
             elif seen.upwards and value > seen.high * NEW_FACTOR and value > seen.high + 5 * (seen.high - seen.low):
                 directions.add(1)

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from models.condition.contract import FeatureInfo
 
 ELECTRICAL_TOLERANCE = 0.015
 VIBRATION_TOLERANCE = 0.03
 TEMPERATURE_TOLERANCE_K = 0.3
 LEVEL_TOLERANCE = 0.005
+PERCENT_TOLERANCE = 0.25
+SLOPE_LOOK = 16.0
+"""A slope is taken over a window; samples whose windows overlap are not new looks at it."""
 
 
-def tolerance(info: FeatureInfo, name: str, span: float) -> tuple[float, float]:
+class Tolerance(NamedTuple):
+    """The least deviation of a feature, as a share of its mean and absolute, and how many samples make one look at it."""
+
+    share: float
+    absolute: float
+    look: float = 1.0
+
+
+def tolerance(info: FeatureInfo, name: str, span: float) -> Tolerance:
     """The least deviation that a feature is granted: as a share of its mean, and absolute.
 
     A warm-up of minutes does not see what a day brings. Mains voltage wanders by some percent (EN 50160 allows 10), and
@@ -24,12 +37,12 @@ def tolerance(info: FeatureInfo, name: str, span: float) -> tuple[float, float]:
         span: the largest magnitude it was seen to have in any regime.
     """
     if info.quantity == "vibration":
-        return VIBRATION_TOLERANCE, 0.001 * span
+        return Tolerance(VIBRATION_TOLERANCE, 0.001 * span)
     if info.unit == "%":
-        return 0.0, 0.25
+        return Tolerance(0.0, PERCENT_TOLERANCE)
     if name.endswith(".slope"):
-        return 0.0, 0.05 * span
+        return Tolerance(0.0, 0.05 * span, SLOPE_LOOK)
     if info.quantity == "temperature":
-        return 0.0, TEMPERATURE_TOLERANCE_K
+        return Tolerance(0.0, TEMPERATURE_TOLERANCE_K)
     share = ELECTRICAL_TOLERANCE if info.quantity in ("current", "power", "speed") else LEVEL_TOLERANCE
-    return share, share / 3 * span
+    return Tolerance(share, share / 3 * span)

@@ -1,0 +1,134 @@
+"""Features against signals whose answer is known."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.condition.bearing import Bearing
+from models.condition.features import STANDARD_GRAVITY, Features, unbalance
+
+RATE = 3200.0
+BEARING = Bearing(9, 7.94, 39.04)
+SPEED = 1475 / 60
+
+
+def sine(frequency: float, amplitude: float, seconds: float = 1.0, rate: float = RATE) -> np.ndarray:
+    return amplitude * np.sin(2 * math.pi * frequency * np.arange(int(seconds * rate)) / rate)
+
+
+@settings(max_examples=25, deadline=None)
+@given(frequency=st.floats(20, 900), amplitude=st.floats(0.01, 5), offset=st.floats(-2, 2))
+def test_velocity_of_a_sine(frequency: float, amplitude: float, offset: float) -> None:
+    found = Features().vibration(sine(frequency, amplitude) + offset, RATE, "g")["velocity_rms"]
+    expected = amplitude * STANDARD_GRAVITY / (2 * math.pi * frequency) / math.sqrt(2) * 1000
+    assert found.unit == "mm/s"
+    assert found.value == pytest.approx(expected, rel=0.03)
+
+
+def test_velocity_leaves_out_what_the_standard_leaves_out() -> None:
+    inside = Features().vibration(sine(100, 1.0), RATE, "g")["velocity_rms"].value
+    outside = Features().vibration(sine(1400, 1.0), RATE, "g")["velocity_rms"].value
+    assert outside < 0.001 * inside
+
+
+def test_unknown_unit_has_no_velocity() -> None:
+    found = Features().vibration(sine(100, 1.0), RATE, "V")
+    assert "velocity_rms" not in found
+    assert found["rms"].value == pytest.approx(1 / math.sqrt(2), rel=1e-3)
+
+
+def test_shape_numbers_of_a_sine() -> None:
+    found = Features().vibration(sine(100, 2.0), RATE, "m/s²")
+    assert found["crest"].value == pytest.approx(math.sqrt(2), rel=1e-2)
+    assert found["kurtosis"].value == pytest.approx(1.5, rel=1e-2)
+    assert found["peak"].value == pytest.approx(2.0, rel=1e-2)
+
+
+def test_bands_share_the_whole_power() -> None:
+    noise = np.random.default_rng(1).standard_normal(3200)
+    found = Features().vibration(noise, RATE, "g")
+    bands = sum(found[f"band_{k}"].value ** 2 for k in range(1, 5))
+    assert math.sqrt(bands) == pytest.approx(found["rms"].value, rel=0.05)
+
+
+@pytest.mark.parametrize("order", [1, 2, 3])
+def test_orders_are_amplitudes(order: int) -> None:
+    found = Features(SPEED).vibration(sine(order * SPEED, 0.7), RATE, "g")
+    assert found[f"order_{order}"].value == pytest.approx(0.7, rel=0.03)
+    assert all(found[f"order_{other}"].value < 0.02 for other in {1, 2, 3} - {order})
+
+
+@pytest.mark.parametrize("line", ["bpfo", "bpfi", "bsf"])
+def test_envelope_shows_the_line_that_knocks(line: str) -> None:
+    rng = np.random.default_rng(2)
+    hertz = BEARING.lines(SPEED)[line]
+    phase = (np.arange(3200) / RATE * hertz) % 1
+    knocks = np.exp(-phase / hertz * 600) * np.sin(2 * math.pi * 900 * phase / hertz)
+    found = Features(SPEED, BEARING).vibration(knocks + 0.05 * rng.standard_normal(3200), RATE, "g")
+    lines = {name: found[f"envelope_{name}"].value for name in ("bpfo", "bpfi", "bsf")}
+    assert max(lines, key=lambda name: lines[name]) == line
+    assert lines[line] > 4
+
+
+def test_envelope_of_noise_is_flat() -> None:
+    rng = np.random.default_rng(3)
+    values = [
+        Features(SPEED, BEARING).vibration(rng.standard_normal(3200), RATE, "g")["envelope_bpfo"].value for _ in range(20)
+    ]
+    assert 0.5 < float(np.mean(values)) < 2.0
+
+
+def test_axes_are_named() -> None:
+    found = Features().vibration(np.random.default_rng(4).standard_normal((640, 3)), RATE, "g")
+    assert {"x.rms", "y.rms", "z.rms"} <= set(found)
+
+
+@pytest.mark.parametrize("values", [np.zeros(640), np.full(640, 1.0), np.zeros((64, 3))])
+def test_silence_is_finite(values: np.ndarray) -> None:
+    found = Features(SPEED, BEARING).vibration(values, RATE, "g")
+    assert found
+    assert all(math.isfinite(feature.value) for feature in found.values())
+
+
+def test_too_short_is_nothing() -> None:
+    assert Features().vibration(np.ones(8), RATE, "g") == {}
+    assert Features().current(np.ones(8), RATE, "A") == {}
+
+
+def test_current_of_three_phases() -> None:
+    wave = np.stack([sine(50, 10 * math.sqrt(2), 0.5), sine(50, 10 * math.sqrt(2), 0.5), sine(50, 7 * math.sqrt(2), 0.5)], axis=1)
+    found = Features().current(wave, RATE, "A")
+    assert found["x.rms"].value == pytest.approx(10, rel=1e-3)
+    assert found["unbalance"].value == pytest.approx(22.2, abs=0.1)
+    assert found["x.harmonics"].value < 2
+
+
+def test_harmonics_of_a_current() -> None:
+    found = Features().current(sine(50, 1.0, 0.5) + sine(150, 0.3, 0.5), RATE, "A")
+    assert found["harmonics"].value == pytest.approx(30, abs=1)
+
+
+def test_no_current_has_no_unbalance() -> None:
+    assert unbalance(np.zeros(3)) == {}
+
+
+def test_lines_of_a_6205() -> None:
+    lines = BEARING.lines(SPEED)
+    assert lines == pytest.approx({"bpfo": 88.13, "bpfi": 133.12, "bsf": 57.94, "ftf": 9.79}, abs=0.01)
+
+
+@pytest.mark.parametrize("geometry", [(2, 8, 39, 0), (9, 39, 39, 0), (9, 0, 39, 0), (9, 8, 39, 90)])
+def test_impossible_bearings(geometry: tuple[int, float, float, float]) -> None:
+    with pytest.raises(ValueError, match=r"bearing|ball|angle"):
+        Bearing(*geometry)
+
+
+@settings(max_examples=25, deadline=None)
+@given(samples=st.integers(1, 700), rate=st.floats(1, 50_000), scale=st.floats(1e-12, 1e12))
+def test_any_block_is_finite(samples: int, rate: float, scale: float) -> None:
+    values = scale * np.random.default_rng(samples).standard_normal((samples, 2))
+    for found in (Features(SPEED, BEARING).vibration(values, rate, "g"), Features().current(values, rate, "A")):
+        assert all(math.isfinite(feature.value) for feature in found.values())
