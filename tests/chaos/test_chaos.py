@@ -8,18 +8,29 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.chaos.compare import Comparison, compare
 from benchmarks.chaos.events import check
 from benchmarks.chaos.schedule import KINDS, plan
+from gateway.alerting import READER as ALERTS_READER
+from gateway.store.base import SeriesKey
+from gateway.storing import READER as STORE_READER
+from werkpuls.demo.proof import PUBLISHER
+from wire.clock import Stamp
+from wire.envelope import Envelope
+from wire.journal import Journal, Record
+from wire.messages import Series, Telemetry, Trust
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 600.0
-"""A short run takes under a minute; a machine that does much else takes longer."""
+"""A short run takes about a minute; a machine that does much else takes longer."""
+START_NS = 1_760_000_000_000_000_000
 
 
 @pytest.mark.xdist_group("chaos")
@@ -81,3 +92,68 @@ def test_events_that_are_lost_doubled_or_out_of_order_are_found(tmp_path: Path) 
     keep("e2", "e1", "e2", "stranger")
     found = check(ledger, {"forecast": kept})
     assert (found.lost, found.duplicated, found.disordered) == (1, 2, 2)
+
+
+class Small:
+    """Journals of one node and its gateway with four messages a second apart, and a store that holds what it is given."""
+
+    def __init__(self, folder: Path, arrive: list[int], *, same_time: tuple[int, ...] = ()) -> None:
+        self.node, self.gateway = folder / "node.sqlite", folder / "gateway.sqlite"
+        self.points: dict[SeriesKey, dict[int, float]] = defaultdict(dict)
+        key = SeriesKey("demo", "n", "ofen", "temperature")
+        sealed: dict[int, bytes] = {}
+        journal = Journal(self.node, readers=[PUBLISHER], max_bytes=10**6)
+        envelope = Envelope("demo", "n", "sense", journal.log)
+        for number in range(1, 5):
+            series = {"temperature": Series(unit="°C", values=[float(number)])}
+            draft = envelope.draft(envelope.new(Telemetry, "boot", machine="ofen", series=series))
+            journal.append([Record(draft.stream, draft.body, number, boot="boot")], commit=True)
+            at_ns = START_NS + (0 if number in same_time else number) * 10**9
+            sealed[number] = envelope.seal(draft, seq=number, prev=number - 1, stamp=Stamp(at_ns, Trust.GATEWAY))
+            if number in arrive:
+                self.points[key][at_ns // 1_000_000] = float(number)
+        journal.close()
+        journal = Journal(self.gateway, readers=[STORE_READER, ALERTS_READER], max_bytes=10**6)
+        journal.append([Record("telemetry", sealed[number], number) for number in arrive], commit=True)
+        journal.advance(STORE_READER, len(arrive))
+        journal.advance(ALERTS_READER, len(arrive))
+        journal.close()
+
+    def compare(self) -> Comparison:
+        return compare({"n": self.node}, self.gateway, lambda key, _first, _last: self.points[key], "demo")
+
+
+@pytest.mark.parametrize(
+    ("arrive", "lost", "duplicated", "disordered", "waiting"),
+    [
+        ([1, 2, 3, 4], 0, 0, 0, 0),
+        ([1, 2, 4], 1, 0, 0, 0),
+        ([1, 2, 3], 0, 0, 0, 1),
+        ([1, 2, 2, 3, 4], 0, 1, 0, 0),
+        ([1, 3, 2, 4], 0, 0, 1, 0),
+    ],
+)
+def test_the_comparison_finds_what_is_wrong(
+    tmp_path: Path, arrive: list[int], lost: int, duplicated: int, disordered: int, waiting: int
+) -> None:
+    found = Small(tmp_path, arrive).compare()
+    assert (found.produced, found.altered) == (4, 0)
+    assert (found.lost, found.duplicated, found.disordered, found.waiting) == (lost, duplicated, disordered, waiting)
+    assert found.holds is not any((lost, duplicated, disordered))
+
+
+def test_the_comparison_looks_into_the_store(tmp_path: Path) -> None:
+    small = Small(tmp_path, [1, 2, 3, 4])
+    (series,) = small.points.values()
+    times = sorted(series)
+    del series[times[0]]
+    series[times[1]] = 7.5
+    found = small.compare()
+    assert (found.lost, found.points_missing, found.points_altered) == (1, 1, 1)
+    assert not found.holds
+
+
+def test_two_messages_on_one_millisecond_collide_and_lose_nothing(tmp_path: Path) -> None:
+    found = Small(tmp_path, [1, 2, 3, 4], same_time=(2, 3)).compare()
+    assert (found.lost, found.collisions, found.points) == (0, 1, 3)
+    assert found.holds
