@@ -20,6 +20,7 @@ from edge.recordings import Options, RecordingError, expand, open_recording
 from edge.recordings.channels import Overrides
 from edge.sensors.replay import ReplayConfig
 from models.condition.bearing import Bearing
+from werkpuls.options import names, separator
 from werkpuls.scoring import COLUMNS, Mismatch, Plan, Scored, Scorer
 from wire.settings import SettingsError, convert, load, nearest
 
@@ -88,12 +89,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "files", nargs="+", metavar="FILE", help="CSV, NPY, NPZ, WAV, MAT or Parquet, also .gz; file.zip!member"
     )
     parser.add_argument(
-        "--separator", metavar="SIGN", type=_separator, help="field separator of CSV files (found by itself)"
+        "--separator", metavar="SIGN", type=separator, help="field separator of CSV files (found by itself)"
     )
     parser.add_argument("--time", metavar="COLUMN", help="time column, by name or 0-based number (found by itself)")
-    parser.add_argument("--ignore", metavar="COL,COL", type=_list, default=(), help="columns to leave out, e.g. labels")
+    parser.add_argument("--ignore", metavar="COL,COL", type=names, default=(), help="columns to leave out, e.g. labels")
     parser.add_argument(
-        "--columns", metavar="COL,COL", type=_list, default=(), help="columns to read (default: all numeric)"
+        "--columns", metavar="COL,COL", type=names, default=(), help="columns to read (default: all numeric)"
     )
     parser.add_argument("--rate", metavar="HZ", type=_positive, help="sample rate: read a waveform and not a table")
     parser.add_argument("--block", metavar="SECONDS", type=_positive, help="length of a waveform's blocks (default: 1)")
@@ -131,15 +132,15 @@ def run(args: argparse.Namespace) -> int:
 def _score_all(args: argparse.Namespace, plan: Plan, writer: _Writer | None) -> Iterator[Tally]:
     options = Options(args.separator, args.time, args.columns, args.ignore, args.rate)
     scorer: Scorer | None = None
-    names: list[str] = []
+    expanded: list[str] = []
     for given in args.files:
         try:
-            names.extend(expand(given))
+            expanded.extend(expand(given))
         except RecordingError as exc:
             _say(str(exc))
             yield Tally(given, problem=str(exc))
-    with _progress(len(names)) as advance:
-        for number, name in enumerate(names):
+    with _progress(len(expanded)) as advance:
+        for number, name in enumerate(expanded):
             scorer = Scorer(plan) if scorer is None or args.fresh else scorer
             tally = Tally(name)
             try:
@@ -149,7 +150,7 @@ def _score_all(args: argparse.Namespace, plan: Plan, writer: _Writer | None) -> 
             except (RecordingError, Mismatch) as exc:
                 tally.problem = str(exc)
                 _say(str(exc))
-            if tally.rows and not scorer.learned and (args.fresh or number == len(names) - 1):
+            if tally.rows and not scorer.learned and (args.fresh or number == len(expanded) - 1):
                 tally.notes.append("the model was still learning at the end")
             yield tally
 
@@ -295,17 +296,6 @@ def _progress(files: int) -> Iterator[Any]:
 
 def _say(text: str) -> None:
     sys.stderr.write(text + "\n")
-
-
-def _list(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(",") if part.strip())
-
-
-def _separator(text: str) -> str:
-    text = {"tab": "\t", "\\t": "\t", "blank": " ", "space": " "}.get(text, text)
-    if len(text) != 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not one character")
-    return text
 
 
 def _positive(text: str) -> float:

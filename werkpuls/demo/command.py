@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import shutil
 import signal
+import socket
 import sys
 import tempfile
 from pathlib import Path
@@ -17,10 +18,12 @@ from rich.live import Live
 from gateway.wording import LANGUAGES
 from werkpuls.certificates import CertificateError
 from werkpuls.demo.processes import ProcessFailed
+from werkpuls.demo.recorded import examine
 from werkpuls.demo.report import passed, print_words, result
 from werkpuls.demo.run import FaultRun, Show, until
 from werkpuls.demo.screen import Key, Keyboard, draw, keys_of
 from werkpuls.demo.site import MACHINES, Recording, Site, SiteError
+from werkpuls.options import names, separator
 
 SUMMARY = "run the whole chain here: broker, two nodes, gateway, receivers; break a machine and watch the alert travel"
 EXAMPLE = "werkpuls demo --for 60 --fault bearing_outer@20"
@@ -35,10 +38,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--fault", action="append", default=[], metavar="NAME@SECONDS",
-        help="break something at that second after the start (or as soon as the machine knows its normal); may be repeated. "
+        help="break something at that second after all nodes are online, or as soon as the machine knows its normal; "
+        "may be repeated. "
         f"Names: {', '.join(dict.fromkeys(name for machine in MACHINES for name in machine.faults))}",
     )  # fmt: skip
-    parser.add_argument("--port", type=int, default=0, help="port of the page; default: a free one")
+    parser.add_argument("--port", type=_port, default=0, help="port of the page; default: a free one")
     parser.add_argument("--lang", choices=LANGUAGES, default="de", help="language of the screen; default: de")
     parser.add_argument(
         "--folder", type=Path, help="keep everything in this new folder; default: a temporary one, removed at the end"
@@ -46,17 +50,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="no screen; end with one JSON object")
     recording = parser.add_argument_group("a real recording as one more machine (see werkpuls score)")
     recording.add_argument(
-        "--recording", type=Path, metavar="FILE", help="a table or waveform; 20 rows or blocks a second are played"
+        "--recording",
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="tables or waveforms, played one after the other; after the last it begins again",
     )
-    recording.add_argument("--separator", help="field separator of a CSV file")
+    recording.add_argument(
+        "--pace", type=_positive, metavar="N", help="rows or blocks a second, at most 20; default: 20 rows or 4 blocks"
+    )
+    recording.add_argument("--separator", type=separator, metavar="SIGN", help="field separator of a CSV file")
     recording.add_argument("--time", metavar="COLUMN", help="time column")
-    recording.add_argument("--ignore", default="", metavar="COL,COL", help="columns to leave out")
-    recording.add_argument("--columns", default="", metavar="COL,COL", help="columns to use")
+    recording.add_argument("--ignore", type=names, default=(), metavar="COL,COL", help="columns to leave out")
+    recording.add_argument("--columns", type=names, default=(), metavar="COL,COL", help="columns to use")
     recording.add_argument("--rate", type=_positive, metavar="HZ", help="sample rate of a waveform")
     recording.add_argument("--block", type=_positive, metavar="SECONDS", help="length of a waveform's blocks")
     recording.add_argument(
-        "--warmup", type=int, default=400, metavar="N", help="rows or blocks known to be normal; default: 400"
-    )
+        "--warmup", type=int, metavar="N", help="rows or blocks known to be normal; default: 400 rows or 20 blocks"
+    )  # fmt: skip
 
 
 def run(args: argparse.Namespace) -> int:
@@ -64,16 +75,17 @@ def run(args: argparse.Namespace) -> int:
     try:
         faults = [_fault(word) for word in args.fault]
         recording = _recording(args)
-        _check(args)
+        folder = _folder(args.folder)
     except (ValueError, OSError) as exc:
         sys.stderr.write(f"werkpuls demo: {exc}\n")
         return BAD_USE
-    folder = Path(tempfile.mkdtemp(prefix="werkpuls-demo-")) if args.folder is None else args.folder.resolve()
-    folder.mkdir(parents=True, exist_ok=True)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        return _run(args, Site(folder, web_port=args.port, recording=recording), faults)
-    except (ProcessFailed, SiteError, CertificateError) as exc:
+        site = Site(folder, web_port=args.port, recording=recording, language=args.lang)
+        return _run(args, site, faults)
+    except (ProcessFailed, SiteError, CertificateError, OSError) as exc:
+        if isinstance(exc, BrokenPipeError):
+            raise
         sys.stderr.write(f"werkpuls demo: {exc}\n")
         return FOUND_PROBLEM
     finally:
@@ -91,7 +103,9 @@ def _run(args: argparse.Namespace, site: Site, faults: list[FaultRun]) -> int:
         seconds = show.running_s
         proof, usage = show.end()
     finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not leave half of it running
+        # A second Ctrl-C must not leave half of it running.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
         site.stop()
         signal.signal(signal.SIGINT, signal.default_int_handler)
     outcome = result(show, proof, usage, seconds)
@@ -154,34 +168,49 @@ def _fault(word: str) -> FaultRun:
 def _recording(args: argparse.Namespace) -> Recording | None:
     if args.recording is None:
         return None
-    if not args.recording.is_file():
-        raise ValueError(f"--recording {args.recording}: no such file")
-    if args.warmup < 8:
-        raise ValueError(f"--warmup {args.warmup}: 8 or more")
-    return Recording(
-        file=args.recording,
-        warmup=args.warmup,
+    wanted = Recording(
+        file=args.recording[0],
         separator=args.separator,
         time=args.time,
-        ignore=tuple(filter(None, args.ignore.split(","))),
-        columns=tuple(filter(None, args.columns.split(","))),
+        ignore=args.ignore,
+        columns=args.columns,
         rate_hz=args.rate,
         block_s=args.block,
     )
+    return examine(args.recording, wanted, warmup=args.warmup, pace_hz=args.pace)
 
 
-def _check(args: argparse.Namespace) -> None:
-    if not 0 <= args.port <= 65_535:
-        raise ValueError(f"--port {args.port}: 0 to 65535")
-    if args.folder is not None and args.folder.exists() and any(args.folder.iterdir()):
-        raise ValueError(f"--folder {args.folder} is not empty")
+def _folder(given: Path | None) -> Path:
+    """An empty folder that nobody else can read: keys and secrets lie in it."""
+    if given is None:
+        return Path(tempfile.mkdtemp(prefix="werkpuls-demo-"))
+    folder = given.resolve()
+    if folder.exists() and any(folder.iterdir()):
+        raise ValueError(f"--folder {given} is not empty")
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
 
 
 def _positive(text: str) -> float:
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError as exc:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from exc
     if not 0 < value < 1e9:
         raise argparse.ArgumentTypeError(f"{text} is not above 0")
     return value
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 0 <= int(text) <= 65_535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port, 0 to 65535")
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", int(text)))
+        except OSError as exc:
+            raise argparse.ArgumentTypeError(f"port {text} cannot be used: {exc.strerror}") from exc
+    return int(text)
 
 
 def _interrupt(_signal: int, _frame: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,9 @@ class Show:
     def __init__(self, site: Site, faults: list[FaultRun], language: str) -> None:
         self.site = site
         self.faults = faults
-        self.wording = Wording(language, titles={machine.name: machine.title for machine in site.machines})
+        self.wording = Wording(
+            language, zone=_here(), titles={machine.name: machine.titles[language] for machine in site.machines}
+        )
         self.look = Look()
         self._client = GatewayClient(site.url)
         self._language = language
@@ -195,7 +198,9 @@ class Show:
                 fault.alert_after_s = (alert["opened_ns"] - injected_ns) / 1e9
         for name, events in self.look.events.items():
             if name not in fault.receivers_after_s and fault.alert is not None:
-                told = any(event["subject"] == fault.machine.name for event in events)
+                told = any(
+                    fault.alert in (event["data"].get("alert"), event["data"].get("reference")) for event in events
+                )
                 if told:
                     fault.receivers_after_s[name] = (time.time_ns() - injected_ns) / 1e9
 
@@ -204,6 +209,11 @@ class Show:
 
     def _command(self, machine: MachinePlan, body: dict[str, Any]) -> Any:
         return self._client.post(f"/api/v1/machines/{machine.node}/{machine.name}/commands", {**body, "by": "demo"})
+
+
+def _here() -> tzinfo:
+    """The time zone of this computer."""
+    return datetime.now(tz=UTC).astimezone().tzinfo or UTC
 
 
 def until(show: Show, seconds: float | None, stopped: Callable[[], bool], draw: Callable[[], None]) -> None:

@@ -7,6 +7,7 @@ import select
 import sys
 import termios
 import tty
+from datetime import datetime
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
@@ -80,7 +81,9 @@ def _machines(show: Show) -> RenderableType:
         else:
             state = Text(words.word("severities", severity), style=STYLES.get(severity, ""))
         for channel in machine["sensor_faults"]:
-            state.append(f"  {words.catalogue['page']['sensor_fault'].format(channel=words.feature(channel))}", style="yellow")
+            state.append(
+                f"  {words.catalogue['page']['sensor_fault'].format(channel=words.feature(channel))}", style="yellow"
+            )
         table.add_row(
             words.machine(machine["machine"]),
             machine["node"],
@@ -124,12 +127,18 @@ def _events(show: Show) -> RenderableType:
         return Text(text["no_events"], style="dim")
     table = Table(box=None, pad_edge=False, show_header=False)
     for name, event in arrived[-SHOWN_EVENTS:]:
-        table.add_row(event["time"][11:19], f"→ {name}", show.wording.machine(event["subject"]), _event(event, text))
+        table.add_row(_clock(event["time"]), f"→ {name}", show.wording.machine(event["subject"]), _event(event, show))
     return table
 
 
-def _event(event: dict[str, Any], text: dict[str, str]) -> str:
-    data = event["data"]
+def _clock(time: str) -> str:
+    """A moment of RFC 3339 on the wall clock here."""
+    return datetime.fromisoformat(time).astimezone().strftime("%H:%M:%S")
+
+
+def _event(event: dict[str, Any], show: Show) -> str:
+    data: dict[str, Any] = event["data"]
+    text: dict[str, str] = show.wording.catalogue["demo"]
     match event["type"].split(".")[-2]:
         case "capacity":
             return text["capacity"].format(
@@ -140,7 +149,7 @@ def _event(event: dict[str, Any], text: dict[str, str]) -> str:
         case "scrap":
             return text["scrap"].format(rejects=data["rejects"], items=data["items"])
         case _:
-            return str(data["texts"].get("de", {}).get("title", data["cause"]))
+            return str(data["texts"].get(show.wording.language, {}).get("title", data["cause"]))
 
 
 def _worst(show: Show) -> str:
