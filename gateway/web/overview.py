@@ -141,7 +141,9 @@ class Overview:
         }
 
     def _facts(self, machine: views.Machine) -> str:
-        facts = [self._words.word("regimes", machine.regime or "unknown"), machine.node]
+        facts = [machine.node]
+        if machine.online:  # what it did when it was last heard is no news
+            facts.insert(0, self._words.word("regimes", machine.regime or "unknown"))
         silent_s = (self._now_ns - machine.seen_ns) / 1e9
         if machine.paused:
             facts.insert(0, str(self._page["paused"]))

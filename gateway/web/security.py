@@ -24,7 +24,8 @@ OPEN_PATHS = frozenset({"/health"})
 _HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
-    (b"referrer-policy", b"no-referrer"),
+    # Not no-referrer: with it browsers send `Origin: null` even from our own forms.
+    (b"referrer-policy", b"same-origin"),
     (
         b"content-security-policy",
         (

@@ -90,10 +90,15 @@ class Feed:
         record = Record(stream, self._codec.encode(message), time.time_ns(), message.boot, event)
         self.gateway.journal.append([record], commit=True)
 
-    def telemetry(self, values: dict[str, float], *, machine: str = "mixer", unit: str = "mm/s") -> Telemetry:
-        """One value of some channels, now."""
+    def telemetry(
+        self, values: dict[str, float], *, machine: str = "mixer", unit: str = "mm/s", ago_s: float = 0.0
+    ) -> Telemetry:
+        """One value of some channels, now or so long ago."""
         made = self.node.telemetry(
-            time.time_ns(), {name: [value] for name, value in values.items()}, machine=machine, unit=unit
+            time.time_ns() - round(ago_s * 1e9),
+            {name: [value] for name, value in values.items()},
+            machine=machine,
+            unit=unit,
         )
         self.tell(made)
         return made

@@ -10,7 +10,7 @@ window.Card = class Card {
     this.signature = "";
     const lang = document.documentElement.lang;
     this.number = new Intl.NumberFormat(lang, { maximumSignificantDigits: 3 });
-    this.clock = new Intl.DateTimeFormat(lang, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+    this.clock = new Intl.DateTimeFormat(lang, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
     this.select?.addEventListener("change", () => this.load());
   }
 

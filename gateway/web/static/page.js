@@ -6,7 +6,7 @@
   const status = document.getElementById("connection");
   const news = document.getElementById("news");
   const clock = new Intl.DateTimeFormat(document.documentElement.lang,
-    { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+    { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
   const Card = window.Card;
   const cards = [...document.querySelectorAll(".machine")].map((root) => new Card(root));
   const find = (data) => cards.find((card) => card.is(data.node, data.machine));

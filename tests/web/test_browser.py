@@ -1,0 +1,260 @@
+"""The page as a person meets it: Debian's Chromium on a phone and on a desk, with and without scripts."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webdriver import WebDriver
+from support.broker import Broker, until
+from support.gateways import Feed, running
+from support.raw import RawNode
+
+from gateway.daemon import Gateway
+from wire.messages import Cause, Evidence, Severity
+
+CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+pytestmark = [
+    pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="needs Debian's chromium and chromium-driver"),
+    pytest.mark.timeout(120),
+]
+PHONE, DESK = (390, 844), (1200, 900)
+FLAGS = (
+    "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync --disable-dev-shm-usage --no-proxy-server"
+).split()
+GLOVE_PX = 44
+"""Smallest height of what a gloved finger must hit."""
+
+
+@contextmanager
+def browser(folder: Path, *, scripts: bool = True, language: str = "de") -> Iterator[WebDriver]:
+    options = webdriver.ChromeOptions()
+    options.binary_location = str(CHROMIUM)
+    for flag in (*FLAGS, f"--user-data-dir={folder / 'profile'}"):
+        options.add_argument(flag)
+    preferences: dict[str, Any] = {"intl.accept_languages": language}
+    if not scripts:
+        preferences["profile.managed_default_content_settings.javascript"] = 2
+    options.add_experimental_option("prefs", preferences)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(str(DRIVER)))
+    try:
+        driver.set_page_load_timeout(30)
+        yield driver
+    finally:
+        driver.quit()
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    folder = tmp_path_factory.mktemp("bakery")
+    with Broker(folder / "broker") as broker, running(folder / "gateway", broker=broker.port) as gateway:
+        with RawNode(broker.port) as node:
+            node.up()
+            assert node.status().wait(10)
+            until(lambda: any(one.online for one in gateway.ingest.nodes()))
+            yield gateway
+
+
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebDriver]:
+    with browser(tmp_path_factory.mktemp("chromium")) as driver:
+        yield driver
+
+
+@pytest.fixture(scope="module", autouse=True)
+def bakery(gateway: Gateway, feed: Feed) -> Feed:
+    for number in range(30):
+        values = {"vibration.x.velocity_rms": 1.0 + number % 7, "motor_current_with_a_rather_long_name": 5.0}
+        feed.telemetry(values, ago_s=900 - 30 * number)
+    feed.condition()
+    feed.condition(machine="oven", learned=0.4, limit=None, sensor_faults=["deck_temperature"])
+    until(lambda: gateway.storing.stats().backlog == 0)
+    until(lambda: gateway.live.position == gateway.journal.stats().next - 1)
+    return feed
+
+
+def size(driver: WebDriver, width: int, height: int) -> None:
+    driver.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500},
+    )
+
+
+def url(gateway: Gateway, language: str = "de") -> str:
+    return f"http://127.0.0.1:{gateway.options.web.port}/?lang={language}"
+
+
+def trouble(feed: Feed, name: str, machine: str = "mixer", **fields: Any) -> str:
+    return feed.alert(
+        id=name,
+        machine=machine,
+        causes=[Cause(code="bearing_outer", confidence=0.9), Cause(code="looseness", confidence=0.3)],
+        evidence=[Evidence(feature="vibration.x.band_4", value=7.2, expected=1.1, unit="g", deviation=9.0)],
+        **fields,
+    )
+
+
+def settle(gateway: Gateway, feed: Feed, alert: str, name: str, machine: str = "mixer") -> None:
+    feed.finding(id=name, machine=machine, state="cleared")
+    if any(one.id == alert for one in gateway.ledger.open_alerts()):
+        gateway.ledger.resolve(alert, done="test", by="test")
+
+
+def errors(driver: WebDriver) -> list[str]:
+    return [f"{entry['level']} {entry['message']}" for entry in driver.get_log("browser") if entry["level"] != "INFO"]  # type: ignore[no-untyped-call]  # selenium's own
+
+
+def save(driver: WebDriver, name: str) -> None:
+    """A picture for whoever wants to look: `WERKPULS_TEST_PICTURES=folder`."""
+    folder = os.environ.get("WERKPULS_TEST_PICTURES")
+    if folder:
+        metrics = driver.execute_cdp_cmd("Page.getLayoutMetrics", {})["cssContentSize"]
+        size(driver, driver.execute_script("return innerWidth"), min(round(metrics["height"]), 4000))
+        driver.save_screenshot(str(Path(folder) / f"{name}.png"))
+
+
+def text(driver: WebDriver, selector: str) -> str:
+    found = driver.find_elements(By.CSS_SELECTOR, selector)  # none while the page changes
+    return found[0].text if found else ""
+
+
+@pytest.mark.parametrize("language", ["de", "en"])
+@pytest.mark.parametrize(("width", "height"), [PHONE, DESK])
+def test_the_page_fits_and_nothing_is_wrong_with_it(
+    gateway: Gateway, feed: Feed, chromium: WebDriver, width: int, height: int, language: str
+) -> None:
+    name = f"fit-{width}-{language}"
+    alert = trouble(feed, name)
+    size(chromium, width, height)
+    errors(chromium)
+    chromium.get(url(gateway, language))
+    until(lambda: ":" in text(chromium, "#connection"))
+    overflow = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    assert chromium.execute_script(overflow) <= 0
+    small = chromium.execute_script(
+        "return [...document.querySelectorAll('button, select, summary, input:not([type=hidden])')]"
+        f".filter(e => e.checkVisibility() && e.getBoundingClientRect().height < {GLOVE_PX}).map(e => e.outerHTML)"
+    )
+    assert small == []
+    shown = text(chromium, "main")
+    assert "Spiralkneter" in shown
+    said = {
+        "de": ("Lagerschaden, Außenring", "sehr hohe Töne", "Lernt noch"),
+        "en": ("Bearing damage", "very high tones", "Still learning"),
+    }
+    for words in said[language]:
+        assert words in shown
+    for jargon in ("band_4", "velocity_rms", "vibration.", "bearing_outer", "None", "{"):
+        assert jargon not in shown
+    save(chromium, name)
+    assert errors(chromium) == []
+    settle(gateway, feed, alert, name)
+
+
+def test_the_chart_moves_when_values_arrive(gateway: Gateway, feed: Feed, chromium: WebDriver) -> None:
+    chromium.get(url(gateway))
+    line = chromium.find_element(By.CSS_SELECTOR, '[data-machine="mixer"] polyline')
+    until(lambda: bool(line.get_attribute("points")))
+    before = line.get_attribute("points")
+    feed.telemetry({"vibration.x.velocity_rms": 42.5})
+    until(lambda: line.get_attribute("points") != before)
+    assert text(chromium, '[data-machine="mixer"] [data-field="latest"]').startswith("42,5")
+    meter = chromium.find_element(By.CSS_SELECTOR, '[data-machine="mixer"] .fill')
+    assert meter.get_attribute("width") == "25.0"
+    feed.condition(score=6.0, severity=Severity.ALARM)
+    until(lambda: meter.get_attribute("width") == "150.0")
+    until(lambda: bool(chromium.find_elements(By.CSS_SELECTOR, '[data-machine="mixer"] .meter.alarm')))
+    feed.condition()
+    assert errors(chromium) == []
+
+
+def test_an_alert_appears_by_itself_and_is_acknowledged(gateway: Gateway, feed: Feed, chromium: WebDriver) -> None:
+    size(chromium, *PHONE)
+    chromium.get(url(gateway))
+    until(lambda: ":" in text(chromium, "#connection"))
+    alert = trouble(feed, "by-itself")
+    gateway.turn()
+    until(lambda: bool(chromium.find_elements(By.ID, f"alert-{alert}")))
+    card = chromium.find_element(By.ID, f"alert-{alert}")
+    card.find_element(By.NAME, "by").clear()
+    card.find_element(By.NAME, "by").send_keys("Anna")
+    card.find_element(By.NAME, "note").send_keys("schaue nach")
+    # What comes meanwhile must not take away what is being written.
+    other = trouble(feed, "meanwhile", machine="oven")
+    gateway.turn()
+    until(lambda: chromium.find_element(By.ID, "news").is_displayed())
+    assert card.find_element(By.NAME, "note").get_attribute("value") == "schaue nach"
+    press(card, "acknowledge")
+    until(lambda: "in Arbeit: Anna" in text(chromium, f"#alert-{alert}"))
+    found = gateway.ledger.alert(alert)
+    assert found is not None
+    assert found.owner == "Anna"
+    assert gateway.ledger.history(alert)[-1].text == "schaue nach"
+    # The name is not asked for twice.
+    assert chromium.find_element(By.CSS_SELECTOR, f"#alert-{other} [name=by]").get_attribute("value") == "Anna"
+    save(chromium, "acknowledged")
+    settle(gateway, feed, alert, "by-itself")
+    settle(gateway, feed, other, "meanwhile", "oven")
+    assert errors(chromium) == []
+
+
+def press(card: Any, action: str) -> None:
+    button = card.find_element(By.CSS_SELECTOR, f'button[value="{action}"]')
+    button.parent.execute_script("arguments[0].scrollIntoView({block: 'center'})", button)
+    button.click()
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebDriver]:
+    with browser(tmp_path_factory.mktemp("plain"), scripts=False, language="en") as driver:
+        yield driver
+
+
+def test_without_scripts(gateway: Gateway, feed: Feed, plain: WebDriver) -> None:
+    alert = trouble(feed, "plain")
+    size(plain, *PHONE)
+    plain.get(url(gateway).partition("?")[0])
+    assert "Bearing damage" in text(plain, "main"), "the browser's language"
+    card = plain.find_element(By.ID, f"alert-{alert}")
+    assert plain.find_element(By.CSS_SELECTOR, '[data-machine="mixer"] polyline').get_attribute("points")
+
+    # Somebody else was quicker: it is said, and what was written is still there.
+    gateway.ledger.note(alert, text="quicker", by="Bernd")
+    card.find_element(By.NAME, "by").send_keys("Anna")
+    card.find_element(By.NAME, "note").send_keys("looking")
+    press(card, "acknowledge")
+    until(lambda: "changed in the meantime" in text(plain, ".said"))
+    card = plain.find_element(By.ID, f"alert-{alert}")
+    assert card.find_element(By.NAME, "note").get_attribute("value") == "looking"
+    save(plain, "changed")
+    press(card, "acknowledge")
+    until(lambda: "Anna" in text(plain, f"#alert-{alert} .owner"))
+
+    card = plain.find_element(By.ID, f"alert-{alert}")
+    card.find_element(By.NAME, "by").send_keys("Anna")
+    press(card, "snooze")
+    until(lambda: "Snoozed (1)" in text(plain, "#snoozed"))
+    assert not plain.find_element(By.ID, f"alert-{alert}").is_displayed()
+    plain.find_element(By.CSS_SELECTOR, "#snoozed summary").click()
+    card = plain.find_element(By.ID, f"alert-{alert}")
+    card.find_element(By.NAME, "by").send_keys("Anna")
+    card.find_element(By.NAME, "note").send_keys("bearing replaced")
+    press(card, "resolve")
+    until(lambda: bool(plain.find_elements(By.ID, "resolved")))
+    plain.find_element(By.CSS_SELECTOR, "#resolved summary").click()
+    assert "bearing replaced" in text(plain, "#resolved")
+    assert "Anna" in text(plain, "#resolved")
+    save(plain, "resolved")
+    found = gateway.ledger.alert(alert)
+    assert found is not None
+    assert (found.resolution, found.done) == ("done", "bearing replaced")
