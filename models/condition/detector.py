@@ -132,7 +132,8 @@ class Normal(AnomalyDetector):
         )
         fit.centre[:size] = np.where(same & (older._fit.weight[:size] > 0), near, fit.centre[:size])
         if same.all():
-            self._smooth[:size] = older._smooth[:size]
+            carried = older._smooth[:size] * older._fit.scale[:size] / fit.scale[:size]
+            self._smooth[:size] = np.clip(carried, -fit.bound[:size], fit.bound[:size])
 
     def accept(self, table: Floats) -> None:
         """Makes (rows, features) that a person called normal a mode of its own."""

@@ -43,6 +43,8 @@ SUSPECT_FADING = 0.9
 """What is left of a cause's confidence after another alarmed sample that does not speak for it."""
 LARGEST = 1e30
 """No machine delivers more; larger numbers would overflow when they are squared."""
+ODD = 3.0
+"""A single sample beyond this multiple of the limit is not learned, though it is no alarm."""
 LEFT_NORMAL = 3.0
 REGROWTH = 1.3
 """The model is fitted again when its memory has grown by this factor."""
@@ -71,6 +73,7 @@ class Condition:
         self._suspects: dict[str, PossibleCause] = {}
         self._warmed = 0
         self._regime = ""
+        self._odd = False
         self._in_regime = 0
         self._next_fit = 0
         self._since_fit = 0
@@ -106,6 +109,7 @@ class Condition:
             return Verdict(sample.time_s, regime, 0.0, None, severity, alarm, 1.0, (), known_regime=False)
         persistence = self._persistence.setdefault(regime, Persistence())
         raw, z = normal.score(self._select(vector, normal), settled=not self._settling)
+        self._odd = raw > ODD
         ratio = persistence.ratio if self._settling else persistence.update(raw)
         alarm = self._alarm
         deviations = self._deviations(sample, normal, z, many=ratio > 1.0)
@@ -134,7 +138,7 @@ class Condition:
         if not verdict.known_regime or verdict.limit is None:
             self._meet(sample.time_s, vector)
             return
-        if verdict.score > verdict.limit or self._settling:
+        if verdict.score > verdict.limit or self._settling or self._odd:
             return
         if verdict.score > GATE * verdict.limit:
             # Not remembered, but followed: else a drift would sit between the gate and the limit for ever.
