@@ -3,8 +3,8 @@
 `python -m benchmarks.month [--days D] [--series N] [--folder DIR] [--json]`. Three machines with N channels each at one
 value a second: a quarter of them readings with two decimals (temperatures, powers), the rest features with full-length
 floats and noise of one percent to a third, going on and off with the machine. One message a minute and machine; packed
-and rolled up, that is the same as one a second. Written bytes are measured over the last hour of it, with one message a
-second and machine and one commit a second, as `write_bytes` of /proc/self/io.
+and rolled up, that is the same as one a second. Written bytes are measured over two more hours, with one message a
+second and machine, as `write_bytes` of /proc/self/io: one hour with a commit a second, one with a commit every five.
 """
 
 from __future__ import annotations
@@ -98,12 +98,16 @@ def measure(folder: Path, days: int, series: int) -> dict[str, float]:
     count = end * series * len(MACHINES)
     spans = {"30_days": days * DAY_S, "1_day": DAY_S, "1_hour": 3600}
     charts = {name: chart_seconds(store, min(span, end), end, series) for name, span in spans.items()}
-    before = written_bytes()
-    for second in range(end, end + 3600):
-        now = T0 + second * SECOND
-        store.write(plant.records(second, 1))
-    staged = chart_seconds(store, 3600, end + 3600, series)
-    hour = written_bytes() - before
+    written: dict[int, float] = {}
+    staged: list[float] = []
+    for commit_s in (1, 5):
+        before = written_bytes()
+        for second in range(end, end + 3600, commit_s):
+            now = T0 + second * SECOND
+            store.write([record for part in range(commit_s) for record in plant.records(second + part, 1)])
+        end += 3600
+        staged = chart_seconds(store, 3600, end, series)
+        written[commit_s] = (written_bytes() - before) * 24 / 1e6
     store.close()
     return {
         "days": days,
@@ -115,7 +119,7 @@ def measure(folder: Path, days: int, series: int) -> dict[str, float]:
         **{f"chart_{name}_median_ms": statistics.median(taken) * 1000 for name, taken in charts.items()},
         "chart_30_days_worst_ms": max(charts["30_days"]) * 1000,
         "chart_last_hour_unpacked_ms": statistics.median(staged) * 1000,
-        "written_mb_per_day": hour * 24 / 1e6,
+        **{f"written_mb_per_day_commit_{commit_s}_s": amount for commit_s, amount in written.items()},
     }
 
 
