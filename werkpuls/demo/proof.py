@@ -1,14 +1,15 @@
 """Compares what was produced with what is stored, from the files that the stopped processes left behind.
 
 Three comparisons, none of which believes a counter of the running program: every entry of each node's journal is in the gateway's
-journal exactly once and in order, with the same content; every point of every message there is in the store; and the
-store holds no point that no message brought.
+journal exactly once and in order, with the same content; every point of every message there is in the store, with its
+value; and the store holds no point that no message brought.
 """
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
@@ -31,9 +32,16 @@ READ_ONLY_BYTES = 2**40
 FOREVER_NS = 2**62
 SLICE_MS = 600_000
 PUBLISHER = "publisher"
+SAME = 1e-12
+"""Relative: the last bits that a mean over one value may cost."""
 
-StoredTimes: TypeAlias = Callable[[SeriesKey, int, int], set[int]]
-"""Times in milliseconds of every point of a series between two moments (milliseconds, the second one included)."""
+StoredTimes: TypeAlias = Callable[[SeriesKey, int, int], Collection[int]]
+"""Times in milliseconds of every point of a series between two moments (milliseconds, the second one included).
+
+Where it returns a mapping, its values are the points' and are compared, too.
+"""
+Expected: TypeAlias = dict[tuple[str, int], list[tuple[SeriesKey, int, float]]]
+"""Series, milliseconds and value of every point, by the message's log and number."""
 
 
 class Sent(NamedTuple):
@@ -68,6 +76,8 @@ class Proof:
     """Points expected in the store."""
     points_missing: int = 0
     points_extra: int = 0
+    points_altered: int = 0
+    """In the store with another value than any message brought for that moment."""
     details: list[str] = field(default_factory=list)
     """The first few discrepancies, in words."""
 
@@ -96,7 +106,7 @@ def prove(
     """
     proof = Proof()
     sent, logs = _sent(node_journals, proof)
-    complete: dict[tuple[str, int], list[tuple[SeriesKey, int]]] = {}
+    complete: Expected = {}
     seen = _check_journal(_messages(gateway_journal, readers), sent, logs, site, proof, complete)
     missing = _check_points(complete, stored, proof)
     proof.accepted = sum(len(numbers) for numbers in seen.values())
@@ -130,7 +140,7 @@ def _check_journal(
     logs: dict[str, str],
     site: str,
     proof: Proof,
-    complete: dict[tuple[str, int], list[tuple[SeriesKey, int]]],
+    complete: Expected,
 ) -> dict[str, set[int]]:
     """Reads the gateway's journal; returns the numbers it has of each log, and fills `complete` with expected points."""
     seen: dict[str, set[int]] = defaultdict(set)
@@ -151,7 +161,7 @@ def _check_journal(
         if original is not None and not _same(envelopes[message.log], message, payload, original):
             proof.altered += 1
             proof.tell(f"{message.node} {message.seq}: not what the node wrote")
-        complete[key] = list(_points(message)) if read else [(SeriesKey("", "", "", "unread"), 0)]
+        complete[key] = list(_points(message)) if read else [(SeriesKey("", "", "", "unread"), 0, 0.0)]
     return seen
 
 
@@ -173,54 +183,67 @@ def _messages(path: Path, readers: Sequence[str]) -> Iterator[tuple[NodeMessage,
                 yield codec.decode(entry.payload, now_ns=FOREVER_NS), entry.payload, entry.seq <= read_to
 
 
-def _points(message: NodeMessage) -> Iterator[tuple[SeriesKey, int]]:
+def _points(message: NodeMessage) -> Iterator[tuple[SeriesKey, int, float]]:
     for column in points.of(message).columns:
         key = SeriesKey(message.site, message.node, column.machine, column.channel)
-        for time_ns in column.times_ns:
-            yield key, time_ns // 1_000_000
+        for time_ns, value in zip(column.times_ns, column.values, strict=True):
+            yield key, time_ns // 1_000_000, value
 
 
-def _check_points(
-    complete: dict[tuple[str, int], list[tuple[SeriesKey, int]]], stored: StoredTimes, proof: Proof
-) -> set[tuple[str, int]]:
+def _check_points(complete: Expected, stored: StoredTimes, proof: Proof) -> set[tuple[str, int]]:
     """Compares series by series; returns the messages of which a point is missing."""
-    wanted: dict[SeriesKey, dict[int, list[tuple[str, int]]]] = defaultdict(lambda: defaultdict(list))
+    wanted: dict[SeriesKey, dict[int, list[tuple[tuple[str, int], float]]]] = defaultdict(lambda: defaultdict(list))
     missing: set[tuple[str, int]] = set()
     for message, expected in complete.items():
-        for key, time_ms in expected:
+        for key, time_ms, value in expected:
             if key.channel == "unread":
                 missing.add(message)
                 proof.tell(f"log {message[0]} {message[1]}: not worked on by every reader")
             else:
-                wanted[key][time_ms].append(message)
+                wanted[key][time_ms].append((message, value))
     for key, times in wanted.items():
-        there = stored(key, min(times), max(times))
+        found = stored(key, min(times), max(times))
+        there = set(found)
         proof.points += len(times)
         for time_ms in times.keys() - there:
             proof.points_missing += 1
-            missing.update(times[time_ms])
+            missing.update(message for message, _ in times[time_ms])
             proof.tell(f"{key.machine}/{key.channel} at {time_ms} ms: not stored")
         extra = there - times.keys()
         proof.points_extra += len(extra)
         proof.duplicates += len(extra)
         for time_ms in sorted(extra)[:2]:
             proof.tell(f"{key.machine}/{key.channel} at {time_ms} ms: stored, but no message brought it")
+        if isinstance(found, Mapping):
+            _check_values(key, times, found, proof)
     return missing
 
 
+def _check_values(
+    key: SeriesKey, times: dict[int, list[tuple[tuple[str, int], float]]], found: Mapping[int, float], proof: Proof
+) -> None:
+    for time_ms in sorted(times.keys() & found.keys()):
+        # Two values of one millisecond (after a step of the clock) are one point: either of them is right.
+        if not any(math.isclose(found[time_ms], value, rel_tol=SAME, abs_tol=0.0) for _, value in times[time_ms]):
+            proof.points_altered += 1
+            sent = ", ".join(str(value) for _, value in times[time_ms])
+            proof.tell(f"{key.machine}/{key.channel} at {time_ms} ms: {found[time_ms]} stored, {sent} sent")
+
+
 class EmbeddedTimes:
-    """Reads the embedded store's points."""
+    """Reads the embedded store's points; it must have been told to keep every bit (`exact`)."""
 
     def __init__(self, folder: Path) -> None:
         self._store = EmbeddedStore(EmbeddedConfig(dir=folder))
 
-    def __call__(self, key: SeriesKey, first_ms: int, last_ms: int) -> set[int]:
+    def __call__(self, key: SeriesKey, first_ms: int, last_ms: int) -> dict[int, float]:
         """See `StoredTimes`; asks in slices fine enough that each millisecond is a bucket of its own."""
-        found: set[int] = set()
+        found: dict[int, float] = {}
         for start in range(first_ms, last_ms + 1, SLICE_MS):
             end = min(start + SLICE_MS, last_ms + 1)
             chart = self._store.read(key, start * 1_000_000, end * 1_000_000, end - start)
-            found.update(int(time_ns) // 1_000_000 for time_ns in chart.times_ns)
+            for time_ns, mean in zip(chart.times_ns, chart.mean, strict=True):
+                found[int(time_ns) // 1_000_000] = float(mean)
         return found
 
     def close(self) -> None:

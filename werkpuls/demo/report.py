@@ -29,12 +29,13 @@ def result(show: Show, proof: Proof, usage: dict[str, Usage], seconds: float) ->
         "points": proof.points,
         "points_missing": proof.points_missing,
         "points_extra": proof.points_extra,
+        "points_altered": proof.points_altered,
         "details": proof.details,
         "sent_again": stats.get("duplicates", 0),
         "refused": sum(stats.get("refused", {}).values()),
         "refused_by_kind": stats.get("refused", {}),
         "alerts_opened": stats.get("alerts_total", 0),
-        "alerts": [_alert(view) for view in show.look.alerts],
+        "alerts": [_alert(view) for view in show.look.history],
         "forwarded": {name: len(events) for name, events in show.look.events.items()},
         "events": {name: [event["type"] for event in events] for name, events in show.look.events.items()},
         "faults": [_fault(fault) for fault in show.faults],
@@ -56,7 +57,7 @@ def result(show: Show, proof: Proof, usage: dict[str, Usage], seconds: float) ->
 
 def passed(outcome: dict[str, Any]) -> bool:
     """Whether nothing is missing, twice, out of order or changed."""
-    return not any(outcome[name] for name in ("lost", "duplicates", "disordered", "altered"))
+    return not any(outcome[name] for name in ("lost", "duplicates", "disordered", "altered", "points_altered"))
 
 
 def print_words(console: Console, words: Wording, outcome: dict[str, Any]) -> None:

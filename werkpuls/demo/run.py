@@ -48,6 +48,9 @@ class Look:
     stats: dict[str, Any] = field(default_factory=dict)
     machines: list[dict[str, Any]] = field(default_factory=list)
     alerts: list[dict[str, Any]] = field(default_factory=list)
+    """Open ones."""
+    history: list[dict[str, Any]] = field(default_factory=list)
+    """Every alert of the run, at its end."""
     nodes: list[dict[str, Any]] = field(default_factory=list)
     deliveries: list[dict[str, Any]] = field(default_factory=list)
     events: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
@@ -121,6 +124,7 @@ class Show:
         while time.monotonic() < deadline and not self._drained():
             time.sleep(0.2)
         self._observe()
+        self.look.history = self._client.get("/api/v1/alerts", state="all", lang=self._language) or self.look.alerts
         usage = {name: child.usage() for name, child in self.site.children.items()}
         self._client.close()
         self.site.stop()
