@@ -15,6 +15,7 @@ from gateway.alerts import Policy
 from gateway.batches import BatchPolicy
 from gateway.costs import Costs, MachineFacts
 from gateway.notify import Notifications, Person
+from gateway.signing import SecretError
 from gateway.store.config import EmbeddedConfig, StoreConfig
 from wire.broker import MqttOptions, check_mqtt, is_loopback
 from wire.messages import Name
@@ -96,7 +97,7 @@ def read_gateway(path: Path) -> GatewayOptions:
     zone_of(options, where)
     try:
         forward.check(options.subscribers)
-    except forward.SubscriberError as exc:
+    except (forward.SubscriberError, SecretError) as exc:
         raise SettingsError(where, "subscriber", str(exc)) from exc
     for place, person in enumerate(options.persons):
         try:

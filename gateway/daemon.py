@@ -28,7 +28,7 @@ from gateway.notify import Notifier as PeopleNotifier
 from gateway.origins import OriginState
 from gateway.remembered import silent_machines
 from gateway.services import Services
-from gateway.store.base import StoreUnavailable
+from gateway.store.base import StoreConfigError, StoreUnavailable
 from gateway.store.registry import open_store, pause_s
 from gateway.storing import READER as STORE_READER
 from gateway.storing import Storing
@@ -286,6 +286,9 @@ def main(config_path: Path, *, check: bool = False, json_output: bool = False) -
         summary = _run(options, str(config_path))
     except SettingsError as exc:
         sys.stderr.write(f"{exc}\n")
+        return BAD_CONFIGURATION
+    except StoreConfigError as exc:
+        sys.stderr.write(f"{config_path}: store: {exc}\n")
         return BAD_CONFIGURATION
     except (DaemonError, JournalError, LedgerError, LedgerUnavailable, StoreUnavailable, OSError) as exc:
         sys.stderr.write(f"werkpuls gateway: {exc}\n")

@@ -28,9 +28,17 @@ pytestmark = [
 ]
 PHONE, DESK = (390, 844), (1200, 900)
 FLAGS = (
-    "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync --disable-dev-shm-usage --no-proxy-server"
-).split()
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+    "--no-proxy-server",
+)
 GLOVE_PX = 44
 """Smallest height of what a gloved finger must hit."""
 
@@ -57,12 +65,15 @@ def browser(folder: Path, *, scripts: bool = True, language: str = "de") -> Iter
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     folder = tmp_path_factory.mktemp("bakery")
-    with Broker(folder / "broker") as broker, running(folder / "gateway", broker=broker.port) as gateway:
-        with RawNode(broker.port) as node:
-            node.up()
-            assert node.status().wait(10)
-            until(lambda: any(one.online for one in gateway.ingest.nodes()))
-            yield gateway
+    with (
+        Broker(folder / "broker") as broker,
+        running(folder / "gateway", broker=broker.port) as gateway,
+        RawNode(broker.port) as node,
+    ):
+        node.up()
+        assert node.status().wait(10)
+        until(lambda: any(one.online for one in gateway.ingest.nodes()))
+        yield gateway
 
 
 @pytest.fixture(scope="module")
