@@ -89,14 +89,13 @@ class Runs:
         """Takes the next reading."""
         if value == self.last:
             self.run += 1
-            if not self.improbable:
-                self.pairs += 1
-                self.repeats += 1
-                self.longest = max(self.longest, self.run)
-        else:
-            if not math.isnan(self.last):
-                self.pairs += 1
-            self.run = 1
+            return
+        # A run counts when it is over: while it lasts it must not excuse itself, and a stuck one is no habit.
+        if not math.isnan(self.last) and not self.improbable:
+            self.pairs += self.run
+            self.repeats += self.run - 1
+            self.longest = max(self.longest, self.run)
+        self.run = 1
         self.last = value
 
     @property
@@ -122,9 +121,7 @@ class ChannelCheck:
     _started_ns: int | None = None
     _bad: float = 0.0
     _good: int = 0
-    _candidate: Verdict | None = None
     _first_bad_ns: int | None = None
-    _error: str | None = None
 
     def look(self, now_ns: int, blocks: Sequence[Block], error: str | None = None) -> list[Block]:
         """Takes one tick's blocks of this channel; returns those that are readings."""
@@ -234,7 +231,6 @@ class ChannelCheck:
                 self._first_bad_ns = now_ns
             self._bad = min(self._bad + 1.0, 2.0 * RAISE_AFTER)
             self._good = 0
-            self._candidate = worst
             if self._bad >= RAISE_AFTER or self.fault is not None or worst[0] is Fault.NO_DATA:
                 if self.fault is None:
                     self.since_ns = self._first_bad_ns

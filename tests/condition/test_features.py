@@ -76,7 +76,8 @@ def test_envelope_shows_the_line_that_knocks(line: str) -> None:
 def test_envelope_of_noise_is_flat() -> None:
     rng = np.random.default_rng(3)
     values = [
-        Features(SPEED, BEARING).vibration(rng.standard_normal(3200), RATE, "g")["envelope_bpfo"].value for _ in range(20)
+        Features(SPEED, BEARING).vibration(rng.standard_normal(3200), RATE, "g")["envelope_bpfo"].value
+        for _ in range(20)
     ]
     assert 0.5 < float(np.mean(values)) < 2.0
 
@@ -99,7 +100,9 @@ def test_too_short_is_nothing() -> None:
 
 
 def test_current_of_three_phases() -> None:
-    wave = np.stack([sine(50, 10 * math.sqrt(2), 0.5), sine(50, 10 * math.sqrt(2), 0.5), sine(50, 7 * math.sqrt(2), 0.5)], axis=1)
+    wave = np.stack(
+        [sine(50, 10 * math.sqrt(2), 0.5), sine(50, 10 * math.sqrt(2), 0.5), sine(50, 7 * math.sqrt(2), 0.5)], axis=1
+    )
     found = Features().current(wave, RATE, "A")
     assert found["x.rms"].value == pytest.approx(10, rel=1e-3)
     assert found["unbalance"].value == pytest.approx(22.2, abs=0.1)

@@ -92,7 +92,9 @@ def test_a_fault_alarms_soon_and_names_what_moved(shift: dict[str, float]) -> No
     assert verdicts[-1].alarm
     assert verdicts[-1].severity in ("warning", "alarm")
     assert verdicts[-1].deviations[0].feature in shift
-    assert math.copysign(1, verdicts[-1].deviations[0].sigma) == math.copysign(1, shift[verdicts[-1].deviations[0].feature])
+    assert math.copysign(1, verdicts[-1].deviations[0].sigma) == math.copysign(
+        1, shift[verdicts[-1].deviations[0].feature]
+    )
     assert verdicts[-1].deviations[0].since_s is not None
 
 
@@ -184,7 +186,7 @@ def test_false_alarm_does_not_blind() -> None:
 
 @settings(max_examples=12, deadline=None)
 @given(ticks=st.integers(0, 330), fault=st.booleans(), seed=st.integers(0, 5))
-def test_restored_model_says_the_same(ticks: int, fault: bool, seed: int) -> None:
+def test_restored_model_says_the_same(*, ticks: int, fault: bool, seed: int) -> None:
     model, machine = Condition(Settings(warmup=100)), Machine(seed)
     for k, sample in enumerate(machine.samples(ticks)):
         machine.shift = {"oil": 1.0} if fault and k > 200 else {}
@@ -199,7 +201,13 @@ def test_restored_model_says_the_same(ticks: int, fault: bool, seed: int) -> Non
 
 
 @pytest.mark.parametrize(
-    "state", [{}, {"format": "other"}, {"format": "werkpuls-condition", "version": 99}, {"format": "werkpuls-condition", "version": 1}]
+    "state",
+    [
+        {},
+        {"format": "other"},
+        {"format": "werkpuls-condition", "version": 99},
+        {"format": "werkpuls-condition", "version": 1},
+    ],
 )
 def test_foreign_snapshots_are_refused(state: Mapping[str, object]) -> None:
     with pytest.raises(ValueError, match="snapshot"):
@@ -224,7 +232,10 @@ def test_snapshot_of_a_large_machine_is_small() -> None:
 def odd_samples(seed: int) -> Iterator[Sample]:
     rng = np.random.default_rng(seed)
     names = [f"c{k}" for k in range(rng.integers(1, 12))]
-    info = {name: FeatureInfo("bar", name, ("level", "current", "vibration", "state", "temperature")[k % 5]) for k, name in enumerate(names)}
+    info = {
+        name: FeatureInfo("bar", name, ("level", "current", "vibration", "state", "temperature")[k % 5])
+        for k, name in enumerate(names)
+    }
     time_s = 0.0
     for k in range(160):
         values = {name: float(rng.standard_normal()) for name in names if rng.random() < 0.8}
@@ -297,5 +308,5 @@ def test_what_a_node_imports() -> None:
         "print(sorted({m.split('.')[0] for m in sys.modules} & {'pandas', 'sklearn', 'matplotlib'}"
         " | {m for m in sys.modules if m in ('scipy.signal', 'scipy.stats', 'river.anomaly', 'river.drift')}))"
     )
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)  # noqa: S603  # our own interpreter
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert found.stdout.strip() == "[]"

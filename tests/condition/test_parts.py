@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from river.base import AnomalyDetector
 
 from models.condition.contract import FeatureInfo
 from models.condition.detector import Normal
@@ -66,7 +67,11 @@ class TestRegimes:
     @given(st.integers(0, 10_000), st.sampled_from(["normal", "uniform", "exponential"]))
     def test_one_hump_is_one_regime(self, seed: int, kind: str) -> None:
         rng = np.random.default_rng(seed)
-        values = {"normal": rng.normal(10, 1, 150), "uniform": rng.uniform(5, 9, 150), "exponential": 5 + rng.exponential(1, 150)}
+        values = {
+            "normal": rng.normal(10, 1, 150),
+            "uniform": rng.uniform(5, 9, 150),
+            "exponential": 5 + rng.exponential(1, 150),
+        }
         assert two_clusters(values[kind]) is None
 
     def test_switched_off_was_not_met(self) -> None:
@@ -119,7 +124,9 @@ class TestLimit:
 class TestReach:
     def test_slow_channels_were_seen_few_times(self) -> None:
         rng = np.random.default_rng(0)
-        table = np.stack([rng.standard_normal(400), np.cumsum(rng.standard_normal(400)), np.linspace(0, 1, 400)], axis=1)
+        table = np.stack(
+            [rng.standard_normal(400), np.cumsum(rng.standard_normal(400)), np.linspace(0, 1, 400)], axis=1
+        )
         looks = effective_samples(table)
         assert looks[0] > 250
         assert looks[1] < 25
@@ -187,8 +194,6 @@ class TestSeverity:
 
 class TestNormal:
     def test_is_a_river_detector(self) -> None:
-        from river.base import AnomalyDetector
-
         rng = np.random.default_rng(0)
         normal = Normal(["a", "b"])
         assert isinstance(normal, AnomalyDetector)
