@@ -2,7 +2,7 @@
 
 | table | one row is |
 |---|---|
-| source | a node's journal and the highest sequence number stored of it |
+| mark | a node's journal and the highest sequence number stored of it; with an empty site, a fact of the file itself |
 | part | a machine of a node |
 | series | a channel of a part with its unit |
 | word | a text of a text series and its number |
@@ -29,9 +29,8 @@ _VERSION = 1
 _CORRUPT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 _SCHEMA = f"""
-CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
-CREATE TABLE source (site TEXT, node TEXT, origin TEXT, log TEXT, seq INTEGER NOT NULL,
-    PRIMARY KEY (site, node, origin, log)) WITHOUT ROWID;
+CREATE TABLE mark (site TEXT, node TEXT, origin TEXT, name TEXT, value INTEGER NOT NULL,
+    PRIMARY KEY (site, node, origin, name)) WITHOUT ROWID;
 CREATE TABLE part (id INTEGER PRIMARY KEY, site TEXT, node TEXT, machine TEXT, UNIQUE (site, node, machine));
 CREATE TABLE series (id INTEGER PRIMARY KEY, part INTEGER NOT NULL REFERENCES part, channel TEXT NOT NULL,
     unit TEXT NOT NULL, text INTEGER NOT NULL, UNIQUE (part, channel, unit, text));
@@ -50,8 +49,7 @@ PRAGMA application_id = {_APPLICATION_ID};
 PRAGMA user_version = {_VERSION};
 """
 _VITAL = (
-    "SELECT * FROM meta",
-    "SELECT * FROM source",
+    "SELECT * FROM mark",
     "SELECT * FROM part",
     "SELECT * FROM series",
     "SELECT * FROM word",

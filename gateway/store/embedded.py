@@ -38,6 +38,9 @@ _DAY_MS = 86_400_000
 
 _Source = tuple[str, str, str, str]
 _Series = tuple[int, str, str, bool]
+_POSITION: _Source = ("", "", "", "position")
+_NEWEST_MS: _Source = ("", "", "", "newest_ms")
+_ENFORCED_MS: _Source = ("", "", "", "enforced_ms")
 
 
 @dataclass(slots=True)
@@ -159,14 +162,12 @@ class EmbeddedStore:
     def _load(self) -> None:
         """Takes over what the file says; also after a rollback, which the copies in memory do not follow."""
         run = self._connection.execute
-        meta = dict(run("SELECT key, value FROM meta"))
-        self._position = int(meta.get("position", 0))
-        self._newest_ms = int(meta.get("newest_ms", 0))
-        self._enforced_ms = int(meta.get("enforced_ms", 0))
-        self._sources: dict[_Source, int] = {
-            (site, node, origin, log): seq
-            for site, node, origin, log, seq in run("SELECT site, node, origin, log, seq FROM source")
-        }
+        # One table for all that changes with every commit: a page less to write each time.
+        marks: dict[_Source, int] = {tuple(names): value for *names, value in run("SELECT * FROM mark")}
+        self._position = marks.pop(_POSITION, 0)
+        self._newest_ms = marks.pop(_NEWEST_MS, 0)
+        self._enforced_ms = marks.pop(_ENFORCED_MS, 0)
+        self._sources = marks
         self._parts: dict[tuple[str, str, str], int] = {
             (site, node, machine): part for part, site, node, machine in run("SELECT id, site, node, machine FROM part")
         }
@@ -195,14 +196,16 @@ class EmbeddedStore:
                 Rejected(position, f"{message.site}/{message.node}/{machine} {channel}", reason)
                 for machine, channel, reason in found.unfit
             )
-        self._connection.executemany(
-            "INSERT INTO source VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET seq = excluded.seq",
-            [(*source, seq) for source, seq in seen.items()],
-        )
         self._tidy()
+        marks = {
+            **seen,
+            _POSITION: records[-1].position,
+            _NEWEST_MS: self._newest_ms,
+            _ENFORCED_MS: self._enforced_ms,
+        }
         self._connection.executemany(
-            "INSERT INTO meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
-            (("position", records[-1].position), ("newest_ms", self._newest_ms), ("enforced_ms", self._enforced_ms)),
+            "INSERT INTO mark VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
+            [(*names, value) for names, value in marks.items()],
         )
         return WriteReport(stored, tuple(rejected))
 

@@ -358,7 +358,7 @@ def test_killed_while_storing_embedded(filled: Path) -> None:
     store.close()
     assert chart.mean == [float(n) for n in range(1, MESSAGES + 1)]
     with sqlite3.connect(filled / FILE) as connection:
-        seqs = connection.execute("SELECT seq FROM source").fetchall()
+        seqs = connection.execute("SELECT value FROM mark WHERE site != ''").fetchall()
     connection.close()
     assert seqs == [(MESSAGES,)]
 
