@@ -122,6 +122,8 @@ def run(args: argparse.Namespace) -> int:
         with ExitStack() as stack:
             writer = _writer(args, stack)
             tallies = list(_score_all(args, plan, writer))
+    except BrokenPipeError:
+        raise  # the command line's business
     except OSError as exc:
         _say(f"{args.out}: cannot be written: {exc.strerror or exc}")
         return WRONG_USE
