@@ -6,7 +6,6 @@ and passwords that are not there, TLS switched off towards another computer.
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +16,10 @@ from msgspec import Meta, Struct, field
 from edge.sensor_setup import SensorSetup, check_sensors, resolve
 from edge.sensors.base import Sensor
 from edge.sensors.registry import Surroundings
-from wire.connection import Tls
+from wire.broker import MqttOptions, check_mqtt, link_config
 from wire.link import LinkConfig
 from wire.messages import Name
-from wire.settings import SettingsError, load, require_file, require_unique
+from wire.settings import SettingsError, load, require_unique
 from wire.topics import GATEWAY
 
 MB = 1_000_000
@@ -33,22 +32,6 @@ class StateOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     snapshot_minutes: Annotated[
         float, Meta(ge=0.01, le=1440, description="how often the learned models are written to disk")
     ] = 15.0
-
-
-class MqttOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The broker: where it is and how the node proves who it is."""
-
-    host: Annotated[str, Meta(min_length=1, max_length=253, description="name or address of the broker")] = "127.0.0.1"
-    port: Annotated[int, Meta(ge=1, le=65535, description="8883 with TLS by convention, 1883 without")] = 8883
-    tls: Annotated[bool, Meta(description="encrypt and check certificates; false only for this computer itself")] = True
-    ca: Annotated[Path, Meta(description="certificate that signed the broker's")] | None = None
-    cert: Annotated[Path, Meta(description="this node's certificate")] | None = None
-    key: Annotated[Path, Meta(description="private key of this node's certificate")] | None = None
-    username: (
-        Annotated[str, Meta(min_length=1, max_length=256, description="name at the broker, if it asks")] | None
-    ) = None
-    password_file: Annotated[Path, Meta(description="file whose first line is the password")] | None = None
-    keepalive_s: Annotated[int, Meta(ge=5, le=600, description="a silent connection counts as broken after this")] = 30
 
 
 class JournalOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -185,62 +168,9 @@ def read_node(path: Path) -> NodeConfig:
     return NodeConfig(where=where, options=options, sensors=sensors)
 
 
-def check_mqtt(mqtt: MqttOptions, where: str) -> None:
-    """Certificates and passwords are there, readable by us and by nobody else; plain text only to this computer.
-
-    Raises:
-        SettingsError: for the first thing that is not so.
-    """
-    if not mqtt.tls:
-        for name in ("ca", "cert", "key"):
-            if getattr(mqtt, name) is not None:
-                raise SettingsError(where, f"mqtt.{name}", "has no use with tls = false")
-        if not is_loopback(mqtt.host):
-            raise SettingsError(
-                where, "mqtt.tls", f'false is only for a broker on this computer (127.0.0.1), not for "{mqtt.host}"'
-            )
-    elif mqtt.ca is None:
-        raise SettingsError(where, "mqtt.ca", "must be given with TLS: the certificate that signed the broker's")
-    if (mqtt.cert is None) is not (mqtt.key is None):
-        given, missing = ("cert", "key") if mqtt.key is None else ("key", "cert")
-        raise SettingsError(where, f"mqtt.{missing}", f"must be given together with {given}")
-    if mqtt.password_file is not None and mqtt.username is None:
-        raise SettingsError(where, "mqtt.username", "must be given together with password_file")
-    for name, secret in (("ca", False), ("cert", False), ("key", True), ("password_file", True)):
-        file = getattr(mqtt, name)
-        if file is not None:
-            require_file(file, where=where, path=f"mqtt.{name}", secret=secret)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether that name or address can only mean this computer."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
-
-
-def link_config(options: NodeOptions, origin: str) -> LinkConfig:
+def link_of(options: NodeOptions, origin: str) -> LinkConfig:
     """How one daemon of this node reaches the broker."""
-    mqtt = options.mqtt
-    tls = None
-    if mqtt.tls and mqtt.ca is not None:
-        tls = Tls(
-            ca=str(mqtt.ca),
-            cert=None if mqtt.cert is None else str(mqtt.cert),
-            key=None if mqtt.key is None else str(mqtt.key),
-        )
-    return LinkConfig(
-        host=mqtt.host,
-        port=mqtt.port,
-        client_id=f"{options.site}-{options.node}-{origin}",
-        username=mqtt.username,
-        password_file=None if mqtt.password_file is None else str(mqtt.password_file),
-        tls=tls,
-        keepalive_s=mqtt.keepalive_s,
-    )
+    return link_config(options.mqtt, f"{options.site}-{options.node}-{origin}")
 
 
 def surroundings_of(
@@ -265,7 +195,7 @@ def check_machines(
     Raises:
         SettingsError: see `edge.sensor_setup.check_sensors`.
     """
-    broker = link_config(config.options, origin)
+    broker = link_of(config.options, origin)
     return {
         machine.name: check_sensors(
             config.sensors[machine.name], surroundings_of(machine, monotonic_ns, root, broker), config.where

@@ -18,7 +18,7 @@ import msgspec
 
 from edge.board import read_board
 from edge.commands import CommandDesk, Outcome
-from edge.config import MB, NodeConfig, link_config
+from edge.config import MB, NodeConfig, link_of
 from edge.drafts import Drafter
 from edge.health import PUBLISHER, HealthReport
 from edge.publisher import Publisher
@@ -85,7 +85,7 @@ class Daemon(ABC):
         self._notifier = notifier or Notifier()
         self.folder = options.state.dir / origin
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.link = link_config(options, origin)
+        self.link = link_of(options, origin)
         self.journal = Journal(
             self.folder / "journal.sqlite",
             readers=[PUBLISHER],

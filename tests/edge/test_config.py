@@ -10,7 +10,8 @@ import pytest
 from support.nodes import HEAD, write_node
 
 from edge.check import main as check
-from edge.config import NodeConfig, check_machines, is_loopback, link_config, read_node
+from edge.config import NodeConfig, check_machines, link_of, read_node
+from wire.broker import is_loopback
 from wire.clock import boottime_ns
 from wire.settings import SettingsError
 
@@ -42,7 +43,7 @@ def test_a_good_configuration_is_read_whole(tmp_path: Path) -> None:
     assert [machine.name for machine in config.options.machines] == ["mixer-1", "mixer-2"]
     assert config.options.state.dir == tmp_path / "state"
     assert [setup.type.name for setup in config.sensors["mixer-1"]] == ["simulated"]
-    assert link_config(config.options, "sense").client_id == "bakery-pi-sense"
+    assert link_of(config.options, "sense").client_id == "bakery-pi-sense"
     assert not (tmp_path / "state").exists()
 
 
@@ -111,7 +112,7 @@ def tls_head(tmp_path: Path, **missing: bool) -> str:
 
 def test_certificates_are_checked_before_anything_starts(tmp_path: Path) -> None:
     config = read(write_node(tmp_path, head=tls_head(tmp_path)))
-    tls = link_config(config.options, "sense").tls
+    tls = link_of(config.options, "sense").tls
     assert tls is not None
     assert tls.key == str(tmp_path / "key.pem")
     assert refusal(write_node(tmp_path, head=tls_head(tmp_path, ca=True))).startswith("mqtt.ca: must be given with TLS")
@@ -151,7 +152,7 @@ def test_a_password_file_must_be_secret_and_have_a_name(tmp_path: Path) -> None:
     path = write_node(tmp_path, head=head.replace("tls = false", 'tls = false\nusername = "pi"'))
     assert refusal(path) == f"mqtt.password_file: {secret} can be read or changed by every user; chmod o-rwx {secret}"
     secret.chmod(0o640)
-    assert link_config(read(path).options, "sense").password_file == str(secret)
+    assert link_of(read(path).options, "sense").password_file == str(secret)
 
 
 def test_check_prints_the_plan_or_the_mistake(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,8 +11,8 @@ import pytest
 from support.gateways import PASSWORD, options_in, write_gateway
 
 from gateway.config import local_zone, read_gateway
-from wire.settings import SettingsError
 from werkpuls.cli import main
+from wire.settings import SettingsError
 
 LISTEN = 'host = "0.0.0.0"'
 SUBSCRIBER = '[[subscriber]]\nname = "forecast"\nurl = "http://127.0.0.1:1/"\nsecret_file = "secret"\n'

@@ -18,8 +18,9 @@ from gateway.remembered import silent_machines
 from gateway.store.base import Record as StoreRecord
 from gateway.store.config import EmbeddedConfig
 from gateway.store.embedded import EmbeddedStore
+from wire.codec import Codec
 from wire.journal import Journal, Record
-from wire.messages import Codec, Message, Reply
+from wire.messages import Message, Reply
 
 CODEC = Codec()
 
