@@ -21,8 +21,8 @@ from gateway.store import points
 from gateway.store.base import SeriesKey
 from gateway.storing import READER as STORE_READER
 from werkpuls.demo.proof import FOREVER_NS, PUBLISHER, READ_ONLY_BYTES, prove
+from wire.codec import Codec
 from wire.journal import Journal
-from wire.messages import Codec
 
 ReadPoints: TypeAlias = Callable[[SeriesKey, int, int], dict[int, float]]
 """Values by milliseconds of one series between two moments (milliseconds, the second one included)."""
@@ -59,6 +59,10 @@ class Comparison:
     dropped_seen_by_gateway: int = 0
     dropped_but_arrived: int = 0
     """Of those that the node counted: had been sent and arrived, but their acknowledgement had not."""
+    dropped_at_end: int = 0
+    """Of those that the node counted: above the gateway's last, which will count them with the next that arrives."""
+    most_on_their_way: int = 0
+    """More than these cannot have been sent and not acknowledged when the disk was full."""
     details: list[str] = field(default_factory=list)
 
     @property
@@ -105,6 +109,7 @@ def compare(
         points_missing=proof.points_missing,
         points_extra=proof.points_extra,
         dropped_counted_by_node=proof.dropped,
+        most_on_their_way=WINDOW * fills,
         details=proof.details,
     )
     numbers, evicted, values = _received(gateway_journal)
@@ -120,7 +125,8 @@ def compare(
         found.missing += len(missing)
         found.dropped_seen_by_gateway += evicted.get(log, 0)
         unexplained += len(missing & held) + max(len(forced_out) - dropped, 0)
-        found.dropped_but_arrived += min(max(dropped - len(forced_out), 0), WINDOW * fills)
+        found.dropped_at_end += len(waiting - held)
+        found.dropped_but_arrived += max(dropped - len(forced_out), 0)
         if missing or dropped:
             found.details.append(
                 f"{node}: {len(missing)} of {following - 1} numbers never arrived ({_ranges(missing)}), the node "

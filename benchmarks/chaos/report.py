@@ -51,7 +51,7 @@ def show(console: Console, outcome: Outcome) -> None:
     compared = Table("messages and points", "", title="What was produced and what is stored")
     for name in (
         "produced", "stored", "lost", "duplicated", "disordered", "altered", "dropped", "dropped_counted_by_node",
-        "dropped_seen_by_gateway", "dropped_but_arrived", "waiting", "points", "points_missing", "points_altered", "collisions",
+        "dropped_seen_by_gateway", "dropped_but_arrived", "dropped_at_end", "waiting", "points", "points_missing", "points_altered", "collisions",
     ):  # fmt: skip
         compared.add_row(name, str(result[name]))
     for name, value in result["events"].items():

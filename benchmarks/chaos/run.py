@@ -23,13 +23,13 @@ from werkpuls.demo.processes import ProcessFailed
 from werkpuls.demo.site import RECEIVERS, SITE
 
 LOOK_S = 0.25
-STAND_S = 120.0
-FLOW_S = 180.0
+STAND_S = 300.0
+FLOW_S = 600.0
 """After everything was mended, until the gateway has what the nodes have."""
-ALERT_S = 150.0
+ALERT_S = 300.0
 """A run without a single event proves nothing about events; so long it is waited for one."""
-DRAIN_S = 300.0
-SETTLE_S = 120.0
+DRAIN_S = 600.0
+SETTLE_S = 300.0
 STILL_S = 5.0
 """The store takes what it is given within less."""
 SHORT_MINUTES = 1.0
@@ -82,12 +82,11 @@ class Run:
         self._seconds = minutes * 60.0
         self._tell = tell
         self._began_s = time.monotonic()
-        self._world = World(
-            folder, store=store, seed=seed, seconds=self._seconds + STAND_S + FLOW_S + ALERT_S, tell=self._say
-        )
+        self._short = minutes < SHORT_MINUTES
+        recorded_s = 0.0 if self._short else self._seconds + STAND_S + FLOW_S + ALERT_S
+        self._world = World(folder, store=store, seed=seed, seconds=recorded_s, tell=self._say)
         self._watch = Watch(self._world.site, GatewayClient("http://127.0.0.1:1"))
         self._breaker = Breaker(self._watch, self._world.site.machines)
-        self._short = minutes < SHORT_MINUTES
         self._breaking = True
         self._ended = threading.Event()
         # A look may wait for a gateway that is half dead; the plan does not wait for looks.
@@ -103,9 +102,11 @@ class Run:
             self._break()
             self._mend()
             self._rest()
+            self._world.stop_site()
             self._compare()
         finally:
             self._rest()
+            self._world.stop()
             self._world.clean()
         return self.outcome
 
@@ -171,7 +172,6 @@ class Run:
         self._ended.set()
         if self._looking.is_alive():
             self._looking.join(60)
-        self._world.stop()
 
     def _received_any(self) -> bool:
         there = [self._world.site.received(name).exists() for name in RECEIVERS]
@@ -185,7 +185,10 @@ class Run:
         gateway = site.state("gateway")
         journal, fills = gateway / "journal.sqlite", outcome.done["disk_full"]
         if world.server:
-            world.server.start()
+            if not self._short:
+                # What has settled must survive this, too.
+                world.server.child.kill()
+                world.server.start()
             held = world.server.export()
 
             def read(key: SeriesKey, first_ms: int, last_ms: int) -> dict[int, float]:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 STEPS_S = (2.0, 20.0, 300.0, 3600.0)
 """How far the wall clock is stepped, either way."""
-GAP_S = 3.5
+GAP_S = 5.0
 """Between the beginnings of two actions on average; several troubles at once are the rule."""
 _HOLD_S = {
     "node": (0.2, 3.0),

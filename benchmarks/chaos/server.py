@@ -63,7 +63,7 @@ class Server:
                 return
 
     def export(self) -> dict[SeriesKey, dict[int, float]]:
-        """Every point by series and milliseconds since the epoch."""
+        """Every point by series and milliseconds since the epoch; what is in memory only is included."""
         self._get("/internal/force_flush")
         end = int(time.time()) + 2 * 86_400
         held: dict[SeriesKey, dict[int, float]] = defaultdict(dict)

@@ -30,8 +30,8 @@ class World:
     Args:
         folder: for everything; new.
         store: `victoria-metrics` or `embedded`.
-        seed: of the recording that plays as one more machine.
-        seconds: how long the recording must last at least.
+        seed: of the recording.
+        seconds: how long a recording must last at least that plays as one more machine, 20 rows a second; 0: none plays.
         tell: is told what happened, in words.
     """
 
@@ -51,11 +51,12 @@ class World:
         self.clock = self._make_clock()
         self.disk = self._make_disk()
         recording = folder / "recording.csv"
-        _write_recording(recording, seed, rows=math.ceil(20 * seconds))
+        if seconds:
+            _write_recording(recording, seed, rows=math.ceil(20 * seconds))
         self.cable.start()
         self.site = Site(
             folder,
-            recording=Recording(recording),
+            recording=Recording(recording) if seconds else None,
             broker_port=broker_port,
             broker_port_for_nodes=self.cable.port,
             store=self.server.section() if self.server else "",
@@ -135,12 +136,16 @@ class World:
             self.children[name].start()
         self._down.clear()
 
-    def stop(self) -> None:
-        """Ends everything but the server's data; safe at any moment."""
+    def stop_site(self) -> None:
+        """Ends everything but the store's server."""
         self.site.stop()
+        self.cable.stop()
+
+    def stop(self) -> None:
+        """Ends everything; safe at any moment."""
+        self.stop_site()
         if self.server:
             self.server.child.stop()
-        self.cable.stop()
 
     def clean(self) -> None:
         """Gives the small disk back, and what killed processes left in memory."""
