@@ -16,10 +16,11 @@ from threading import Condition, Event, Thread
 from edge.window import Window
 from wire import topics
 from wire.clock import Clock, Stamp
+from wire.codec import MAX_MESSAGE_BYTES, Codec, Refused
 from wire.envelope import Draft, Envelope
 from wire.journal import Entry, Journal, JournalCorrupt
 from wire.link import Delivery, Inbound, Link, LinkBusy, LinkConfig, LinkDown, LinkStats, PayloadTooLarge
-from wire.messages import EARLIEST_NS, MAX_MESSAGE_BYTES, Ack, Codec, Command, Refused, Status, TimeBeacon, Trust
+from wire.messages import EARLIEST_NS, Ack, Command, Status, TimeBeacon, Trust
 from wire.refusals import Refusals
 
 READER = "publisher"

@@ -20,9 +20,10 @@ from gateway.origins import Key, OriginState
 from wire import topics
 from wire.backoff import Backoff
 from wire.clock import kernel_synchronised
+from wire.codec import Codec, Refused
 from wire.journal import Journal, JournalCorrupt
 from wire.link import Delivery, Inbound, Link, LinkBusy, LinkConfig, LinkDown, LinkStats
-from wire.messages import EARLIEST_NS, Ack, Codec, Command, Refused, Status, TimeBeacon
+from wire.messages import EARLIEST_NS, Ack, Command, Status, TimeBeacon
 
 BATCH = 500
 """So many waiting are worth a commit; fewer wait a moment for company."""
@@ -248,7 +249,9 @@ class Ingest:
         for node, origin in batch.daemons:
             self._tell(node, origin)
         if batch.daemons:
-            self._next_beacon = 0.0  # one that just came may be without a clock, and sends nothing until it knows the time
+            self._next_beacon = (
+                0.0  # one that just came may be without a clock, and sends nothing until it knows the time
+            )
 
     def _tell(self, node: str, origin: str) -> None:
         try:

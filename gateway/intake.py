@@ -16,9 +16,10 @@ import msgspec
 from gateway.origins import Key, Origins
 from gateway.sequence import Outcome
 from wire import topics
+from wire.codec import Codec, Refused
 from wire.journal import Record
 from wire.link import Inbound
-from wire.messages import Codec, NodeMessage, Refused, Status
+from wire.messages import NodeMessage, Status
 from wire.refusals import Refusals
 from wire.topics import Topic
 

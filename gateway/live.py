@@ -16,8 +16,9 @@ from threading import Event, Lock, Thread
 from typing import TypeVar
 
 from gateway.listener import EventType, Listener, LiveEvent
+from wire.codec import Codec, Refused
 from wire.journal import Entry, Journal
-from wire.messages import Codec, Condition, Finding, Health, Inspection, Message, Refused, Reply, Telemetry
+from wire.messages import Condition, Finding, Health, Inspection, Message, Reply, Telemetry
 
 REBUILD_ENTRIES = 20_000
 """How far back the view looks at start; conditions repeat within minutes."""

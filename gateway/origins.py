@@ -12,7 +12,8 @@ from typing import NamedTuple
 import msgspec
 
 from gateway.sequence import LogState, Outcome, Sequence
-from wire.messages import Message, Refused, Status, Trust
+from wire.codec import Refused
+from wire.messages import Message, Status, Trust
 
 MAX_ORIGINS = 1000
 MAX_LOGS = 4000

@@ -25,6 +25,8 @@ def silent_machines(
     scores = [key for key, _ in store.series() if key.site == site and key.channel == "condition.score"]
     missing = [key for key in scores if (key.node, key.machine) not in found]
     for key in missing[:MOST]:
-        chart = store.read(SeriesKey(site, key.node, key.machine, key.channel), now_ns - days * DAY_NS, now_ns, 24 * days + 1)
+        chart = store.read(
+            SeriesKey(site, key.node, key.machine, key.channel), now_ns - days * DAY_NS, now_ns, 24 * days + 1
+        )
         if len(chart.times_ns):
             yield MachineState(site, key.node, key.machine, seen_ns=int(chart.times_ns[-1]))

@@ -17,8 +17,8 @@ from gateway.store.apart import Apart
 from gateway.store.base import HandInAgain, Record, Rejected, Store, StoreUnavailable, WriteReport
 from gateway.store.latency import Latency
 from wire.backoff import Backoff
+from wire.codec import Codec, Refused
 from wire.journal import Entry, Journal
-from wire.messages import Codec, Refused
 
 READER = "store"
 _ANY_TIME_NS = 2**62

@@ -9,8 +9,8 @@ from typing import Annotated, NamedTuple
 
 from msgspec import Meta, Struct
 
+from wire.codec import MAX_MESSAGE_BYTES
 from wire.connection import Tls
-from wire.messages import MAX_MESSAGE_BYTES
 
 
 class LinkDown(Exception):

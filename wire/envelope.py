@@ -11,7 +11,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple, TypeVar
 
 from wire.clock import Stamp
-from wire.messages import Codec, Message, Origin, Refused, Trust
+from wire.codec import Codec, Refused
+from wire.messages import Message, Origin, Trust
 
 MessageT = TypeVar("MessageT", bound=Message)
 

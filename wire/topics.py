@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 from typing import Literal, NamedTuple, TypeAlias, get_args
 
-from wire.messages import NAME_PATTERN, Message, Refused
+from wire.codec import Refused
+from wire.messages import NAME_PATTERN, Message
 
 ROOT = "werkpuls/v1"
 GATEWAY = "gateway"

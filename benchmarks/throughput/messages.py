@@ -23,9 +23,10 @@ from benchmarks.throughput.samples import LOG, NODE, SITE, small
 from benchmarks.throughput.servers import BenchmarkError, mosquitto, until
 from gateway.ingest import Ingest
 from wire import topics
+from wire.codec import Codec
 from wire.journal import Journal
 from wire.link import LinkConfig
-from wire.messages import Codec, Status
+from wire.messages import Status
 
 RECEIVE_MAXIMUM = 2000
 LIMIT_S = 120.0

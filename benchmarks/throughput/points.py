@@ -19,8 +19,9 @@ from gateway.store.config import EmbeddedConfig, InfluxConfig, StoreConfig
 from gateway.store.lines import Lines
 from gateway.store.registry import open_store
 from gateway.storing import READER, Storing
+from wire.codec import Codec
 from wire.journal import Journal, Record
-from wire.messages import Codec, Telemetry
+from wire.messages import Telemetry
 
 BATCH_LINES = 5000
 LIMIT_S = 180.0

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 
-from wire.messages import Codec, Series, Telemetry, Trust
+from wire.codec import Codec
+from wire.messages import Series, Telemetry, Trust
 
 SITE, NODE, LOG = "bench", "bench-pi", "benchlog"
 PAYLOAD_BYTES = 300

@@ -19,7 +19,8 @@ from gateway.web.endpoint import Call, Endpoint, Param
 from gateway.web.problems import HttpProblem
 from gateway.web.state import health, machine_view, machine_views, node_views, stats
 from gateway.wording import LANGUAGES
-from wire.messages import NAME_PATTERN, Refused
+from wire.codec import Refused
+from wire.messages import NAME_PATTERN
 
 MINUTE_NS = 60_000_000_000
 Named = Annotated[str, Meta(pattern=NAME_PATTERN)]

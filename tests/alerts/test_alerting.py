@@ -19,8 +19,9 @@ from gateway.alerts import Alert, Reason, State
 from gateway.events import Outgoing
 from gateway.ledger import LedgerUnavailable
 from gateway.outbox import Wants
+from wire.codec import Codec
 from wire.journal import Journal, Record
-from wire.messages import Codec, Command, Condition, Health, JournalState, Severity, Trust
+from wire.messages import Command, Condition, Health, JournalState, Severity, Trust
 
 
 class Site:

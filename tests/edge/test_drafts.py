@@ -15,9 +15,10 @@ from edge.reporter import Reporter
 from edge.sensors.base import Fault
 from models.condition.contract import Deviation, Explanation, FeatureInfo, PossibleCause, Sample, Verdict
 from wire.clock import Stamp
+from wire.codec import Codec
 from wire.envelope import Draft, Envelope
 from wire.journal import Record
-from wire.messages import EARLIEST_NS, Codec, Condition, Finding, NodeMessage, Telemetry, Trust
+from wire.messages import EARLIEST_NS, Condition, Finding, NodeMessage, Telemetry, Trust
 
 NOW = 5_000_000_000_000
 INFO = {"vibration.rms": FeatureInfo("mm/s", "vibration", "vibration")}

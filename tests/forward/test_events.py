@@ -16,7 +16,8 @@ from gateway.batches import Batch, BatchPolicy, due, tally
 from gateway.costs import BySeverity, Costs, LeadHours, MachineFacts, money, outage, scrap
 from gateway.events import ALERT, CAPACITY, COST, EVENT_TYPES, SCRAP, CloudEvent, rfc3339
 from gateway.lifecycle import begin
-from wire.messages import Codec, Evidence, Inspection, Severity
+from wire.codec import Codec
+from wire.messages import Evidence, Inspection, Severity
 
 HOUR = 3600 * SECOND
 FACTS = MachineFacts(

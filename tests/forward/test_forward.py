@@ -249,7 +249,7 @@ sys.path[:0] = [{tests!r}]
 from support.alerts import ledger, seen
 from gateway.forward import Forwarder, Line, Subscriber
 from gateway.triage import Triage
-from wire.messages import Severity
+from wire.messages import (Severity)
 
 folder, url, when = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
 book = ledger(folder, time.time_ns)

@@ -18,8 +18,9 @@ from support.spine import SITE, Gateway
 from gateway.ingest import OriginState
 from gateway.sequence import PATIENCE
 from wire import topics
+from wire.codec import Codec, Refused
 from wire.journal import JournalError
-from wire.messages import Ack, Codec, Command, Refused, Status, TimeBeacon
+from wire.messages import Ack, Command, Status, TimeBeacon
 
 
 @pytest.fixture

@@ -14,9 +14,10 @@ from support.spine import SITE, Gateway, Node
 from edge.publisher import READER, Publisher
 from wire import topics
 from wire.clock import Clock
+from wire.codec import Codec
 from wire.envelope import Envelope
 from wire.journal import Journal, Record
-from wire.messages import Ack, Codec, Command, Status, Telemetry, TimeBeacon, Trust
+from wire.messages import Ack, Command, Status, Telemetry, TimeBeacon, Trust
 
 ACK = topics.ack(SITE, "oven-pi", "sense")
 COMMAND = topics.command(SITE, "oven-pi", "sense")

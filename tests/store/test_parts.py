@@ -17,7 +17,8 @@ from gateway.store.latency import Latency
 from gateway.store.lines import Lines, escape_tag
 from gateway.store.naming import locate, named
 from gateway.store.window import window
-from wire.messages import Codec, Refused, Severity
+from wire.codec import Codec, Refused
+from wire.messages import Severity
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
 FINITE = st.floats(allow_nan=False, allow_infinity=False)

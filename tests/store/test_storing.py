@@ -25,8 +25,9 @@ from gateway.store.influx import InfluxStore
 from gateway.storing import READER, Storing, StoringStats
 from wire import journal as wire_journal
 from wire.backoff import Backoff
+from wire.codec import Codec
 from wire.journal import Journal
-from wire.messages import Codec, NodeMessage
+from wire.messages import NodeMessage
 
 TEMP = SeriesKey("bakery", "oven-pi", "oven", "temp")
 

@@ -11,7 +11,8 @@ from gateway.ledger import Ledger
 from gateway.lifecycle import due_ns
 from gateway.translate import Translator
 from gateway.wording import Wording
-from wire.messages import Codec, Finding, Inspection, Item, Severity, Trust
+from wire.codec import Codec
+from wire.messages import Finding, Inspection, Item, Severity, Trust
 
 SECOND = 1_000_000_000
 START = 1_780_000_000 * SECOND

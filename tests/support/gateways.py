@@ -14,8 +14,9 @@ from gateway.config import GatewayOptions, read_gateway
 from gateway.daemon import Gateway
 from support.broker import free_port, until
 from support.messages import Node
+from wire.codec import Codec
 from wire.journal import Record
-from wire.messages import Codec, Condition, Finding, Message, Severity, Telemetry
+from wire.messages import Condition, Finding, Message, Severity, Telemetry
 
 PASSWORD = "correct horse battery"  # noqa: S105  # a test's
 TEXT = """

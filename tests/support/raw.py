@@ -9,8 +9,9 @@ from typing import Any
 from support.parties import Party, config
 from support.spine import SITE
 from wire import topics
+from wire.codec import Codec
 from wire.link import Delivery
-from wire.messages import Ack, Codec, Status
+from wire.messages import Ack, Status
 
 
 class RawNode(Party):

@@ -15,7 +15,8 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from support.messages import Node
 
 from werkpuls.contracts import CONTROL, DATA, FOLDER, main, slug, stale, write
-from wire.messages import SCHEMA_VERSION, Codec
+from wire.codec import Codec
+from wire.messages import SCHEMA_VERSION
 
 SCHEMAS = sorted([*(FOLDER / "schema").glob("*.json"), *(FOLDER / "events").glob("*.json")])
 

@@ -23,9 +23,10 @@ from gateway.store.config import EmbeddedConfig
 from gateway.store.embedded import EmbeddedStore
 from gateway.storing import READER as STORE_READER
 from wire.clock import Stamp
+from wire.codec import Codec
 from wire.envelope import Draft, Envelope
 from wire.journal import Journal
-from wire.messages import Codec, NodeMessage
+from wire.messages import NodeMessage
 
 READ_ONLY_BYTES = 2**40
 """A bound that evicts nothing while journals are only read."""
