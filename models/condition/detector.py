@@ -94,12 +94,12 @@ class Normal(AnomalyDetector):
             return 0.0, np.full(len(self.names), np.nan)
         x = self._transform(vector)
         fit = self._fit
-        z = np.clip((x - fit.centre) / fit.scale, -FARTHEST, FARTHEST)
+        z = _bounded((x - fit.centre) / fit.scale, FARTHEST)
         present = np.isfinite(z) & (fit.weight > 0)
         filled = np.where(present, z, 0.0)
         # What is absent fades from the smoothed residual: nothing is known of it any more.
         if settled:
-            self._smooth += SMOOTHING * (np.clip(filled, -fit.bound, fit.bound) - self._smooth)
+            self._smooth += SMOOTHING * (_bounded(filled, fit.bound) - self._smooth)
         ratio = self._ratio(filled, self._smooth, present)
         for centre, scale in self._modes:
             other = np.where(present, np.clip((x - centre) / scale, -FARTHEST, FARTHEST), 0.0)
@@ -115,7 +115,7 @@ class Normal(AnomalyDetector):
             return
         fit = self._fit
         step = self._transform(vector) - fit.centre
-        step = np.where(np.isfinite(step), np.clip(step, -3 * fit.scale, 3 * fit.scale), 0.0)
+        step = np.where(np.isfinite(step), _bounded(step, 3 * fit.scale), 0.0)
         fit.centre[:] = np.clip(
             fit.centre + FOLLOWING * step, fit.anchor - REACH * fit.scale, fit.anchor + REACH * fit.scale
         )
@@ -133,7 +133,7 @@ class Normal(AnomalyDetector):
         fit.centre[:size] = np.where(same & (older._fit.weight[:size] > 0), near, fit.centre[:size])
         if same.all():
             carried = older._smooth[:size] * older._fit.scale[:size] / fit.scale[:size]
-            self._smooth[:size] = np.clip(carried, -fit.bound[:size], fit.bound[:size])
+            self._smooth[:size] = _bounded(carried, fit.bound[:size])
 
     def accept(self, table: Floats) -> None:
         """Makes (rows, features) that a person called normal a mode of its own."""
@@ -245,3 +245,9 @@ def _restricted(inverse: Floats, present: NDArray[np.bool_]) -> Floats:
         keep = np.ix_(present, present)
         result[keep] = np.linalg.inv(np.linalg.inv(inverse)[keep])
     return result
+
+
+def _bounded(x: Floats, bound: Floats | float) -> Floats:
+    """Values drawn in to plus or minus the bound; several times quicker than `numpy.clip` on short vectors."""
+    drawn: Floats = np.minimum(np.maximum(x, -bound), bound)
+    return drawn

@@ -202,13 +202,15 @@ def _prequential(x: Floats, known: NDArray[np.bool_], scale: Floats, mean: Float
     centre = np.where(known[: len(head)].any(axis=0), np.median(head, axis=0), mean)
     z, smooth = np.zeros((rows, features)), np.zeros((rows, features))
     lasting = np.zeros(features)
+    reach = 3.0 * scale
     for k in range(rows):
-        z[k] = np.where(known[k], np.clip((x[k] - centre) / scale, -FARTHEST, FARTHEST), 0.0)
-        bounded = np.clip(z[k], -BOUND, BOUND)
-        lasting = lasting + SMOOTHING * (bounded - lasting) * known[k]
+        residual = (x[k] - centre) * known[k]
+        z[k] = residual / scale
+        lasting += SMOOTHING * (np.minimum(np.maximum(z[k], -BOUND), BOUND) - lasting) * known[k]
         smooth[k] = lasting
         weight = max(1.0 / (k + len(head)), FOLLOWING)
-        centre = centre + weight * np.clip(bounded, -3.0, 3.0) * scale
+        centre = centre + weight * np.minimum(np.maximum(residual, -reach), reach)
+    np.clip(z, -FARTHEST, FARTHEST, out=z)
     return z, smooth, centre
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, Self, TypeAlias
 
 import numpy as np
@@ -15,18 +14,18 @@ from models.condition.contract import (
     Deviation,
     Explanation,
     FeatureInfo,
-    PossibleCause,
     Sample,
     Verdict,
     Word,
 )
 from models.condition.detector import Normal
-from models.condition.explain import LEAST_CONFIDENCE, explain, unknown
+from models.condition.explain import explain
 from models.condition.memory import Memory
 from models.condition.persistence import Persistence
 from models.condition.regime import Regimes
 from models.condition.settings import Settings
 from models.condition.severity import by_score, by_velocity, worse
+from models.condition.suspects import Suspects
 from models.condition.tolerance import tolerance
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -39,12 +38,14 @@ SETTLING = (0.2, 1, 5)
 """Share of a usual visit to a regime after which the machine has arrived there, and the least and most samples of it.
 
 Until then nothing is learned and nothing alarmed on: it is under way."""
-SUSPECT_FADING = 0.9
-"""What is left of a cause's confidence after another alarmed sample that does not speak for it."""
 LARGEST = 1e30
 """No machine delivers more; larger numbers would overflow when they are squared."""
 ODD = 3.0
 """A single sample beyond this multiple of the limit is not learned, though it is no alarm."""
+_ABSENT = float("nan")
+WORTH_TELLING = 2.0
+"""Deviations from which a feature is named at all, and how many of them: with and without something to explain."""
+MANY, FEW = 64, 8
 LEFT_NORMAL = 3.0
 REGROWTH = 1.3
 """The model is fitted again when its memory has grown by this factor."""
@@ -70,7 +71,7 @@ class Condition:
         self._normals: dict[str, Normal] = {}
         self._persistence: dict[str, Persistence] = {}
         self._visits: dict[str, float] = {}
-        self._suspects: dict[str, PossibleCause] = {}
+        self._suspects = Suspects()
         self._warmed = 0
         self._regime = ""
         self._odd = False
@@ -117,7 +118,7 @@ class Condition:
         if not alarm:
             self._suspects.clear()
         if ratio > 1.0 and raw > 1.0:
-            self._suspect(explain(deviations, self._info, self.settings.kind, known_regime=known))
+            self._suspects.hear(explain(deviations, self._info, self.settings.kind, known_regime=known))
         return Verdict(sample.time_s, regime, ratio, 1.0, severity, alarm, 1.0, deviations, known)
 
     def learn(self, sample: Sample, verdict: Verdict) -> None:
@@ -153,9 +154,7 @@ class Condition:
         direct = explain(verdict.deviations, self._info, self.settings.kind, known_regime=verdict.known_regime)
         if not verdict.alarm or not self._suspects:
             return direct
-        # While an alarm lasts, what spoke for a cause a moment ago still does: the machine may just be standing still.
-        causes = sorted(self._suspects.values(), key=lambda cause: -cause.confidence)
-        return Explanation(direct.deviations, (*causes[:5], unknown(causes)))
+        return Explanation(direct.deviations, self._suspects.ranked())
 
     def feedback(self, word: Word) -> None:
         """Hears a person; see the contract."""
@@ -205,7 +204,7 @@ class Condition:
                 "normals": {name: normal.state() for name, normal in self._normals.items()},
                 "persistence": {name: entry.state() for name, entry in self._persistence.items()},
                 "visits": dict(self._visits),
-                "suspects": [[c.code, c.confidence, list(c.evidence)] for c in self._suspects.values()],
+                "suspects": self._suspects.state(),
                 "warmed": self._warmed,
                 "regime": [self._regime, self._in_regime],
                 "fits": [self._next_fit, self._since_fit],
@@ -245,10 +244,7 @@ class Condition:
             model._persistence[str(name)] = Persistence()
             model._persistence[str(name)].load(entry)
         model._visits = {str(name): float(value) for name, value in state["visits"].items()}
-        model._suspects = {
-            str(c): PossibleCause(str(c), float(sure), tuple(str(name) for name in e))
-            for c, sure, e in state["suspects"]
-        }
+        model._suspects.load(state["suspects"])
         model._warmed = int(state["warmed"])
         model._regime, model._in_regime = str(state["regime"][0]), int(state["regime"][1])
         model._next_fit, model._since_fit = (int(value) for value in state["fits"])
@@ -262,13 +258,13 @@ class Condition:
     def _vector(self, sample: Sample) -> Floats:
         values = sample.values
         names = self._memory.names
-        if any(name not in self._info for name in values):
+        if not values.keys() <= self._info.keys():
             self._info.update({name: sample.info[name] for name in values if name in sample.info})
             self._memory.register([name for name in values if self._is_scored(name)])
             names = self._memory.names
-        vector = np.array([values.get(name, np.nan) for name in names], dtype=np.float64)
+        vector = np.array([values.get(name, _ABSENT) for name in names], dtype=np.float64)
         vector[~np.isfinite(vector)] = np.nan
-        np.clip(vector, -LARGEST, LARGEST, out=vector)
+        np.minimum(np.maximum(vector, -LARGEST, out=vector), LARGEST, out=vector)
         return vector
 
     def _is_scored(self, name: str) -> bool:
@@ -377,20 +373,14 @@ class Condition:
             entry.reset()
         self._suspects.clear()
 
-    def _suspect(self, explanation: Explanation) -> None:
-        faded = {
-            code: replace(c, confidence=round(c.confidence * SUSPECT_FADING, 3)) for code, c in self._suspects.items()
-        }
-        for cause in explanation.causes:
-            known = faded.get(cause.code)
-            if cause.code != "unknown" and (known is None or cause.confidence > known.confidence):
-                faded[cause.code] = cause
-        self._suspects = {code: cause for code, cause in faded.items() if cause.confidence >= LEAST_CONFIDENCE}
-
     def _deviations(self, sample: Sample, normal: Normal, z: Floats, *, many: bool) -> tuple[Deviation, ...]:
-        size = np.abs(np.where(np.isfinite(z), z, 0.0))
-        order = [int(k) for k in np.argsort(-size)[: 64 if many else 8] if size[k] >= 2.0]
-        outside = {normal.names[k] for k in np.flatnonzero(size >= LEFT_NORMAL)}
+        size = np.abs(z)
+        telling = np.flatnonzero(size >= WORTH_TELLING)
+        if not len(telling):
+            self._left.clear()
+            return ()
+        order = telling[np.argsort(-size[telling])][: MANY if many else FEW].tolist()
+        outside = {normal.names[k] for k in telling.tolist() if size[k] >= LEFT_NORMAL}
         self._left = {name: since for name, since in self._left.items() if name in outside}
         for name in outside:
             self._left.setdefault(name, sample.time_s)
