@@ -72,6 +72,7 @@ def client(gateway: Gateway, **values: Any) -> Iterator[httpx.Client]:
     """A client of its page that trusts nothing of the environment."""
     web = gateway.options.web
     scheme = "http" if web.cert is None else "https"
+    values.setdefault("verify", web.cert is not None)  # loading the authorities takes longer than a request
     with httpx.Client(base_url=f"{scheme}://127.0.0.1:{web.port}", trust_env=False, timeout=10.0, **values) as made:
         yield made
 

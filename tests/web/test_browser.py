@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 from selenium import webdriver
+from selenium.webdriver import Chrome
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
-from selenium.webdriver.remote.webdriver import WebDriver
 from support.broker import Broker, until
 from support.gateways import Feed, running
 from support.raw import RawNode
@@ -44,7 +44,7 @@ GLOVE_PX = 44
 
 
 @contextmanager
-def browser(folder: Path, *, scripts: bool = True, language: str = "de") -> Iterator[WebDriver]:
+def browser(folder: Path, *, scripts: bool = True, language: str = "de") -> Iterator[Chrome]:
     options = webdriver.ChromeOptions()
     options.binary_location = str(CHROMIUM)
     for flag in (*FLAGS, f"--user-data-dir={folder / 'profile'}"):
@@ -77,7 +77,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
 
 
 @pytest.fixture(scope="module")
-def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebDriver]:
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
     with browser(tmp_path_factory.mktemp("chromium")) as driver:
         yield driver
 
@@ -94,7 +94,7 @@ def bakery(gateway: Gateway, feed: Feed) -> Feed:
     return feed
 
 
-def size(driver: WebDriver, width: int, height: int) -> None:
+def size(driver: Chrome, width: int, height: int) -> None:
     driver.execute_cdp_cmd(
         "Emulation.setDeviceMetricsOverride",
         {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500},
@@ -121,11 +121,11 @@ def settle(gateway: Gateway, feed: Feed, alert: str, name: str, machine: str = "
         gateway.ledger.resolve(alert, done="test", by="test")
 
 
-def errors(driver: WebDriver) -> list[str]:
+def errors(driver: Chrome) -> list[str]:
     return [f"{entry['level']} {entry['message']}" for entry in driver.get_log("browser") if entry["level"] != "INFO"]  # type: ignore[no-untyped-call]  # selenium's own
 
 
-def save(driver: WebDriver, name: str) -> None:
+def save(driver: Chrome, name: str) -> None:
     """A picture for whoever wants to look: `WERKPULS_TEST_PICTURES=folder`."""
     folder = os.environ.get("WERKPULS_TEST_PICTURES")
     if folder:
@@ -134,7 +134,7 @@ def save(driver: WebDriver, name: str) -> None:
         driver.save_screenshot(str(Path(folder) / f"{name}.png"))
 
 
-def text(driver: WebDriver, selector: str) -> str:
+def text(driver: Chrome, selector: str) -> str:
     found = driver.find_elements(By.CSS_SELECTOR, selector)  # none while the page changes
     return found[0].text if found else ""
 
@@ -142,7 +142,7 @@ def text(driver: WebDriver, selector: str) -> str:
 @pytest.mark.parametrize("language", ["de", "en"])
 @pytest.mark.parametrize(("width", "height"), [PHONE, DESK])
 def test_the_page_fits_and_nothing_is_wrong_with_it(
-    gateway: Gateway, feed: Feed, chromium: WebDriver, width: int, height: int, language: str
+    gateway: Gateway, feed: Feed, chromium: Chrome, width: int, height: int, language: str
 ) -> None:
     name = f"fit-{width}-{language}"
     alert = trouble(feed, name)
@@ -172,7 +172,7 @@ def test_the_page_fits_and_nothing_is_wrong_with_it(
     settle(gateway, feed, alert, name)
 
 
-def test_the_chart_moves_when_values_arrive(gateway: Gateway, feed: Feed, chromium: WebDriver) -> None:
+def test_the_chart_moves_when_values_arrive(gateway: Gateway, feed: Feed, chromium: Chrome) -> None:
     chromium.get(url(gateway))
     line = chromium.find_element(By.CSS_SELECTOR, '[data-machine="mixer"] polyline')
     until(lambda: bool(line.get_attribute("points")))
@@ -189,7 +189,7 @@ def test_the_chart_moves_when_values_arrive(gateway: Gateway, feed: Feed, chromi
     assert errors(chromium) == []
 
 
-def test_an_alert_appears_by_itself_and_is_acknowledged(gateway: Gateway, feed: Feed, chromium: WebDriver) -> None:
+def test_an_alert_appears_by_itself_and_is_acknowledged(gateway: Gateway, feed: Feed, chromium: Chrome) -> None:
     size(chromium, *PHONE)
     chromium.get(url(gateway))
     until(lambda: ":" in text(chromium, "#connection"))
@@ -226,12 +226,12 @@ def press(card: Any, action: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebDriver]:
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
     with browser(tmp_path_factory.mktemp("plain"), scripts=False, language="en") as driver:
         yield driver
 
 
-def test_without_scripts(gateway: Gateway, feed: Feed, plain: WebDriver) -> None:
+def test_without_scripts(gateway: Gateway, feed: Feed, plain: Chrome) -> None:
     alert = trouble(feed, "plain")
     size(plain, *PHONE)
     plain.get(url(gateway).partition("?")[0])

@@ -1,0 +1,112 @@
+"""The page's words and forms as HTML, without a browser."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+from support.broker import until
+from support.gateways import Feed, client, running
+
+from gateway.daemon import Gateway
+from gateway.ledger_file import LedgerUnavailable
+from wire.messages import Cause, Severity
+
+SUBSCRIBER = '[[subscriber]]\nname = "forecast"\nurl = "http://127.0.0.1:1/"\nsecret_file = "secret"\n'
+
+
+@pytest.mark.parametrize(
+    ("accepted", "query", "language"),
+    [("de-DE,de;q=0.9", "", "de"), ("fr,en;q=0.5", "", "en"), ("fr", "", "de"), ("de", "?lang=en", "en"), ("en", "?lang=xx", "en")],
+)  # fmt: skip
+def test_the_language_is_the_asked_one(http: httpx.Client, accepted: str, query: str, language: str) -> None:
+    page = http.get(f"/{query}", headers={"accept-language": accepted}).text
+    assert f'<html lang="{language}">' in page
+
+
+def test_an_unclear_cause_is_not_called_sure(gateway: Gateway, feed: Feed, http: httpx.Client) -> None:
+    alert = feed.alert(id="odd", cause="unknown", causes=[Cause(code="unknown", confidence=1.0)])
+    page = http.get("/?lang=de").text
+    assert "100 %" not in page
+    assert "woran es liegt, ist unklar" in page
+    gateway.ledger.resolve(alert, done="nichts", by="Anna")
+
+
+def test_while_it_learns_nothing_is_called_good(gateway: Gateway, feed: Feed, http: httpx.Client) -> None:
+    feed.condition(machine="young", learned=0.999, limit=None, severity=Severity.GOOD)
+    until(lambda: gateway.live.machine("oven-pi", "young") is not None)
+    page = http.get("/?lang=de").text
+    assert "In Ordnung" not in page
+    assert "99 %" in page, "not done before it is done"
+
+
+def test_names_from_outside_are_text(gateway: Gateway, feed: Feed, http: httpx.Client) -> None:
+    alert = feed.alert(id="text")
+    evil = "<script>alert(1)</script>\"'"
+    answer = http.post(f"/alerts/{alert}", data={"action": "acknowledge", "by": evil, "note": evil, "lang": "en"})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/?lang=en")
+    page = http.get("/").text
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert(1)" in page
+    gateway.ledger.resolve(alert, done=evil, by=evil)
+    assert "<script>alert" not in http.get("/").text
+
+
+def test_what_is_not_taken_is_said_in_plain_words(gateway: Gateway, feed: Feed, http: httpx.Client) -> None:
+    alert = feed.alert(id="plain")
+    nameless = http.post(
+        f"/alerts/{alert}", data={"action": "acknowledge", "by": " ", "note": "meine Notiz", "lang": "de"}
+    )
+    assert nameless.status_code == 422
+    assert "Bitte den Namen eintragen" in nameless.text
+    assert 'value="meine Notiz"' in nameless.text
+    stale = http.post(f"/alerts/{alert}", data={"action": "resolve", "by": "Anna", "version": "0", "lang": "en"})
+    assert stale.status_code == 409
+    assert "changed in the meantime" in stale.text
+    gone = http.post("/alerts/none", data={"action": "resolve", "by": "Anna"}, headers={"accept-language": "en"})
+    assert gone.status_code == 404
+    assert "does not exist any more" in gone.text
+    gateway.ledger.resolve(alert, done="x", by="Anna")
+
+
+def test_a_ledger_that_cannot_write_now_is_said_in_plain_words(
+    gateway: Gateway, feed: Feed, http: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_args: object, **_values: object) -> None:
+        raise LedgerUnavailable("disk full")
+
+    alert = feed.alert(id="full")
+    monkeypatch.setattr(gateway.ledger, "acknowledge", full)
+    answer = http.post(f"/alerts/{alert}", data={"action": "acknowledge", "by": "Anna", "lang": "en"})
+    assert answer.status_code == 503
+    assert "cannot save anything just now" in answer.text
+    assert 'value="Anna"' in answer.text
+    gateway.ledger.resolve(alert, done="x", by="Anna")
+
+
+def test_what_was_given_up_is_sent_again_by_a_button(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("k" * 40)
+    (tmp_path / "secret").chmod(0o600)
+    with running(tmp_path, more=SUBSCRIBER) as gateway, client(gateway) as http:
+        Feed(gateway).alert()
+        ledger, now = gateway.ledger, time.time_ns()
+        until(lambda: ledger.deliveries()[0].pending > 0)
+        gateway.forwarder.stop()  # it would try at once what is sent again
+        for item in ledger.outbox.due("subscriber", "forecast", now_ns=2**62, limit=100):
+            ledger.outbox.give_up(item.delivery, error="404 Not Found", now_ns=now)
+        ledger.outbox.disable("subscriber", "forecast", reason="410 Gone")
+        dead = ledger.deliveries()[0].dead
+        assert dead > 0
+        page = http.get("/?lang=de").text
+        assert "abgeschaltet: 410 Gone" in page
+        assert 'action="/deliveries/subscriber/forecast"' in page
+        assert "Wieder einschalten" in page
+        answer = http.post("/deliveries/subscriber/forecast", data={"lang": "de", "by": "Anna"})
+        assert answer.status_code == 303
+        found = ledger.deliveries()[0]
+        assert (found.dead, found.disabled) == (0, "")
+        assert found.pending >= dead
+        assert [line.what for line in ledger.audit(limit=dead + 1)] == ["resend"] * dead + ["enable"]
+        assert {line.by for line in ledger.audit(limit=dead + 1)} == {"Anna"}
