@@ -22,7 +22,7 @@ from models.condition.detector import Normal
 from models.condition.explain import explain
 from models.condition.memory import Memory
 from models.condition.persistence import Persistence
-from models.condition.regime import Regimes
+from models.condition.regime import Regimes, settled_rows
 from models.condition.settings import Settings
 from models.condition.severity import by_score, by_velocity, worse
 from models.condition.suspects import Suspects
@@ -292,7 +292,7 @@ class Condition:
         scored = np.array([self._info[name].quantity != "state" for name in names], dtype=bool)
         self._normals = {}
         for leaf, name in enumerate(self._regimes.names):
-            rows = table[_settled(leaves, leaf)]
+            rows = table[settled_rows(leaves, leaf)]
             if len(rows) < 8:
                 continue
             normal = Normal(names, self.settings.budget)
@@ -397,10 +397,3 @@ class Condition:
             return "good"
         velocity = [value for name, value in sample.values.items() if name.endswith("velocity_rms")]
         return by_velocity(max(velocity), self.settings.iso_class) if velocity else "good"
-
-
-def _settled(leaves: NDArray[np.intp], leaf: int) -> NDArray[np.bool_]:
-    """Rows of a regime without the first and the last of each visit, unless that leaves too few."""
-    inside = leaves == leaf
-    settled: NDArray[np.bool_] = inside & np.concatenate(([False], inside[:-1])) & np.concatenate((inside[1:], [True]))
-    return settled if settled.sum() >= max(8, 0.6 * inside.sum()) else inside

@@ -166,6 +166,13 @@ def drivers_of(names: Sequence[str], info: Mapping[str, FeatureInfo]) -> dict[st
     return drivers
 
 
+def settled_rows(leaves: NDArray[np.intp], leaf: int) -> NDArray[np.bool_]:
+    """Rows of a regime without the first and the last of each visit, unless that leaves too few."""
+    inside = leaves == leaf
+    settled: NDArray[np.bool_] = inside & np.concatenate(([False], inside[:-1])) & np.concatenate((inside[1:], [True]))
+    return settled if settled.sum() >= max(8, 0.6 * inside.sum()) else inside
+
+
 def _mean(table: Floats, names: Sequence[str], members: Sequence[str]) -> Floats:
     """The mean of what is present of a driver's features, per row; NaN where nothing is."""
     columns = table[:, [names.index(member) for member in members]]
