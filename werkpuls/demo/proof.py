@@ -32,6 +32,8 @@ READ_ONLY_BYTES = 2**40
 """A bound that evicts nothing while journals are only read."""
 FOREVER_NS = 2**62
 SLICE_MS = 600_000
+BEYOND_MS = 60_000
+"""How far behind a series' last expected point the store is searched for others."""
 PUBLISHER = "publisher"
 SAME = 1e-12
 """Relative: the last bits that a mean over one value may cost."""
@@ -108,8 +110,9 @@ def prove(
     proof = Proof()
     sent, logs = _sent(node_journals, proof)
     complete: Expected = {}
-    seen = _check_journal(_messages(gateway_journal, readers), sent, logs, site, proof, complete)
-    missing = _check_points(complete, stored, proof)
+    unread: set[tuple[str, int]] = set()
+    seen = _check_journal(_messages(gateway_journal, readers), sent, logs, site, proof, complete, unread)
+    missing = _check_points(complete, stored, proof) | unread
     proof.accepted = sum(len(numbers) for numbers in seen.values())
     proof.stored = proof.accepted - len(missing)
     arrived = sum(len(seen[log]) for log in logs)
@@ -142,8 +145,12 @@ def _check_journal(
     site: str,
     proof: Proof,
     complete: Expected,
+    unread: set[tuple[str, int]],
 ) -> dict[str, set[int]]:
-    """Reads the gateway's journal; returns the numbers it has of each log, and fills `complete` with expected points."""
+    """Reads the gateway's journal; returns the numbers it has of each log.
+
+    Fills `complete` with the points of each message, and `unread` with the messages that a reader has not passed.
+    """
     seen: dict[str, set[int]] = defaultdict(set)
     highest: dict[str, int] = defaultdict(int)
     envelopes = {log: Envelope(site, node, "sense", log) for log, node in logs.items()}
@@ -162,7 +169,10 @@ def _check_journal(
         if original is not None and not _same(envelopes[message.log], message, payload, original):
             proof.altered += 1
             proof.tell(f"{message.node} {message.seq}: not what the node wrote")
-        complete[key] = list(_points(message)) if read else [(SeriesKey("", "", "", "unread"), 0, 0.0)]
+        complete[key] = list(_points(message))
+        if not read:
+            unread.add(key)
+            proof.tell(f"{message.node} {message.seq}: not worked on by every reader")
     return seen
 
 
@@ -197,13 +207,10 @@ def _check_points(complete: Expected, stored: StoredTimes, proof: Proof) -> set[
     missing: set[tuple[str, int]] = set()
     for message, expected in complete.items():
         for key, time_ms, value in expected:
-            if key.channel == "unread":
-                missing.add(message)
-                proof.tell(f"log {message[0]} {message[1]}: not worked on by every reader")
-            else:
-                wanted[key][time_ms].append((message, value))
+            wanted[key][time_ms].append((message, value))
     for key, times in wanted.items():
-        found = stored(key, min(times), max(times))
+        # Not before the first: an entry of the gateway's journal may be evicted once every reader has passed it.
+        found = stored(key, min(times), max(times) + BEYOND_MS)
         there = set(found)
         proof.points += len(times)
         for time_ms in times.keys() - there:
