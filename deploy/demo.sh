@@ -3,8 +3,9 @@
 #   sh deploy/demo.sh
 #   sh deploy/demo.sh --for 60 --fault bearing_outer@20 --json
 set -eu
+# shellcheck source=deploy/setup.sh
 . "$(dirname "$0")/setup.sh"
 
 need_command mosquitto mosquitto
 make_venv "$root/deploy/locks/run.txt"
-exec "$root/.venv/bin/werkpuls" demo "$@"
+exec "$root/.venv/bin/python" -m werkpuls demo "$@"

@@ -55,42 +55,62 @@ python_fits() {
   "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' >/dev/null 2>&1
 }
 
+# find_python: the one that WERKPULS_PYTHON names, or else the first that fits.
 find_python() {
-  for candidate in "${WERKPULS_PYTHON:-}" python3 python3.13 python3.12 python3.11; do
-    [ -n "$candidate" ] && python_fits "$candidate" && command -v "$candidate" && return 0
+  for candidate in ${WERKPULS_PYTHON:+"$WERKPULS_PYTHON"} python3 python3.13 python3.12 python3.11; do
+    python_fits "$candidate" && command -v "$candidate" && return 0
+    [ -z "${WERKPULS_PYTHON:-}" ] || return 1
   done
   return 1
+}
+
+# python_version PYTHON: such as 3.11
+python_version() { "$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null; }
+
+# fingerprint LOCK: changes with everything that decides what is in .venv, and with the folder: .venv cannot be moved.
+fingerprint() {
+  { cat "$1" "$root/pyproject.toml" "$root/deploy/setup.sh"; printf '%s\n' "$root"; } | cksum
 }
 
 # make_venv LOCK: .venv in the project's root with exactly what LOCK pins and the project itself; quick when nothing changed.
 make_venv() {
   lock=$1
-  python=$(find_python) || { apt_install python3 python3-venv || true; python=$(find_python) ||
-    stop "Python 3.11, 3.12 or 3.13 is missing. Debian 12, Debian 13 and Raspberry Pi OS (64 bit) have it: sudo apt-get install python3 python3-venv"; }
+  venv=$root/.venv
+  marker=$venv/.made-from
   case "$(uname -m)" in
     x86_64 | aarch64) ;;
     *) stop "this needs a 64-bit system; $(uname -m) has no ready-made packages of numpy, scipy and river. On a Pi install the 64-bit Raspberry Pi OS." ;;
   esac
-  stamp=$(cat "$lock" "$root/pyproject.toml" "$root/deploy/setup.sh" | cksum)
-  marker=$root/.venv/.made-from
-  if [ -x "$root/.venv/bin/python" ] && "$root/.venv/bin/python" -c '' 2>/dev/null && [ -f "$marker" ] &&
-    grep -qxF "$(basename "$lock") $stamp" "$marker"; then
+  if [ -n "${WERKPULS_PYTHON:-}" ] && ! python_fits "$WERKPULS_PYTHON"; then
+    stop "WERKPULS_PYTHON: $WERKPULS_PYTHON is no Python 3.11, 3.12 or 3.13"
+  fi
+  made=$(python_version "$venv/bin/python" || true)
+  if [ -n "${WERKPULS_PYTHON:-}" ] && [ "$made" != "$(python_version "$WERKPULS_PYTHON")" ]; then
+    made=""
+  fi
+  stamp=$(fingerprint "$lock")
+  if [ -n "$made" ] && [ -f "$marker" ] && grep -qxF "$(basename "$lock") $stamp" "$marker"; then
     return 0
   fi
-  if ! "$root/.venv/bin/python" -c '' 2>/dev/null || ! python_fits "$root/.venv/bin/python"; then
+  if [ -z "$made" ] || ! python_fits "$venv/bin/python"; then
+    python=$(find_python) || { apt_install python3 python3-venv || true; python=$(find_python) ||
+      stop "Python 3.11, 3.12 or 3.13 is missing. Debian 12, Debian 13 and Raspberry Pi OS (64 bit) have it: sudo apt-get install python3 python3-venv"; }
     "$python" -c 'import ensurepip, venv' 2>/dev/null || apt_install python3-venv ||
       stop "Python's venv module is missing: sudo apt-get install python3-venv"
     say "making .venv with $("$python" --version)"
-    "$python" -m venv --clear "$root/.venv" || stop "could not make $root/.venv"
+    "$python" -m venv --clear "$venv" || stop "could not make $venv"
   fi
   say "installing the packages that $(basename "$lock") pins (the first time this takes some minutes)"
-  "$root/.venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$lock" ||
-    stop "installing the packages failed; is there a network? Nothing else was changed."
-  "$root/.venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e "$root" ||
+  rm -f "$marker"
+  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$lock" ||
+    stop "installing the packages failed; is there a network? Run it again: what is there already is kept."
+  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e "$root" ||
     stop "installing Werkpuls into .venv failed"
   # A development lock holds everything a run lock does; a run after it needs nothing new.
-  { printf '%s %s\n' "$(basename "$lock")" "$stamp"
-    [ "$(basename "$lock")" = dev.txt ] &&
-      printf '%s %s\n' run.txt "$(cat "$root/deploy/locks/run.txt" "$root/pyproject.toml" "$root/deploy/setup.sh" | cksum)"
-  } >"$marker" || true
+  {
+    printf '%s %s\n' "$(basename "$lock")" "$stamp"
+    if [ "$(basename "$lock")" = dev.txt ]; then
+      printf 'run.txt %s\n' "$(fingerprint "$root/deploy/locks/run.txt")"
+    fi
+  } >"$marker"
 }

@@ -3,6 +3,7 @@
 #   sh deploy/test.sh
 #   sh deploy/test.sh tests/wire -x
 set -eu
+# shellcheck source=deploy/setup.sh
 . "$(dirname "$0")/setup.sh"
 cd "$root"
 
@@ -12,6 +13,7 @@ want_command influxd influxdb
 want_command chromium chromium
 want_command chromedriver chromium-driver
 want_command systemd-analyze systemd
+want_command shellcheck shellcheck
 make_venv "$root/deploy/locks/dev.txt"
 
 bin=$root/.venv/bin

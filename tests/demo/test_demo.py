@@ -16,9 +16,9 @@ import termios
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-import psutil
+import psutil  # type: ignore[import-untyped]  # ships no types
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -43,7 +43,7 @@ class Demo:
             start_new_session=True,
         )
 
-    def __enter__(self) -> Demo:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

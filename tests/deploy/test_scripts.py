@@ -1,0 +1,89 @@
+"""The shell scripts: nothing that shellcheck knows better, and clear words where something is lacking."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SCRIPTS = sorted((ROOT / "deploy").glob("*.sh"))
+SHELLCHECK = shutil.which("shellcheck")
+
+
+@pytest.mark.skipif(SHELLCHECK is None, reason="shellcheck is not installed")
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
+def test_shellcheck_has_nothing_to_say(script: Path) -> None:
+    done = subprocess.run(
+        ["shellcheck", "-x", str(script)], capture_output=True, text=True, timeout=30, check=False, cwd=ROOT
+    )
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def sourced(folder: Path, commands: str, *programs: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Runs commands after `deploy/setup.sh`, with only these programs in the PATH, as a user who may not install."""
+    tools = folder / "bin"
+    tools.mkdir()
+    for name in ("dirname", "uname", "cat", "cksum", "grep", "basename", "head", *programs):
+        found = shutil.which(name)
+        assert found is not None, name
+        (tools / name).symlink_to(found)
+    (tools / "id").write_text("#!/bin/sh\necho 1000\n")
+    (tools / "id").chmod(0o755)
+    project = folder / "a project with blanks"
+    (project / "deploy").mkdir(parents=True)
+    shutil.copy(ROOT / "deploy" / "setup.sh", project / "deploy")
+    shutil.copy(ROOT / "pyproject.toml", project)
+    script = project / "deploy" / "test.sh"
+    script.write_text(f'set -eu\n. "$(dirname "$0")/setup.sh"\n{commands}\n')
+    return subprocess.run(
+        ["/bin/sh", str(script)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={"PATH": str(tools), **environment},
+    )
+
+
+def test_a_missing_program_is_named_with_what_installs_it(tmp_path: Path) -> None:
+    done = sourced(tmp_path, "need_command no-such-program no-such-package")
+    assert done.returncode == 1
+    assert "'no-such-program' is missing" in done.stderr
+    assert "sudo apt-get install no-such-package" in done.stderr
+
+
+def test_a_program_that_tests_can_do_without_is_told_and_no_obstacle(tmp_path: Path) -> None:
+    done = sourced(tmp_path, "want_command no-such-program no-such-package\nsay went on")
+    assert done.returncode == 0
+    assert "LACKING: no-such-program (Debian package no-such-package)" in done.stderr
+    assert "went on" in done.stderr
+
+
+def test_a_missing_python_is_named(tmp_path: Path) -> None:
+    done = sourced(tmp_path, 'echo x >"$root/lock"\nmake_venv "$root/lock"')
+    assert done.returncode == 1
+    assert "Python 3.11, 3.12 or 3.13 is missing" in done.stderr
+    assert not (tmp_path / "a project with blanks" / ".venv").exists()
+
+
+def test_a_python_that_was_asked_for_and_is_none_is_told(tmp_path: Path) -> None:
+    done = sourced(tmp_path, 'echo x >"$root/lock"\nmake_venv "$root/lock"', WERKPULS_PYTHON="/bin/false")
+    assert done.returncode == 1
+    assert "WERKPULS_PYTHON: /bin/false is no Python 3.11, 3.12 or 3.13" in done.stderr
+
+
+def test_a_32_bit_system_is_told_before_anything_is_made(tmp_path: Path) -> None:
+    (tmp_path / "fake").mkdir()
+    uname = tmp_path / "fake" / "uname"
+    uname.write_text("#!/bin/sh\necho armv7l\n")
+    uname.chmod(0o755)
+    done = sourced(
+        tmp_path,
+        f'PATH="{tmp_path}/fake:$PATH"\necho x >"$root/lock"\nmake_venv "$root/lock"',
+    )
+    assert done.returncode == 1
+    assert "64-bit" in done.stderr
+    assert not (tmp_path / "a project with blanks" / ".venv").exists()
