@@ -24,8 +24,9 @@ from gateway.nodewatch import NodeWatch
 from gateway.stale import Good, StaleWatch
 from gateway.triage import Triage
 from wire.backoff import Backoff
+from wire.codec import Codec, Refused
 from wire.journal import Entry, Journal
-from wire.messages import Codec, Command, Condition, Finding, Health, Inspection, NodeMessage, Refused, Reply
+from wire.messages import Command, Condition, Finding, Health, Inspection, NodeMessage, Reply
 
 READER = "alerts"
 _AT_ONCE = frozenset({"finding", "reply"})
