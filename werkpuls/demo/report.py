@@ -12,6 +12,9 @@ from werkpuls.demo.processes import Usage
 from werkpuls.demo.proof import Proof
 from werkpuls.demo.run import FaultRun, Show
 
+WRONG = ("lost", "duplicates", "disordered", "altered", "points_missing", "points_extra", "points_altered")
+"""Fields of the result that must be 0."""
+
 
 def result(show: Show, proof: Proof, usage: dict[str, Usage], seconds: float) -> dict[str, Any]:
     """What the demo ends with under `--json`."""
@@ -57,7 +60,7 @@ def result(show: Show, proof: Proof, usage: dict[str, Usage], seconds: float) ->
 
 def passed(outcome: dict[str, Any]) -> bool:
     """Whether nothing is missing, twice, out of order or changed."""
-    return not any(outcome[name] for name in ("lost", "duplicates", "disordered", "altered", "points_altered"))
+    return not any(outcome[name] for name in WRONG)
 
 
 def print_words(console: Console, words: Wording, outcome: dict[str, Any]) -> None:

@@ -1,0 +1,203 @@
+"""The terminal: readable in both languages and widths, with every key explained; and the words at the end."""
+
+from __future__ import annotations
+
+import io
+import os
+import pty
+import sys
+import termios
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from rich.cells import cell_len
+from rich.console import Console
+
+from gateway.wording import LANGUAGES
+from werkpuls.demo.processes import Usage
+from werkpuls.demo.proof import Proof
+from werkpuls.demo.report import WRONG, passed, print_words, result
+from werkpuls.demo.run import FaultRun, Show
+from werkpuls.demo.screen import Keyboard, draw, keys_of
+from werkpuls.demo.site import MACHINES, Site
+
+WIDTHS = (80, 120)
+OVEN = next(machine for machine in MACHINES if machine.name == "ofen")
+
+
+def show(folder: Path, language: str, *faults: FaultRun) -> Show:
+    """A demo that has an alarm on the mixer, a learning oven, a broken sensor and events at both receivers."""
+    made = Show(Site(folder, web_port=8077, language=language), list(faults), language)
+    made.look.stats = {
+        "accepted": 120, "stored": 118, "points": 4321, "backlog": 2, "evicted": 0, "duplicates": 1,
+        "latency_p50_s": 0.09, "latency_p99_s": 0.4, "alerts_total": 1, "refused": {"not_json": 2},
+    }  # fmt: skip
+    made.look.machines = [
+        machine("kneter", "alarm", 1.0, 3.2),
+        machine("ofen", None, 0.4, 0.0),
+        {**machine("kuehlung", "good", 1.0, 0.3), "sensor_faults": ["suction_pressure"]},
+    ]
+    made.look.alerts = made.look.history = [
+        {
+            "alert": {
+                "id": "a1", "machine": "kneter", "node": "backstube", "kind": "machine", "cause": "bearing_outer",
+                "severity": "alarm", "state": "open", "opened_ns": 2 * 10**18,
+            },
+            "text": {
+                "title": "Alarm: Spiralkneter – Lagerschaden, Außenring", "explain": "Erklärung " * 12,
+                "since": "Seit 12:00", "sure": "Sicher", "evidence": ["Gemessen: 1,5 g"], "check": "Lager prüfen",
+            },
+        }
+    ]  # fmt: skip
+    made.look.events = {
+        "forecast": [
+            event(
+                "alert",
+                {
+                    "alert": "a1",
+                    "cause": "bearing_outer",
+                    "texts": {code: {"title": f"title in {code}"} for code in LANGUAGES},
+                },
+            ),
+            event("capacity", {"alert": "a1", "share": 0.5, "probability": 0.8}),
+            event("scrap", {"rejects": 3, "items": 40}),
+        ],
+        "budget": [event("cost", {"reference": "a1", "total": 2412.6, "currency": "EUR"})],
+    }
+    return made
+
+
+def machine(name: str, severity: str | None, learned: float, score: float) -> dict[str, Any]:
+    return {
+        "machine": name, "node": "backstube", "regime": "on", "score": score, "limit": 1.0, "severity": severity,
+        "learned": learned, "sensor_faults": [],
+    }  # fmt: skip
+
+
+def event(kind: str, data: dict[str, Any]) -> dict[str, Any]:
+    return {"type": f"de.werkpuls.{kind}.v1", "subject": "kneter", "time": "2026-11-22T12:00:01.5Z", "data": data}
+
+
+def drawn(made: Show, width: int) -> str:
+    console = Console(width=width, height=60, file=io.StringIO(), force_terminal=False, legacy_windows=False)
+    with console.capture() as capture:
+        console.print(draw(made, keys_of(made.site)))
+    return capture.get()
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_it_fits_and_speaks_the_language(tmp_path: Path, language: str, width: int) -> None:
+    made = show(tmp_path, language)
+    text = drawn(made, width)
+    assert max(cell_len(line) for line in text.splitlines()) <= width
+    flat = " ".join(text.split())
+    titles = [one.titles[language] for one in MACHINES if one.name in {"kneter", "ofen", "kuehlung"}]
+    assert all(title.split()[0] in flat for title in titles)
+    assert f"title in {language}" in flat
+    assert "40 %" in flat
+    assert "2413 EUR" in flat
+    assert "http://127.0.0.1:8077" in flat
+    words = {"de": ("Maschinen", "lernt noch", "beenden"), "en": ("Machines", "still learning", "quit")}
+    assert all(word in flat for word in words[language])
+    assert not any(word in flat for word in words["en" if language == "de" else "de"])
+    for code in ("bearing_outer", "heating_element_open", "kuehlung", "de.werkpuls"):
+        assert code not in flat, "codes are not for people"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_before_the_first_answer_it_says_that_it_starts(tmp_path: Path, language: str) -> None:
+    made = Show(Site(tmp_path), [], language)
+    assert made.wording.catalogue["demo"]["starting"] in drawn(made, 80)
+    assert made.wording.catalogue["page"]["no_alerts"] in drawn(made, 80)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_every_key_is_shown_with_what_it_breaks(tmp_path: Path, width: int) -> None:
+    made = show(tmp_path, "en")
+    keys = keys_of(made.site)
+    assert [key.key for key in keys] == ["1", "2", "3", "4", "5", "6"]
+    flat = " ".join(drawn(made, width).split())
+    for key in keys:
+        assert f"{key.machine.titles['en']}: {made.wording.cause(key.fault).name}" in flat
+    assert all(f" {letter} " in flat for letter in "haq")
+
+
+def test_a_key_that_waits_for_the_machine_to_learn_shows_it(tmp_path: Path) -> None:
+    made = show(tmp_path, "en")
+    assert "…" not in drawn(made, 120).splitlines()[-1]
+    made.ask("heating_element_open", OVEN)
+    assert f"{made.wording.cause('heating_element_open').name} …" in " ".join(drawn(made, 120).split())
+
+
+def test_keys_come_without_enter_and_the_terminal_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    master, slave = pty.openpty()
+    before = termios.tcgetattr(slave)
+    with os.fdopen(slave, "r") as terminal:
+        monkeypatch.setattr(sys, "stdin", terminal)
+        with Keyboard() as keyboard:
+            assert keyboard.pressed() == ""
+            os.write(master, b"1q")
+            assert keyboard.pressed() == "1q"
+            assert keyboard.pressed() == ""
+        assert termios.tcgetattr(slave) == before
+    os.close(master)
+
+
+def test_without_a_terminal_there_are_no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Path(os.devnull).open() as nothing:
+        monkeypatch.setattr(sys, "stdin", nothing)
+        with Keyboard() as keyboard:
+            assert keyboard.pressed() == ""
+
+
+USAGE = {"broker": Usage(10_000_000, 0.5, 4_000_000, 20.0), "late": Usage()}
+
+
+def test_the_result_is_json_and_says_what_was_measured(tmp_path: Path) -> None:
+    slow = FaultRun("bearing_outer", MACHINES[0], 1.0, command="c", injected_ns=1, alert="a1", alert_after_s=3.0)
+    quick = FaultRun("imbalance", MACHINES[0], 2.0, command="d", injected_ns=1, alert="a1", alert_after_s=1.0)
+    refused = FaultRun("belt", MACHINES[0], 2.0, command="e", injected_ns=1, refused="no")
+    made = show(tmp_path, "en", slow, quick, refused)
+    outcome = result(made, Proof(published=3, accepted=3, stored=3), USAGE, 20.04)
+    assert msgspec.json.decode(msgspec.json.encode(outcome)) == outcome
+    assert (outcome["seconds"], outcome["refused"], outcome["sent_again"]) == (20.0, 2, 1)
+    assert outcome["forwarded"] == {"forecast": 3, "budget": 1}
+    assert outcome["latency_s"]["fault_to_alert"] == {"p50": 3.0, "p99": 3.0}
+    assert [fault["injected"] for fault in outcome["faults"]] == [True, True, False]
+    assert outcome["processes"]["broker"]["cpu_share"] == 0.025
+    assert outcome["processes"]["late"]["cpu_share"] is None
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_each_discrepancy_alone_is_a_failure(tmp_path: Path, name: str) -> None:
+    made = show(tmp_path, "en")
+    assert passed(result(made, Proof(published=3), {}, 1.0))
+    proof = Proof(published=3)
+    setattr(proof, name, 1)
+    assert not passed(result(made, proof, {}, 1.0))
+
+
+def test_what_a_disk_forced_out_and_counted_is_no_failure(tmp_path: Path) -> None:
+    assert passed(result(show(tmp_path, "en"), Proof(published=3, dropped=1), {}, 1.0))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("lost", [0, 2])
+def test_the_last_words(tmp_path: Path, language: str, lost: int) -> None:
+    found = FaultRun("bearing_outer", MACHINES[0], 1.0, injected_ns=1, alert_after_s=3.25, cause="bearing_outer")
+    made = show(tmp_path, language, found, FaultRun("door_seal", OVEN, 1.0, refused="too late"))
+    proof = Proof(published=9, stored=9 - lost, lost=lost, details=["oven-pi 7: gone"] if lost else [])
+    console = Console(width=100, file=io.StringIO())
+    with console.capture() as capture:
+        print_words(console, made.wording, result(made, proof, USAGE, 20.0))
+    flat = " ".join(capture.get().split())
+    text = made.wording.catalogue["demo"]
+    assert text["something_lost" if lost else "nothing_lost"].split(":")[0] in flat
+    assert ("oven-pi 7: gone" in flat) == bool(lost)
+    assert made.wording.number(3.25) in flat
+    assert "too late" in flat
+    assert "forecast 3, budget 1" in flat
+    assert "10 MB" in flat
