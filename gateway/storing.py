@@ -199,8 +199,8 @@ class Storing:
     def _write(self, records: Sequence[Record]) -> WriteReport:
         try:
             return self._store.write(records)
-        except StoreUnavailable:
-            raise
+        except (StoreUnavailable, OSError, MemoryError):
+            raise  # the computer's trouble and not the message's: it is tried again
         except Exception as exc:
             if len(records) == 1:
                 message = records[0].message

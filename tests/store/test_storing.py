@@ -214,6 +214,29 @@ def test_one_message_that_breaks_the_store_blocks_no_other(journal: Journal, run
     assert "KeyError" in apart.reason
 
 
+@pytest.mark.parametrize("error", [OSError("read-only file system"), MemoryError("none left")])
+def test_the_computers_own_trouble_sets_nothing_apart(
+    journal: Journal, run: Callable[..., Storing], error: Exception
+) -> None:
+    store = MemoryStore()
+    failing = threading.Event()
+    failing.set()
+
+    def trouble(_records: Sequence[Record]) -> None:
+        if failing.is_set():
+            raise error
+
+    store.trouble = trouble  # type: ignore[assignment]
+    append(journal, telemetry(Node(), 1))
+    storing = run(store)
+    until(lambda: storing.stats().failures > 2)
+    assert storing.stats().position == 0
+    failing.clear()
+    until(settled(storing))
+    assert len(store.points) == 1
+    assert storing.stats().rejected == 0
+
+
 def test_whatever_is_raised_the_thread_lives_on(journal: Journal, run: Callable[..., Storing]) -> None:
     store = MemoryStore()
     storing = run(store)
