@@ -228,8 +228,8 @@ class Gateway:
             raise DaemonError(f"ended unexpectedly: {', '.join(ended)}")
 
     def progressing(self) -> bool:
-        """Whether storing and alerting, which never rest, have turned lately."""
-        oldest_ns = min(self.storing.stats().progress_ns, self.alerting.stats().progress_ns)
+        """Whether taking in, storing and alerting, which never rest, have turned lately."""
+        oldest_ns = min(self.ingest.progress_ns, self.storing.stats().progress_ns, self.alerting.stats().progress_ns)
         return time.monotonic_ns() - oldest_ns < STALL_S * 1e9
 
     def status(self) -> str:

@@ -116,6 +116,8 @@ class Ingest:
         self._journal_errors = 0
         self._overrun = 0
         self._last_error = ""
+        self.progress_ns = time.monotonic_ns()
+        """Monotonic time of the worker's last turn, for a watchdog."""
         self._link = Link(
             link,
             will=(topics.gateway_status(site), self._status(online=False)),
@@ -277,7 +279,7 @@ class Ingest:
                 if self._stopping.wait(min(pause, TICK_S)):
                     return False
                 pause -= TICK_S
-                self._tick()
+                self._tick_safely()
 
     def _say(self, answers: dict[Key, bool]) -> None:
         for key, resend in answers.items():
@@ -291,7 +293,15 @@ class Ingest:
                 return  # said with the next batch or tick
             del self._unsaid[key]
 
+    def _tick_safely(self) -> None:
+        """While a batch waits: the intake counts it as taken already, so nothing may make the worker drop it."""
+        try:
+            self._tick()
+        except Exception as exc:  # noqa: BLE001  # counted, shown, as in `_run`
+            self._fail(exc)
+
     def _tick(self) -> None:
+        self.progress_ns = time.monotonic_ns()
         self._intake.refusals.tick()
         if self._greet:
             # A broker that lost its memory has no acknowledgements for the nodes any more.

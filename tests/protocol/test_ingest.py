@@ -206,6 +206,33 @@ def test_a_journal_that_cannot_append_holds_everything_until_it_can(
         assert gateway.ingest.stats().last_error == ""
 
 
+def test_what_waits_for_the_disk_is_kept_whatever_else_goes_wrong(
+    broker: Broker, tmp_path: Path, node: RawNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unsure() -> bool:
+        raise RuntimeError("no such clock")
+
+    with Gateway(tmp_path / "gateway", broker.port) as gateway:
+        gateway.up()
+        node.status()
+        node.say(node.message(1))
+        until(lambda: gateway.numbers() == [1])
+        append = gateway.journal.append
+
+        def full(*_: object, **__: object) -> range:
+            raise JournalError("no space left on device")
+
+        monkeypatch.setattr(gateway.journal, "append", full)
+        node.say(node.message(2))
+        until(lambda: "no space left" in gateway.ingest.stats().last_error)
+        monkeypatch.setattr(gateway.ingest, "_synced", unsure)
+        until(lambda: "no such clock" in gateway.ingest.stats().last_error)
+        monkeypatch.undo()
+        monkeypatch.setattr(gateway.journal, "append", append)
+        until(lambda: gateway.numbers() == [1, 2])
+        until(lambda: node.acks()[-1].seq == 2)
+
+
 def test_a_copied_card_is_noticed(gateway: Gateway, node: RawNode) -> None:
     node.status()
     for seq in range(1, 6):
