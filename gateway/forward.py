@@ -269,7 +269,7 @@ class Line:
                     f"HTTP {answer.status_code} {text}".strip(),
                     _retry_after(answer.headers, now_s),
                 )
-        except httpx.HTTPError as exc:
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as exc:
             return None, f"{type(exc).__name__}: {exc}"[:300], 0.0
 
     def _note(self, error: str) -> None:
@@ -312,7 +312,8 @@ def _check_url(subscriber: Subscriber) -> None:
         parts = urlsplit(subscriber.url)
         host = parts.hostname
         _ = parts.port
-    except ValueError as exc:
+        httpx.URL(subscriber.url)
+    except (ValueError, httpx.InvalidURL) as exc:
         raise SubscriberError(f"{who}: url: {exc}") from exc
     if parts.scheme not in {"http", "https"} or not host:
         raise SubscriberError(f"{who}: url must be http(s)://host/path")

@@ -301,6 +301,7 @@ def test_killed_between_commit_and_send_every_event_arrives_once(
         ({"url": "ftp://example.com/"}, r"http\(s\)"),
         ({"url": "https://a:b@example.com/"}, "password"),
         ({"url": "http://[::1"}, "url"),
+        ({"url": "http://nas\x7f/events"}, "url"),
         ({"types": ["de.werkpuls.capacty.v1"]}, "no event type"),
     ],
 )
