@@ -202,20 +202,24 @@ class Notifier:
         if alert is None:
             outbox.give_up(item.delivery, error="its alert is gone", now_ns=now_ns)
             return
-        title, body = message(
-            alert, about.reason, self._wordings[person.language], now_ns=now_ns, page_url=self._settings.page_url
-        )
-        if sender.send(title, body, item.severity):
+        wording, page_url = self._wordings[person.language], self._settings.page_url
+        try:
+            title, body = message(alert, about.reason, wording, now_ns=now_ns, page_url=page_url)
+            taken = sender.send(title, body, item.severity)
+        except Exception as exc:  # noqa: BLE001  # one message that fails must not hold back the others
+            # Only its type: what a service's client says may hold the address.
+            self._not_taken(address, item, f"{sender.service} failed with {type(exc).__name__}")
+            return
+        if taken:
             outbox.delivered(item.delivery, now_ns=self._now_ns())
             self._ledger.record("system", "notify", alert.id, address)
             self._sent += 1
             self._last_error = ""
             return
-        self._not_taken(address, sender, item)
+        self._not_taken(address, item, f"{sender.service} did not take the message")
 
-    def _not_taken(self, address: str, sender: Sender, item: Item) -> None:
+    def _not_taken(self, address: str, item: Item, error: str) -> None:
         now_ns = self._now_ns()
-        error = f"{sender.service} did not take the message"
         self._failed += 1
         if error != self._last_error:
             logging.getLogger(__name__).warning("telling %s: %s", address, error)

@@ -152,6 +152,24 @@ def test_a_failure_is_retried_and_visible(
     assert "secret-word" not in str(book.deliveries()) + str(book.audit())
 
 
+def test_one_address_that_breaks_holds_back_no_other(
+    book: Ledger, box: Mailbox, clock: Clock, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    persons = [Person(name="anna", urls_env="ANNA"), Person(name="bert", urls_env="ANNA")]
+    telling = notifier(book, persons, box, clock)
+
+    def broken(*_: object) -> bool:
+        raise RuntimeError(box.url())
+
+    monkeypatch.setattr(telling._addresses["anna#1"][1], "send", broken)
+    telling.start()
+    observe(book, clock, severity=Severity.ALARM)
+    assert until(lambda: len(box.messages) == 1 and telling.stats().failed == 1)
+    telling.stop()
+    assert book.deliveries()[0].last_error == "json failed with RuntimeError"
+    assert "secret-word" not in caplog.text + str(book.deliveries()) + str(book.audit())
+
+
 def test_after_a_day_it_is_a_dead_letter(book: Ledger, box: Mailbox, clock: Clock) -> None:
     box.status[0] = 500
     telling = notifier(book, [Person(name="anna", urls_env="ANNA")], box, clock)
