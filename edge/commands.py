@@ -74,7 +74,7 @@ class CommandDesk:
         """Takes a command; when this returns it is durable or refused, and the broker may be told.
 
         Raises:
-            JournalError: it could not be made durable; the broker must send it again.
+            JournalError: it could not be made durable; the gateway, which hears no reply, sends it again.
         """
         with self._lock:
             if command.id in self._kept.done or any(command.id == one.id for one in self._kept.waiting):
