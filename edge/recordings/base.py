@@ -134,4 +134,4 @@ def column_index(file: str, names: Sequence[str], wanted: str) -> int:
         raise RecordingError(file, f"no column {wanted}: it has {len(names)}, numbered from 0")
     near = difflib.get_close_matches(wanted.lower(), lowered, n=1, cutoff=0.5)
     hint = f"; did you mean {names[lowered.index(near[0])]!r}?" if near else ""
-    raise RecordingError(file, f"no column {wanted!r}{hint} It has: {', '.join(names[:20])}")
+    raise RecordingError(file, f"no column {wanted!r}{hint}; the columns are: {', '.join(names[:20])}")
