@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 compile() {
   out=$1
   shift
-  .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+  .venv/bin/uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes --no-emit-index-url \
     --no-annotate --custom-compile-command "sh deploy/lock.sh" --output-file "$out" "$@"
   echo "$out: $(grep -c '==' "$out") packages"
 }
