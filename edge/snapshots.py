@@ -63,10 +63,15 @@ class Snapshots:
         )
         target = self.file(machine)
         temporary = target.with_suffix(".new")
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+        try:
+            with temporary.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError:
+            # On a full disk the part that was written would keep room that the journal needs.
+            temporary.unlink(missing_ok=True)
+            raise
         temporary.rename(target)
         self._flush_folder()
         return len(data)

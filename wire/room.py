@@ -92,18 +92,21 @@ class Room:
 
     def _hold_free_disk(self, positions: Mapping[str, str], read_to: int) -> None:
         free = self._free_bytes(self._folder)
-        if free < self._min_free:
+        # Without the ballast its room must stay free: on a disk that is full to the last byte nothing can be evicted.
+        floor = self._min_free if self._ballast.held else max(self._min_free, self._ballast.size + self._chunk())
+        if free < floor:
             # First what costs nothing: free pages, and the write-ahead log, which is up to 4 MB.
             try:
                 self._file.shrink()
                 free = self._free_bytes(self._folder)
-                if free < self._min_free:
-                    wanted = self._min_free - free + self._chunk()
+                if free < floor:
+                    wanted = floor - free + self._chunk()
                     evicted = self._file.release(wanted, positions, read_to=read_to)
                     if not evicted and self._free_bytes(self._folder) < self._min_free:
                         raise JournalFull(
                             f"{self._file.path}: {free} bytes free on disk, {self._min_free} wanted, nothing to evict"
                         )
+                    free = self._free_bytes(self._folder)
             except DiskFull:
                 self._relieve((), positions, read_to, 0)
         self._keep_ballast(free)
@@ -135,5 +138,5 @@ class Room:
         return min(self._file.bound.chunk_bytes, max(_LEAST_CHUNK, self._file.bytes // 16))
 
     def _keep_ballast(self, free: int) -> None:
-        if not self._ballast.held and free > self._min_free + 2 * self._ballast.size:
+        if not self._ballast.held and free >= max(self._min_free, self._chunk()) + self._ballast.size:
             self._ballast.make()

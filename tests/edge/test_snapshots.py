@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import logging
+import os
 from pathlib import Path
 
 import pytest
@@ -88,3 +90,17 @@ def test_a_bad_one_is_set_aside_and_named_and_few_are_kept(tmp_path: Path, caplo
 def test_setting_aside_what_is_not_there_only_says_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     assert snapshots(tmp_path).set_aside("oven", "why") is None
     assert "cannot be used (why) and not be moved aside" in caplog.text
+
+
+def test_a_full_disk_leaves_the_old_one_and_takes_no_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = snapshots(tmp_path)
+    kept.save("oven", {"a": 1})
+
+    def full(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        kept.save("oven", {"a": 2})
+    assert kept.load("oven") == {"a": 1}
+    assert [file.name for file in (tmp_path / "models").iterdir()] == ["oven.json"]

@@ -310,12 +310,29 @@ def test_low_disk_evicts_and_shrinks_the_file(open_journal: Open, tmp_path: Path
     journal = open_journal(max_bytes=16_000_000, min_free_bytes=500_000, free_bytes=free)
     journal.append([telemetry(n, 2000) for n in range(1000)], commit=True)
     before = (tmp_path / "journal.db").stat().st_size
-    room = 2_300_000
+    room = 2_300_000 + (tmp_path / "journal.db.ballast").stat().st_size
     journal.append([telemetry(0)], commit=True)
     assert free(tmp_path) >= 500_000
     assert (tmp_path / "journal.db").stat().st_size < before
     assert journal.stats().dropped > 0
     assert not journal.read(0)[-1].event
+
+
+def test_a_lost_ballast_is_made_again_before_the_disk_is_full(open_journal: Open, tmp_path: Path) -> None:
+    """Without it a disk that is full to the last byte would stay so for ever: evicting needs room, too."""
+    files = ("journal.db", "journal.db-wal", "journal.db.ballast")
+    ballast = tmp_path / "journal.db.ballast"
+
+    def free(_: Path) -> int:
+        return 5_000_000 - sum((tmp_path / name).stat().st_size for name in files if (tmp_path / name).exists())
+
+    journal = open_journal(max_bytes=8_000_000, free_bytes=free)
+    assert ballast.exists()
+    journal._room._ballast.release()
+    for _ in range(300):
+        journal.append([telemetry(n, 2000) for n in range(10)], commit=True)
+        assert free(tmp_path) > 0 or ballast.exists(), "on a real disk nothing could be written any more"
+    assert ballast.exists()
 
 
 def test_history_is_kept_until_the_room_is_needed(open_journal: Open) -> None:
