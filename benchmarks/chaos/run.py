@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import shutil
 import threading
 import time
 from collections import Counter
@@ -181,7 +182,8 @@ class Run:
         world, outcome = self._world, self.outcome
         site = world.site
         self._say("comparing")
-        journals = {node: site.state(node) / "sense" / "journal.sqlite" for node in site.nodes}
+        # Copies: opening a journal writes to it, and the small disk may be full.
+        journals = {node: _copy(site.state(node) / "sense", world.folder / "left" / node) for node in site.nodes}
         gateway = site.state("gateway")
         journal, fills = gateway / "journal.sqlite", outcome.done["disk_full"]
         if world.server:
@@ -239,6 +241,14 @@ class Run:
 
     def _say(self, text: str) -> None:
         self._tell(self._now_s, text)
+
+
+def _copy(folder: Path, to: Path) -> Path:
+    """Copies a journal with all that lies beside it; returns the copy."""
+    to.mkdir(parents=True)
+    for file in folder.glob("journal.sqlite*"):
+        shutil.copy(file, to / file.name)
+    return to / "journal.sqlite"
 
 
 def _words(action: Action) -> str:

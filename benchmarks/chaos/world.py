@@ -18,7 +18,7 @@ from werkpuls.demo.processes import Child
 from werkpuls.demo.site import Recording, Site, free_port
 
 DISK_NODE = "keller"
-DISK_MB = 12
+DISK_MB = 5
 JOURNAL_MB = 8
 RESTART_S = 1.0
 """A service manager's pause before it starts again what ended by itself."""
