@@ -12,6 +12,7 @@ want_command victoria-metrics victoria-metrics
 want_command influxd influxdb
 want_command chromium chromium
 want_command chromedriver chromium-driver
+want_command faketime faketime
 want_command systemd-analyze systemd
 want_command shellcheck shellcheck
 make_venv "$root/deploy/locks/dev.txt"

@@ -205,11 +205,13 @@ class ChannelCheck:
             ]
         if channel.steady or len(values) < 16:
             return []
-        first = values[0]
-        if np.all(values == first):
-            if channel.quantity in ZERO_IS_PLAUSIBLE and not np.any(first):
-                return []
-            return [(Fault.STUCK, f"{channel.name}: {len(values)} samples without any change")]
+        axes = values.reshape(len(values), -1)
+        still = np.all(axes == axes[0], axis=0)
+        if channel.quantity in ZERO_IS_PLAUSIBLE:
+            still &= axes[0] != 0.0
+        if still.any():
+            which = "" if still.all() else f" on axis {int(np.flatnonzero(still)[0])}"
+            return [(Fault.STUCK, f"{channel.name}: {len(values)} samples without any change{which}")]
         return []
 
     def _slow(self, values: NDArray[np.float64]) -> list[Verdict]:

@@ -122,6 +122,10 @@ class Findings:
             )
             self._told_ns, self._next, self._stood = now_ns, (cause, verdict.severity), 0
             return self._open
+        if cause == "unknown":
+            # While a machine recovers, the evidence fades before the alarm ends: what was recognised stands.
+            cause, causes = opened.cause, opened.causes
+            evidence = opened.evidence if cause != "unknown" else evidence
         seen = (cause, verdict.severity)
         self._stood = self._stood + 1 if seen == self._next else 1
         self._next = seen

@@ -274,12 +274,17 @@ class Alerting:
     def _send_commands(self) -> None:
         if self._send is None:
             return
-        for _, node, origin, command in self._ledger.due_commands():
+        for site, node, origin, command in self._ledger.due_commands():
             sent, reason = True, ""
-            try:
-                self._send(node, origin, command)
-            except Exception as exc:  # noqa: BLE001  # whatever keeps it from going out now, it is tried again
-                sent, reason = False, f"{type(exc).__name__}: {exc}"
+            state = self._ledger.command_state(command.id)
+            if state is not None and state.state == "sent" and self._nodes.is_offline(site, node, origin):
+                # The broker keeps it for the node; a copy a minute would only fill its queue.
+                sent, reason = False, "sent; the node is offline"
+            else:
+                try:
+                    self._send(node, origin, command)
+                except Exception as exc:  # noqa: BLE001  # whatever keeps it from going out now, it is tried again
+                    sent, reason = False, f"{type(exc).__name__}: {exc}"
             retry_ns = self._now_ns() + COMMAND_RETRY_NS
             self._ledger.command_tried(command.id, sent=sent, retry_ns=retry_ns, reason=reason)
 

@@ -198,15 +198,19 @@ class Line:
         )
 
     def _main(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                with self._client() as client:
+                    self._serve(client)
+            except Exception as exc:  # noqa: BLE001  # whatever it was, the thread lives on and says so
+                self._note(f"{type(exc).__name__}: {exc}")
+                self._stopping.wait(self._retry.poll_s)
+
+    def _serve(self, client: httpx.Client) -> None:
         seen = 0
-        with self._client() as client:
-            while not self._stopping.is_set():
-                try:
-                    if not self._round(client):
-                        seen = self._ledger.outbox.wait(seen, self._retry.poll_s)
-                except Exception as exc:  # noqa: BLE001  # whatever it was, the thread lives on and says so
-                    self._note(f"{type(exc).__name__}: {exc}")
-                    self._stopping.wait(self._retry.poll_s)
+        while not self._stopping.is_set():
+            if not self._round(client):
+                seen = self._ledger.outbox.wait(seen, self._retry.poll_s)
 
     def _client(self) -> httpx.Client:
         return httpx.Client(

@@ -18,6 +18,7 @@ from wire.messages import Command, Inspection, Reply
 
 COMMAND_LIFE_NS = 24 * 3600 * SECOND_NS
 COMMAND_RETRY_NS = 60 * SECOND_NS
+KEPT_APART = 1000
 """After so long without a reply a command is sent again."""
 
 
@@ -137,6 +138,11 @@ class Transaction:
             "INSERT INTO set_apart(log, seq, stream, at_ns, reason, detail, payload) VALUES (?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT(log, seq) DO NOTHING",
             (log, seq, stream, self._now_ns, reason, detail[:500], payload[:65_536]),
+        )
+        # The newest are enough to find the culprit, and a node that sends nothing else must not fill the disk.
+        self._db.execute(
+            "DELETE FROM set_apart WHERE id <= (SELECT id FROM set_apart ORDER BY id DESC LIMIT 1 OFFSET ?)",
+            (KEPT_APART,),
         )
 
     def advance(self, reader: str, log: str, seq: int) -> None:

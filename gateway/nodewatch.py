@@ -53,6 +53,11 @@ class NodeWatch:
             daemon.online = online
             daemon.since_ns = at_ns
 
+    def is_offline(self, site: str, node: str, origin: str) -> bool:
+        """Whether that daemon said goodbye, or its last will did."""
+        daemon = self._daemons.get((site, node, origin))
+        return daemon is not None and not daemon.online
+
     def health(self, seen: Health, *, at_ns: int) -> None:
         """A node's word about itself."""
         daemon = self._daemon(seen.site, seen.node, seen.origin)

@@ -17,6 +17,7 @@ from wire.messages import Message, Status, Trust
 
 MAX_ORIGINS = 1000
 MAX_LOGS = 4000
+MAX_LOGS_OF_A_NODE = 200
 INDEX_MARK = "ingest:logs"
 
 
@@ -132,6 +133,9 @@ class Origins:
         if sequence is None:
             if len(self._logs) >= MAX_LOGS:
                 raise Refused("too_many", f"more than {MAX_LOGS} logs")
+            if sum(one.node == status.node for one in self._logs) >= MAX_LOGS_OF_A_NODE:
+                # One node that invents journals must not shut out the others.
+                raise Refused("too_many", f"more than {MAX_LOGS_OF_A_NODE} logs of {status.node}")
             sequence = self._logs[key] = Sequence(LogState(0), begun=False)
         sequence.begin(status.acked, status.oldest)
         if live and status.next <= sequence.state.last:

@@ -245,10 +245,10 @@ class Storing:
 
     def _failed(self, error: Exception) -> None:
         self._failures += 1
-        self._last_error = str(error) or type(error).__name__
+        before, self._last_error = self._last_error, str(error) or type(error).__name__
         if isinstance(error, StoreUnavailable):
             if self._available:
                 logging.getLogger(__name__).warning("the store is unavailable: %s", error)
-        else:
+        elif self._last_error != before:
             logging.getLogger(__name__).error("storing failed and will be tried again", exc_info=error)
         self._available = False

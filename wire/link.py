@@ -254,6 +254,7 @@ class Link:
                 self._last_error = f"subscription refused: {self._refused_subscriptions[0]}"
             self.connected = True
             self._ready_since = time.monotonic()
+        self._log.info("link %s: connected to %s:%s", self._config.client_id, self._config.host, self._config.port)
         self._guard("on_connected", self._on_connected)
 
     def _arrived(self, message_id: int | None, message: MQTTMessage) -> None:

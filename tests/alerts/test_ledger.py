@@ -14,7 +14,7 @@ from support.alerts import SECOND, Clock, ledger, seen
 from gateway.events import ALERT, CAPACITY, COST, Outgoing
 from gateway.ledger import Ledger, LedgerError, LedgerUnavailable, StaleVersion, UnknownAlert
 from gateway.ledger_schema import MIGRATIONS
-from gateway.ledger_transaction import COMMAND_RETRY_NS
+from gateway.ledger_transaction import COMMAND_RETRY_NS, KEPT_APART
 from gateway.outbox import Wants
 from gateway.triage import Triage
 from wire.messages import Reply, Severity, Trust
@@ -309,3 +309,11 @@ def test_only_what_was_delivered_is_ever_forgotten_and_that_is_said(book: Ledger
     assert book.prune(clock() + 1) == 1
     assert [(t.pending, t.dead, t.delivered) for t in book.deliveries()] == [(1, 1, 0)]
     assert book.audit()[0].what == "prune"
+
+
+def test_entries_set_apart_do_not_fill_the_disk(book: Ledger) -> None:
+    with book.transaction() as work:
+        for seq in range(1, KEPT_APART + 51):
+            work.set_apart(log="l", seq=seq, stream="finding", reason="x", detail="", payload=b"{}")
+    assert book.counts().set_apart == KEPT_APART
+    assert [entry.seq for entry in book.set_apart(limit=1)] == [KEPT_APART + 50]

@@ -225,3 +225,14 @@ def test_runs_need_evidence() -> None:
     for _ in range(500):
         runs.hear(5.0)
     assert not runs.improbable, "never seen to move"
+
+
+def test_one_dead_axis_of_three_is_stuck() -> None:
+    feed = Feed(Channel("vibration", "g", Quantity.VIBRATION, -16.0, 16.0, axes=3, rate_hz=1600.0))
+    for _ in range(4):
+        block = feed.rng.standard_normal((800, 3))
+        block[:, 1] = 0.25
+        feed.tick(block)
+    assert feed.fault is Fault.STUCK
+    assert feed.check.fault is not None
+    assert "axis 1" in feed.check.fault[1]

@@ -108,26 +108,30 @@ def prove(
         readers: those that must have passed a message.
     """
     proof = Proof()
-    sent, logs = _sent(node_journals, proof)
+    sent, logs, owed = _sent(node_journals, proof)
     complete: Expected = {}
     unread: set[tuple[str, int]] = set()
     seen = _check_journal(_messages(gateway_journal, readers), sent, logs, site, proof, complete, unread)
     missing = _check_points(complete, stored, proof) | unread
     proof.accepted = sum(len(numbers) for numbers in seen.values())
     proof.stored = proof.accepted - len(missing)
-    arrived = sum(len(seen[log]) for log in logs)
-    proof.lost = max(proof.published - proof.dropped - arrived, 0) + len(missing)
+    # Log by log: what one node dropped must not hide what another one lost.
+    proof.lost = len(missing) + sum(max(number - len(seen[log]), 0) for log, number in owed.items())
     return proof
 
 
-def _sent(journals: dict[str, Path], proof: Proof) -> tuple[dict[tuple[str, int], Sent], dict[str, str]]:
-    """Every entry that the nodes still hold, by log and number; and the node of each log."""
+def _sent(
+    journals: dict[str, Path], proof: Proof
+) -> tuple[dict[tuple[str, int], Sent], dict[str, str], dict[str, int]]:
+    """Every entry that the nodes still hold, by log and number; the node of each log; and how many each log owes."""
     sent: dict[tuple[str, int], Sent] = {}
     logs: dict[str, str] = {}
+    owed: dict[str, int] = {}
     for node, path in journals.items():
         with _opened(path, [PUBLISHER]) as journal:
             stats = journal.stats()
             logs[journal.log] = node
+            owed[journal.log] = stats.next - 1 - stats.dropped
             proof.published += stats.next - 1
             proof.dropped += stats.dropped
             after = 0
@@ -135,7 +139,7 @@ def _sent(journals: dict[str, Path], proof: Proof) -> tuple[dict[tuple[str, int]
                 after = entries[-1].seq
                 for entry in entries:
                     sent[journal.log, entry.seq] = Sent(entry.stream, entry.boot, entry.payload)
-    return sent, logs
+    return sent, logs, owed
 
 
 def _check_journal(

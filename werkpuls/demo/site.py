@@ -282,7 +282,7 @@ class Site:
     def _mqtt(self, name: str, port: int) -> str:
         tls = self.folder / "tls"
         return (
-            f'[mqtt]\nhost = "127.0.0.1"\nport = {port}\nkeepalive_s = 5\nca = {_toml(tls / "ca.crt")}\n'
+            f'[mqtt]\nhost = "127.0.0.1"\nport = {port}\nkeepalive_s = 10\nca = {_toml(tls / "ca.crt")}\n'
             f"cert = {_toml(tls / f'{name}.crt')}\nkey = {_toml(tls / f'{name}.key')}\n"
         )
 
