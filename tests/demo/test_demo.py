@@ -71,11 +71,11 @@ class Demo:
             if connection.status == psutil.CONN_LISTEN
         }
 
-    def until(self, condition: Callable[[], object]) -> None:
+    def until(self, condition: Callable[[], object], why: Callable[[], str] = lambda: "too slow") -> None:
         deadline = time.monotonic() + PATIENCE_S
         while not condition():
             assert self.process.poll() is None, "ended early"
-            assert time.monotonic() < deadline, "too slow"
+            assert time.monotonic() < deadline, why()
             time.sleep(0.1)
 
     def nodes_online(self) -> bool:
@@ -181,10 +181,10 @@ def test_in_a_terminal_a_key_breaks_a_bearing_and_another_ends_it(tmp_path: Path
                 seen += re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", os.read(master, 65536).decode(errors="ignore"))
             return text in seen
 
-        demo.until(lambda: shown("Spiralkneter"))
+        demo.until(lambda: shown("Spiralkneter"), lambda: seen[-4000:])
         os.write(master, b"1")
-        demo.until(lambda: shown("Alarm: Spiralkneter"))
-        demo.until(lambda: shown("→ budget"))
+        demo.until(lambda: shown("Alarm: Spiralkneter"), lambda: seen[-4000:])
+        demo.until(lambda: shown("→ budget"), lambda: seen[-4000:])
         os.write(master, b"aq")
         deadline = time.monotonic() + PATIENCE_S
         while demo.process.poll() is None and time.monotonic() < deadline:

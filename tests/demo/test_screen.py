@@ -80,10 +80,10 @@ def event(kind: str, data: dict[str, Any]) -> dict[str, Any]:
     return {"type": f"de.werkpuls.{kind}.v1", "subject": "kneter", "time": "2026-11-22T12:00:01.5Z", "data": data}
 
 
-def drawn(made: Show, width: int) -> str:
+def drawn(made: Show, width: int, height: int | None = None) -> str:
     console = Console(width=width, height=60, file=io.StringIO(), force_terminal=False, legacy_windows=False)
     with console.capture() as capture:
-        console.print(draw(made, keys_of(made.site)))
+        console.print(draw(made, keys_of(made.site), width, height))
     return capture.get()
 
 
@@ -125,9 +125,36 @@ def test_every_key_is_shown_with_what_it_breaks(tmp_path: Path, width: int) -> N
     assert all(f" {letter} " in flat for letter in "haq")
 
 
+@pytest.mark.parametrize(
+    ("width", "height", "details"), [(80, 30, False), (100, 26, False), (120, 40, True), (200, 60, True)]
+)
+def test_on_a_low_screen_details_give_way_and_events_stay(
+    tmp_path: Path, width: int, height: int, *, details: bool
+) -> None:
+    made = show(tmp_path, "de")
+    flat = drawn(made, width, height)
+    assert len(flat.splitlines()) <= height
+    assert "→ budget" in flat
+    assert "Lagerschaden, Außenring" in flat
+    assert ("Lager prüfen" in flat) == details
+
+
+def test_the_worst_alert_has_the_details_and_the_others_their_titles(tmp_path: Path) -> None:
+    made = show(tmp_path, "de")
+    (alarm,) = made.look.alerts
+    lesser = {"alert": {**alarm["alert"], "severity": "watch"}, "text": {**alarm["text"], "title": "Nebensache"}}
+    lesser["text"]["explain"] = "Nebenerklärung"
+    made.look.alerts = [lesser] * 6 + [alarm]
+    flat = drawn(made, 120)
+    assert "Lager prüfen" in flat
+    assert flat.count("Nebensache") == 3
+    assert "Nebenerklärung" not in flat
+    assert flat.index("Lagerschaden, Außenring  [") < flat.index("Nebensache")
+
+
 def test_a_key_that_waits_for_the_machine_to_learn_shows_it(tmp_path: Path) -> None:
     made = show(tmp_path, "en")
-    assert "…" not in drawn(made, 120).splitlines()[-1]
+    assert "…" not in drawn(made, 120)
     made.ask("heating_element_open", OVEN)
     assert f"{made.wording.cause('heating_element_open').name} …" in " ".join(drawn(made, 120).split())
 

@@ -128,7 +128,7 @@ def _watch(show: Show, args: argparse.Namespace, console: Console) -> None:
             def refresh() -> None:
                 nonlocal stopped
                 stopped = _press(show, keys, keyboard.pressed()) or stopped
-                live.update(draw(show, keys), refresh=True)
+                live.update(draw(show, keys, *console.size), refresh=True)
 
             until(show, args.seconds, lambda: stopped, refresh)
     except KeyboardInterrupt:

@@ -11,7 +11,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
@@ -20,8 +20,12 @@ from werkpuls.demo.run import Show
 from werkpuls.demo.site import MachinePlan, Site
 
 STYLES = {"good": "green", "watch": "yellow", "warning": "dark_orange", "alarm": "bold red"}
+RANKS = ("good", "watch", "warning", "alarm")
 BAR = 20
 SHOWN_EVENTS = 6
+SHOWN_ALERTS = 4
+FRAME = 2
+"""Rows of a panel's border."""
 
 
 class Key(NamedTuple):
@@ -38,16 +42,37 @@ def keys_of(site: Site) -> list[Key]:
     return [Key(str(number), fault, machine) for number, (fault, machine) in enumerate(faults[:9], start=1)]
 
 
-def draw(show: Show, keys: list[Key]) -> RenderableType:
-    """The whole screen."""
+def draw(show: Show, keys: list[Key], width: int = 120, height: int | None = None) -> RenderableType:
+    """The whole screen, keys on top; where it is low, an alert's details give way to the events.
+
+    Args:
+        show: what to draw.
+        keys: what can be broken.
+        width: columns there are.
+        height: rows there are; None: as many as it takes.
+    """
     text = show.wording.catalogue["demo"]
+    flow, helped, machines, events = _flow(show), _help(show, keys), _machines(show), _events(show)
+    rest = None
+    if height is not None:
+        measured = Console(width=width)
+        taken = [
+            len(measured.render_lines(part)) for part in (helped, _framed(flow), _framed(machines), _framed(events))
+        ]
+        rest = max(height - sum(taken) - FRAME, 1)
     return Group(
-        Panel(_flow(show), title=f"Werkpuls · {show.site.url}", title_align="left", border_style="dim"),
-        Panel(_machines(show), title=text["machines"], title_align="left"),
-        Panel(_alerts(show), title=text["alerts"], title_align="left", border_style=_worst(show)),
-        Panel(_events(show), title=text["events"], title_align="left"),
-        _help(show, keys),
+        Panel(flow, title=f"Werkpuls · {show.site.url}", title_align="left", border_style="dim"),
+        helped,
+        Panel(machines, title=text["machines"], title_align="left"),
+        Panel(
+            _alerts(show, width - 2 * FRAME, rest), title=text["alerts"], title_align="left", border_style=_worst(show)
+        ),
+        Panel(events, title=text["events"], title_align="left"),
     )
+
+
+def _framed(part: RenderableType) -> Panel:
+    return Panel(part)
 
 
 def _flow(show: Show) -> RenderableType:
@@ -106,17 +131,40 @@ def _bar(score: float, limit: float | None, style: str) -> Text:
     return bar
 
 
-def _alerts(show: Show) -> RenderableType:
+def _alerts(show: Show, width: int, rows: int | None) -> RenderableType:
+    """The worst first, with its details; of the others their titles."""
     words = show.wording
-    lines = Text()
-    for view in show.look.alerts:
-        alert, text = view["alert"], view["text"]
-        lines.append(f"{text['title']}", style=STYLES.get(alert["severity"], ""))
-        lines.append(f"  [{words.word('states', alert['state'])}]\n", style="dim")
-        for line in (text["explain"], text["since"], text["sure"], *text["evidence"], text["check"]):
-            if line:
-                lines.append(f"   {line}\n")
-    return lines if lines.plain else Text(words.catalogue["page"]["no_alerts"], style="green")
+    alerts = sorted(show.look.alerts, key=lambda view: -RANKS.index(view["alert"]["severity"]))
+    if not alerts:
+        return Text(words.catalogue["page"]["no_alerts"], style="green")
+    titles = []
+    for view in alerts[:SHOWN_ALERTS]:
+        alert = view["alert"]
+        title = Text(view["text"]["title"], style=STYLES.get(alert["severity"], ""))
+        title.append(f"  [{words.word('states', alert['state'])}]", style="dim")
+        titles.append(title)
+    text = alerts[0]["text"]
+    details = [
+        Text(f"   {line}")
+        for line in (text["explain"], text["since"], text["sure"], *text["evidence"], text["check"])
+        if line
+    ]
+    lines = _fitting([titles[0], *details], width, None if rows is None else rows - len(titles) + 1)
+    return Group(*lines, *titles[1:])
+
+
+def _fitting(lines: list[Text], width: int, rows: int | None) -> list[Text]:
+    """As many from the front as fit; the first always."""
+    if rows is None:
+        return lines
+    measured = Console(width=width)
+    kept, used = lines[:1], len(lines[0].wrap(measured, width))
+    for line in lines[1:]:
+        used += len(line.wrap(measured, width))
+        if used > rows:
+            break
+        kept.append(line)
+    return kept
 
 
 def _events(show: Show) -> RenderableType:
