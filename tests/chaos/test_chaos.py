@@ -50,7 +50,18 @@ def site(tmp_path: Path) -> Iterator[Path]:
 )
 def test_a_short_storm_loses_nothing(site: Path) -> None:
     store = "victoria-metrics" if shutil.which("victoria-metrics") else "embedded"
-    command = [sys.executable, "-m", "benchmarks.chaos", "--minutes", "0.2", "--seed", "759", "--json", "--store", store]
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.chaos",
+        "--minutes",
+        "0.2",
+        "--seed",
+        "759",
+        "--json",
+        "--store",
+        store,
+    ]
     done = subprocess.run(
         [*command, "--folder", str(site)],
         cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S, check=False,
