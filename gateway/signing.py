@@ -46,7 +46,9 @@ def read_secret(path: Path) -> bytes:
         if not stat.S_ISREG(mode):
             raise SecretError(f"{path}: not a file")
         text = path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as exc:
+    except UnicodeDecodeError as exc:
+        raise SecretError(f"{path}: not text; raw bytes are written as whsec_ and their base64") from exc
+    except OSError as exc:
         raise SecretError(f"{path}: cannot be read: {exc}") from exc
     if mode & _OTHERS:
         raise SecretError(f"{path}: open to every user (mode {stat.S_IMODE(mode):04o}); chmod 0640 or 0600")

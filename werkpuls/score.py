@@ -98,7 +98,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--rate", metavar="HZ", type=_positive, help="sample rate: read a waveform and not a table")
     parser.add_argument("--block", metavar="SECONDS", type=_positive, help="length of a waveform's blocks (default: 1)")
-    parser.add_argument("--warmup", metavar="N", type=_count, help="the first N rows or blocks are known normal")
+    parser.add_argument(
+        "--warmup",
+        metavar="N",
+        type=_count,
+        help="the first N rows or blocks are known normal; default: 90 readings, or warmup_s of the node's file",
+    )
     parser.add_argument("--fresh", action="store_true", help="start anew with each file")
     parser.add_argument(
         "--node", metavar="NODE.TOML", type=Path, help="take what is known of the machine from a node's file"
@@ -152,6 +157,8 @@ def _score_all(args: argparse.Namespace, plan: Plan, writer: _Writer | None) -> 
             except (RecordingError, Mismatch) as exc:
                 tally.problem = str(exc)
                 _say(str(exc))
+            if args.warmup is None and args.node is None and (args.fresh or number == 0):
+                tally.notes.append("no --warmup: the first 90 readings were taken as normal")
             if tally.rows and not scorer.learned and (args.fresh or number == len(expanded) - 1):
                 tally.notes.append("the model was still learning at the end")
             yield tally

@@ -127,14 +127,7 @@ def out_of_range(cells: list[str]) -> None:
 @pytest.mark.parametrize(
     ("column", "change", "fault"),
     [
-        pytest.param(
-            "Current",
-            stuck,
-            "sensor_stuck",
-            marks=pytest.mark.xfail(
-                reason="edge.checks.Runs counts the present run as the longest habit", strict=False
-            ),
-        ),
+        ("Current", stuck, "sensor_stuck"),
         ("Current", vanished, "sensor_no_data"),
         ("Temperature", out_of_range, "sensor_out_of_range"),
     ],

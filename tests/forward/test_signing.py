@@ -97,5 +97,5 @@ def test_keys(tmp_path: Path) -> None:
         read_secret(path)
     path.chmod(0o600)
     path.write_bytes(b"\xff" * 40)
-    with pytest.raises(SecretError, match="cannot be read"):
+    with pytest.raises(SecretError, match="not text"):
         read_secret(path)

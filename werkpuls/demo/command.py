@@ -74,6 +74,9 @@ def run(args: argparse.Namespace) -> int:
     """Runs the demo; 0 when nothing was lost or doubled, 1 otherwise or when a part failed, 2 for wrong use."""
     try:
         faults = [_fault(word) for word in args.fault]
+        late = next((fault for fault in faults if args.seconds is not None and fault.due_s >= args.seconds), None)
+        if late is not None:
+            raise ValueError(f"--fault {late.name}@{late.due_s:g}: after the end, --for {args.seconds:g}")  # noqa: TRY301  # one place words every wrong use
         recording = _recording(args)
         folder = _folder(args.folder)
     except (ValueError, OSError) as exc:

@@ -105,7 +105,8 @@ def _fault(fault: FaultRun) -> dict[str, Any]:
         "machine": fault.machine.name,
         "due_s": round(fault.due_s, 2),
         "injected": fault.injected_ns is not None and not fault.refused,
-        "refused": fault.refused,
+        "refused": fault.refused
+        or ("" if fault.injected_ns is not None else "the end came before the machine had learned"),
         "alert_after_s": fault.alert_after_s,
         "cause": fault.cause,
         "severity": fault.severity,

@@ -52,14 +52,16 @@ def draw(show: Show, keys: list[Key], width: int = 120, height: int | None = Non
         height: rows there are; None: as many as it takes.
     """
     text = show.wording.catalogue["demo"]
-    flow, helped, machines, events = _flow(show), _help(show, keys), _machines(show), _events(show)
-    rest = None
+    flow, helped, machines = _flow(show), _help(show, keys), _machines(show)
+    shown, rest = SHOWN_EVENTS, None
     if height is not None:
         measured = Console(width=width)
-        taken = [
-            len(measured.render_lines(part)) for part in (helped, _framed(flow), _framed(machines), _framed(events))
-        ]
-        rest = max(height - sum(taken) - FRAME, 1)
+        taken = [len(measured.render_lines(part)) for part in (helped, Panel(flow), Panel(machines))]
+        titles = min(max(len(show.look.alerts), 1), SHOWN_ALERTS)
+        free = height - sum(taken) - 2 * FRAME
+        shown = min(max(free - titles, 1), SHOWN_EVENTS)
+        rest = max(free - min(shown, max(_arrived(show), 1)), 1)
+    events = _events(show, shown)
     return Group(
         Panel(flow, title=f"Werkpuls · {show.site.url}", title_align="left", border_style="dim"),
         helped,
@@ -69,10 +71,6 @@ def draw(show: Show, keys: list[Key], width: int = 120, height: int | None = Non
         ),
         Panel(events, title=text["events"], title_align="left"),
     )
-
-
-def _framed(part: RenderableType) -> Panel:
-    return Panel(part)
 
 
 def _flow(show: Show) -> RenderableType:
@@ -167,14 +165,21 @@ def _fitting(lines: list[Text], width: int, rows: int | None) -> list[Text]:
     return kept
 
 
-def _events(show: Show) -> RenderableType:
+def _arrived(show: Show) -> int:
+    return sum(map(len, show.look.events.values()))
+
+
+def _events(show: Show, most: int) -> RenderableType:
+    """The latest, one row each."""
     text = show.wording.catalogue["demo"]
     arrived = [(name, event) for name, events in show.look.events.items() for event in events]
     arrived.sort(key=lambda pair: str(pair[1]["time"]))
     if not arrived:
         return Text(text["no_events"], style="dim")
     table = Table(box=None, pad_edge=False, show_header=False)
-    for name, event in arrived[-SHOWN_EVENTS:]:
+    for _ in range(4):
+        table.add_column(no_wrap=True, overflow="ellipsis")
+    for name, event in arrived[-most:]:
         table.add_row(_clock(event["time"]), f"→ {name}", show.wording.machine(event["subject"]), _event(event, show))
     return table
 
