@@ -78,6 +78,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         level=args.log_level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
     logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs each request's address, which may hold a token
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # Scripts start background jobs with SIGINT ignored, and Python then keeps it so; whoever sends it to us means it.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         return int(args.run(args))
     except KeyboardInterrupt:
