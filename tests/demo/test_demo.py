@@ -36,7 +36,12 @@ class Demo:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "werkpuls", "demo", *map(str, words)],
             cwd=ROOT,
-            env={**os.environ, "TMPDIR": str(folder), "TERM": "xterm-256color"},
+            env={
+                # The terminal says how large it is.
+                **{name: value for name, value in os.environ.items() if name not in {"COLUMNS", "LINES"}},
+                "TMPDIR": str(folder),
+                "TERM": "xterm-256color",
+            },
             stdin=subprocess.DEVNULL if terminal is None else terminal,
             stdout=subprocess.PIPE if terminal is None else terminal,
             stderr=subprocess.PIPE if terminal is None else terminal,
@@ -168,9 +173,10 @@ def test_a_recording_goes_through_the_whole_chain(tmp_path: Path) -> None:
     assert not [alert for alert in result["alerts"] if alert["kind"] == "sensor"]
 
 
-def test_in_a_terminal_a_key_breaks_a_bearing_and_another_ends_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("rows", "columns"), [(24, 80), (50, 120)])
+def test_in_a_terminal_a_key_breaks_a_bearing_and_another_ends_it(tmp_path: Path, rows: int, columns: int) -> None:
     master, slave = pty.openpty()
-    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 120, 0, 0))
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
     before = termios.tcgetattr(slave)
     with Demo(tmp_path, terminal=slave) as demo:
         seen = ""

@@ -97,7 +97,7 @@ def test_it_fits_and_speaks_the_language(tmp_path: Path, language: str, width: i
     titles = [one.titles[language] for one in MACHINES if one.name in {"kneter", "ofen", "kuehlung"}]
     assert all(title.split()[0] in flat for title in titles)
     assert f"title in {language}" in flat
-    assert "40 %" in flat
+    assert "40" in flat
     assert "2413 EUR" in flat
     assert "http://127.0.0.1:8077" in flat
     words = {"de": ("Maschinen", "lernt noch", "beenden"), "en": ("Machines", "still learning", "quit")}
@@ -126,7 +126,7 @@ def test_every_key_is_shown_with_what_it_breaks(tmp_path: Path, width: int) -> N
 
 
 @pytest.mark.parametrize(
-    ("width", "height", "details"), [(80, 30, False), (100, 26, False), (120, 40, True), (200, 60, True)]
+    ("width", "height", "details"), [(80, 24, False), (100, 26, False), (120, 40, True), (200, 60, True)]
 )
 def test_on_a_low_screen_details_give_way_and_events_stay(
     tmp_path: Path, width: int, height: int, *, details: bool

@@ -95,7 +95,7 @@ def _machines(show: Show) -> RenderableType:
     words, text = show.wording, show.wording.catalogue["demo"]
     table = Table(box=None, expand=True, pad_edge=False)
     for heading in ("machine", "node", "regime", "score", "condition"):
-        table.add_column(text[heading])
+        table.add_column(text[heading], min_width=BAR if heading == "score" else None)
     for machine in show.look.machines:
         severity = machine["severity"] or "good"
         learning = machine["learned"] < 1.0
@@ -176,12 +176,11 @@ def _events(show: Show, most: int) -> RenderableType:
     arrived.sort(key=lambda pair: str(pair[1]["time"]))
     if not arrived:
         return Text(text["no_events"], style="dim")
-    table = Table(box=None, pad_edge=False, show_header=False)
-    for _ in range(4):
-        table.add_column(no_wrap=True, overflow="ellipsis")
-    for name, event in arrived[-most:]:
-        table.add_row(_clock(event["time"]), f"→ {name}", show.wording.machine(event["subject"]), _event(event, show))
-    return table
+    lines = [
+        f"{_clock(event['time'])}  → {name:<8}  {show.wording.machine(event['subject'])}  {_event(event, show)}"
+        for name, event in arrived[-most:]
+    ]
+    return Text("\n".join(lines), no_wrap=True, overflow="ellipsis")
 
 
 def _clock(time: str) -> str:
