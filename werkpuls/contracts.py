@@ -134,7 +134,20 @@ def event_schema(name: str, data: type[Any]) -> dict[str, Any]:
 
 def render(document: Any) -> str:
     """The text of one document."""
-    return msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n"
+    return msgspec.json.format(msgspec.json.encode(_plain(document)), indent=2).decode() + "\n"
+
+
+def _plain(value: Any) -> Any:
+    """Whole numbers without a point.
+
+    `Meta(gt=0)` and `Meta(gt=0.0)` are equal, so which of them an `X | None` shows depends on what was imported first: typing keeps
+    one object for both.
+    """
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def stale(folder: Path) -> list[str]:

@@ -4,30 +4,15 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from support.servers import InfluxDb, VictoriaMetrics
+from support.stores import Place
 
-from gateway.store.base import Store
 from gateway.store.config import EmbeddedConfig, InfluxConfig, StoreConfig
 from gateway.store.registry import open_store
-
-
-@dataclass
-class Place:
-    """A store and what it keeps beyond the least that the contract asks for."""
-
-    name: str
-    config: StoreConfig
-    store: Store
-    site: str
-    """Unique, so that a server that outlives a test does not mix them up."""
-    texts: bool
-    settle: Callable[[], None]
-    """Makes what was written visible to reads."""
 
 
 @pytest.fixture(scope="session")

@@ -7,8 +7,8 @@ import random
 import time
 
 import pytest
-from conftest import Place
 from support.messages import SECOND, Node
+from support.stores import Place
 
 from gateway.store.base import Chart, Record, SeriesKey
 from gateway.store.window import window
