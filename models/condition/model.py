@@ -19,7 +19,7 @@ from models.condition.contract import (
     Word,
 )
 from models.condition.detector import Normal
-from models.condition.explain import explain
+from models.condition.causes import explain
 from models.condition.memory import Memory
 from models.condition.persistence import Persistence
 from models.condition.regime import Regimes, settled_rows

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from models.condition.contract import Explanation, PossibleCause
-from models.condition.explain import LEAST_CONFIDENCE, unknown
+from models.condition.causes import LEAST_CONFIDENCE, unknown
 
 FADING = 0.9
 """What is left of a cause's confidence after another alarmed sample that does not speak for it."""

@@ -3,7 +3,7 @@
 import pytest
 
 from models.condition.contract import Deviation, FeatureInfo
-from models.condition.explain import RULES, explain
+from models.condition.causes import RULES, explain
 
 INFO = {
     **{
