@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.condition import snapshot as snapshots
+from models.condition.causes import explain
 from models.condition.contract import (
     Deviation,
     Explanation,
@@ -19,7 +20,6 @@ from models.condition.contract import (
     Word,
 )
 from models.condition.detector import Normal
-from models.condition.causes import explain
 from models.condition.memory import Memory
 from models.condition.persistence import Persistence
 from models.condition.regime import Regimes, settled_rows

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from models.condition.contract import Explanation, PossibleCause
 from models.condition.causes import LEAST_CONFIDENCE, unknown
+from models.condition.contract import Explanation, PossibleCause
 
 FADING = 0.9
 """What is left of a cause's confidence after another alarmed sample that does not speak for it."""

@@ -21,7 +21,7 @@ from gateway.lifecycle import begin
 from gateway.nodewatch import _CAUSES
 from gateway.wording import LANGUAGES, Wording, WordingError
 from models.condition.bearing import Bearing
-from models.condition.explain import RULES
+from models.condition.causes import RULES
 from models.condition.features import Features
 from wire.messages import Action, Cause, Evidence, FindingType, Severity
 
