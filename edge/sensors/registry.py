@@ -7,13 +7,16 @@ side. Modules are imported when a configuration names them, so a node loads only
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
 
 from edge.sensors.base import Sensor
+from edge.sensors.bus.base import Buses
+from edge.sensors.bus.linux import LinuxBuses
 
 SENSOR_TYPES = {
     "simulated": "edge.sensors.simulated:Simulated",
@@ -37,6 +40,10 @@ class Surroundings:
     """Root of /sys, /proc and /dev; tests point it at a folder."""
     broker: Any = None
     """The node's own `wire.link.LinkConfig`, for sensors that listen to MQTT."""
+    buses: Buses = field(default_factory=LinuxBuses)
+    """The I²C and SPI buses of the board."""
+    state_dir: Path | None = None
+    """Folder for what a sensor must remember over a restart; None: nothing is kept."""
 
 
 @dataclass(frozen=True, slots=True)
