@@ -48,6 +48,21 @@ class Deviation:
 
 
 @dataclass(frozen=True, slots=True)
+class Prognosis:
+    """When the next limit is reached if what grows goes on growing: between these times from now, with that confidence.
+
+    Seconds of the machine's observed life: what it is switched off together with its node does not count.
+    """
+
+    low_s: float
+    high_s: float
+    confidence: float
+    """0 to 1: share of such statements that come true."""
+    reaches: str = "warning"
+    """Severity that begins there: warning (the limit itself) or, for a machine beyond it, alarm."""
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """What the model says of one sample."""
 
@@ -67,6 +82,12 @@ class Verdict:
     """Largest first."""
     known_regime: bool = True
     """False where this regime was not met in the warm-up; the verdict is then less certain."""
+    certainty: float = 1.0
+    """0 to 1: how well the normal is known that this was judged by; 0 while there is none."""
+    learning_left_s: float | None = None
+    """About how long the warm-up still takes at the present pace; None once it is complete, or when the pace is unknown."""
+    prognosis: Prognosis | None = None
+    """None where nothing grows, or where the data cannot say when a limit is reached."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +97,10 @@ class PossibleCause:
     code: str
     confidence: float
     evidence: tuple[str, ...] = ()
+    label: str = ""
+    """What a person called it, where the code is no cause of the catalogue."""
+    recognised: bool = False
+    """It looks as it did when a person confirmed that cause; the confidence is the similarity."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +120,20 @@ class Word(StrEnum):
     """Repaired or changed: take what follows as normal from here on."""
     RELEARN = "relearn"
     """Forget everything and warm up again."""
+    CONFIRMED = "confirmed"
+    """This was a fault, and this was its cause: know it again when it comes back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """The fault that a person confirmed: its code, their own name for it, and the deviations that were reported.
+
+    `evidence` says which of the latest alarms is meant: features with their signed deviations; empty for the last one.
+    """
+
+    code: str
+    label: str = ""
+    evidence: Mapping[str, float] = field(default_factory=dict)
 
 
 class ConditionModel(Protocol):
@@ -116,8 +155,8 @@ class ConditionModel(Protocol):
         """Why that verdict: deviations and ranked causes."""
         ...
 
-    def feedback(self, word: Word) -> None:
-        """Hears a person; takes effect at once and lasts over snapshots."""
+    def feedback(self, word: Word, confirmed: Confirmed | None = None) -> None:
+        """Hears a person; takes effect at once and lasts over snapshots. `confirmed` goes with `Word.CONFIRMED`."""
         ...
 
     def snapshot(self) -> dict[str, Any]:
