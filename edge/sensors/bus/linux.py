@@ -39,7 +39,7 @@ class LinuxI2c:
     """/dev/i2c-<bus> by SMBus calls, which every adapter has; transfers of other shapes by combined messages.
 
     One byte is an SMBus byte and two bytes an SMBus word: the same on the wire as a block, and understood by adapters
-    that know no blocks.
+    that know no blocks. So is one byte read without a register: the SMBus call for it is used.
     """
 
     def __init__(self, bus: int) -> None:
@@ -73,6 +73,8 @@ class LinuxI2c:
 
     def exchange(self, address: int, out: bytes, count: int) -> bytes:
         """Any write and read in one transaction; see the contract."""
+        if not out and count == 1:
+            return bytes([self._do(address, lambda: self._bus.read_byte(address))])
         from smbus2 import i2c_msg  # noqa: PLC0415  # only nodes with a chip need it
 
         messages = [i2c_msg.write(address, list(out))] if out else []
