@@ -7,6 +7,7 @@ when good readings have come back. What is normal for the machine is none of thi
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -14,6 +15,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.habits import OVERDUE, Heard, Levels, Rhythm, Runs
 from edge.sensors.base import Block, Channel, Fault, Quantity
 
 Verdict: TypeAlias = tuple[Fault, str]
@@ -26,86 +28,41 @@ CLIPPED_SHARE = 0.005
 """Share of a waveform's samples at the end of the range from which it is clipped."""
 MISSING_SHARE = 0.1
 """Share of missing samples from which a block has gaps."""
-STUCK_SURPRISE = 9.0
-"""A run of equal readings is a fault when its probability is below ten to the minus this."""
-LEAST_RUN = 6
-UNSEEN_GAPS = 4
-PATIENCE_S = 30.0
-"""Before a channel's rhythm is known it may be silent for so long."""
+WINDOW = 30
+"""Readings over which spikes are counted."""
+MOST_SPIKES = 2
+"""So many of them are a loose plug, and so is one that no thermometer can have seen."""
+IMPOSSIBLE_SHARE = 0.1
+"""A temperature that jumps by this share of its sensor's range and back within three readings was none."""
+SLOTS = 12
+MOST_MISSED = 3
+"""A regular channel that leaves out so many of its last `SLOTS` readings has gaps."""
+STEADY_AFTER = 30
+"""Good ticks in a row after which a fault that comes and goes is over."""
+SPIKE_CREST = 8.0
+"""Peak over RMS from which a waveform is searched for spikes; an impact's ringing is found there, and left alone."""
+SPIKE_ALONE = 0.2
+"""A single sample stands alone when its neighbours reach less than this share of it."""
+COME_AND_GO = frozenset({Fault.GAPS, Fault.SPIKE})
+RANGE_MEANS_BROKEN = (Quantity.TEMPERATURE, Quantity.CURRENT, Quantity.POWER, Quantity.SPEED)
+"""Quantities whose sensors are chosen so that no machine drives them to the end of their range."""
+CHANGES_BY_REASON = RANGE_MEANS_BROKEN
+"""Quantities that have mass, or a switch: they go where they have been before, or stay where they go."""
+STATE_TOLERANCE = 0.01
 ZERO_IS_PLAUSIBLE = (Quantity.CURRENT, Quantity.POWER, Quantity.SPEED, Quantity.ENERGY, Quantity.STATE)
 """Quantities that rest at exactly zero when the machine is off."""
 WORST_FIRST = (
     Fault.BUS,
     Fault.OPEN,
+    Fault.SHORT,
     Fault.NO_DATA,
     Fault.OUT_OF_RANGE,
     Fault.CLIPPED,
     Fault.STUCK,
+    Fault.SPIKE,
     Fault.OVERRUN,
     Fault.GAPS,
 )
-
-
-@dataclass
-class Rhythm:
-    """How often a channel delivers, learned from it: regular sensors and bursty tables alike."""
-
-    mean_s: float = 0.0
-    longest_s: float = 0.0
-    gaps: int = 0
-
-    def hear(self, gap_s: float) -> None:
-        """Takes the time between two deliveries."""
-        if gap_s <= 0.0:
-            return
-        self.gaps += 1
-        if self.gaps > UNSEEN_GAPS and gap_s > 50 * self.mean_s:
-            return  # an outage says nothing about the rhythm
-        weight = max(1.0 / self.gaps, 0.02)
-        self.mean_s += weight * (gap_s - self.mean_s)
-        self.longest_s = max(gap_s, self.longest_s * 0.999)
-
-    def limit_s(self, period_s: float) -> float:
-        """Silence beyond this is no data."""
-        if self.gaps < UNSEEN_GAPS:
-            return max(PATIENCE_S, 10 * period_s)
-        return max(3.0, 4 * period_s, 4 * self.mean_s, 1.5 * min(self.longest_s, 20 * self.mean_s))
-
-
-@dataclass
-class Runs:
-    """How often a slow channel repeats itself, so that a run of equal readings can be called improbable.
-
-    A quantised channel at rest repeats itself often and long, and is then never called stuck.
-    """
-
-    last: float = math.nan
-    run: int = 1
-    longest: int = 1
-    pairs: int = 0
-    repeats: int = 0
-
-    def hear(self, value: float) -> None:
-        """Takes the next reading."""
-        if value == self.last:
-            self.run += 1
-            return
-        # A run counts when it is over: while it lasts it must not excuse itself, and a stuck one is no habit.
-        if not math.isnan(self.last) and not self.improbable:
-            self.pairs += self.run
-            self.repeats += self.run - 1
-            self.longest = max(self.longest, self.run)
-        self.run = 1
-        self.last = value
-
-    @property
-    def improbable(self) -> bool:
-        """Whether the present run would not happen by chance."""
-        if self.pairs < 2 * LEAST_RUN:
-            return False
-        # Two repeats in advance: a channel is given the benefit of the doubt.
-        share = min(max((self.repeats + 2.0) / (self.pairs + 4.0), 0.02), 0.999)
-        return self.run >= max(LEAST_RUN, STUCK_SURPRISE / -math.log10(share), 3 * self.longest)
 
 
 @dataclass
@@ -117,6 +74,13 @@ class ChannelCheck:
     since_ns: int | None = None
     rhythm: Rhythm = field(default_factory=Rhythm)
     runs: Runs = field(default_factory=Runs)
+    levels: Levels = field(default_factory=Levels)
+    spikes: int = 0
+    """So many readings were spikes so far."""
+    _spiked: deque[bool] = field(default_factory=lambda: deque(maxlen=WINDOW))
+    _missed: deque[bool] = field(default_factory=lambda: deque(maxlen=SLOTS))
+    _doubted: bool = False
+    _heard_ns: int | None = None
     _last_ns: int | None = None
     _started_ns: int | None = None
     _bad: float = 0.0
@@ -132,7 +96,7 @@ class ChannelCheck:
         for block in blocks:
             faults = self._faults(block)
             found.extend(faults)
-            if len(block.values) and not any(fault is not Fault.OVERRUN for fault, _ in faults):
+            if len(block.values) and not self._doubted and not any(fault is not Fault.OVERRUN for fault, _ in faults):
                 usable.append(block)
         if any(len(block.values) for block in blocks):
             if self._last_ns is not None:
@@ -156,34 +120,54 @@ class ChannelCheck:
         since = self._last_ns if self._last_ns is not None else self._started_ns
         return (now_ns - since) / 1e9 if since is not None else 0.0
 
+    def holds(self, now_ns: int) -> bool:
+        """Whether the last reading still stands: nothing is wrong with it, and the next one is not overdue."""
+        if self.fault is not None or self._doubted:
+            return False
+        if self.runs.doubtful and not self._may_rest:
+            return False
+        silent = self.silent_s(now_ns)
+        return silent <= (OVERDUE * self.rhythm.mean_s if self.rhythm.regular else self.limit_s)
+
+    @property
+    def _may_rest(self) -> bool:
+        return self.channel.steady or (self.channel.quantity in ZERO_IS_PLAUSIBLE and self.runs.last == 0.0)
+
     def _faults(self, block: Block) -> list[Verdict]:
         faults = list(block.faults)
         values = block.values
+        self._doubted = False
         if not len(values):
             return faults
         name = self.channel.name
         finite = np.isfinite(values)
         missing = 1.0 - float(finite.mean())
-        lost = block.lost / max(len(values) + block.lost, 1)
+        slow = block.rate_hz is None
+        lost = 0.0 if slow else block.lost / max(len(values) + block.lost, 1)
+        if slow:
+            faults.extend(self._slots(block))
         if missing > MISSING_SHARE or lost > MISSING_SHARE or (missing == 1.0):
             faults.append((Fault.GAPS, f"{name}: {max(missing, lost):.0%} of the samples are missing"))
             return faults
         present = values[finite]
         beyond = (present < self.channel.low) | (present > self.channel.high)
         if beyond.any():
-            worst = float(present[beyond][0])
-            faults.append(
-                (
-                    Fault.OUT_OF_RANGE,
-                    f"{name}: {worst:g} {self.channel.unit}, range {self.channel.low:g} to {self.channel.high:g}",
-                )
-            )
-            return faults
-        if block.rate_hz is not None and len(values) > 1:
+            faults.append((Fault.OUT_OF_RANGE, f"{self._said(float(present[beyond][0]))}, {self._range}"))
+        elif not slow and len(values) > 1:
             faults.extend(self._waveform(values))
-        elif not self.channel.steady and self.channel.axes == 1:
+        elif self.channel.axes == 1:
             faults.extend(self._slow(present))
         return faults
+
+    def _slots(self, block: Block) -> list[Verdict]:
+        """Whether a regular channel leaves out readings now and then."""
+        gap_s = (block.start_ns - self._heard_ns) / 1e9 if self._heard_ns is not None else 0.0
+        self._heard_ns = block.start_ns
+        missed = max(block.lost, self.rhythm.missed(gap_s))
+        self._missed.extend([True] * min(missed, SLOTS) + [False])
+        if missed == 0 or sum(self._missed) < MOST_MISSED:
+            return []
+        return [(Fault.GAPS, f"{self.channel.name}: {sum(self._missed)} of {len(self._missed)} readings are missing")]
 
     def _waveform(self, values: NDArray[np.float64]) -> list[Verdict]:
         channel = self.channel
@@ -212,19 +196,56 @@ class ChannelCheck:
         if still.any():
             which = "" if still.all() else f" on axis {int(np.flatnonzero(still)[0])}"
             return [(Fault.STUCK, f"{channel.name}: {len(values)} samples without any change{which}")]
+        if (alone := _samples_alone(axes)) > 0:
+            return [(Fault.SPIKE, f"{channel.name}: {alone} samples far from those before and after")]
         return []
 
     def _slow(self, values: NDArray[np.float64]) -> list[Verdict]:
-        for value in values:
-            self.runs.hear(float(value))
-        if not self.runs.improbable or (self.channel.quantity in ZERO_IS_PLAUSIBLE and self.runs.last == 0.0):
-            return []
-        return [
-            (
-                Fault.STUCK,
-                f"{self.channel.name}: {self.runs.run} readings of exactly {self.runs.last:g} {self.channel.unit}",
+        """Of single readings: the end of the range, values that no machine has, runs of the same value."""
+        channel, faults = self.channel, list[Verdict]()
+        for value in values.tolist():
+            if channel.quantity in RANGE_MEANS_BROKEN and value >= channel.high - 0.5 * channel.resolution:
+                return [(Fault.CLIPPED, f"{self._said(value)} is the end of the range")]
+            if channel.quantity is Quantity.STATE:
+                spiked = self._doubted = abs(value - round(value)) > STATE_TOLERANCE
+            elif channel.steady or channel.quantity not in CHANGES_BY_REASON:
+                spiked = False
+            else:
+                jump = self.levels.jump
+                heard = self.levels.hear(value)
+                spiked = heard in {Heard.SPIKE, Heard.WILD}
+                self._doubted = heard in {Heard.DOUBT, Heard.WILD}
+                if heard is Heard.SPIKE and self._impossible(jump):
+                    faults.append((Fault.SPIKE, f"{channel.name}: {jump:g} {channel.unit} there and back at once"))
+            self._spiked.append(spiked)
+            self.spikes += spiked
+            if not self._doubted and not channel.steady:
+                self.runs.hear(value)
+        count = sum(self._spiked)
+        if self._spiked and self._spiked[-1] and count >= MOST_SPIKES + 3 * self._usual_spikes:
+            faults.append((Fault.SPIKE, f"{channel.name}: {count} of {len(self._spiked)} readings without any reason"))
+        if not channel.steady and self.runs.improbable and not self._may_rest:
+            faults.append(
+                (Fault.STUCK, f"{channel.name}: {self.runs.run} readings of exactly {self.runs.last:g} {channel.unit}")
             )
-        ]
+        return faults
+
+    def _impossible(self, jump: float) -> bool:
+        span = self.channel.high - self.channel.low
+        return self.channel.quantity is Quantity.TEMPERATURE and math.isfinite(span) and jump > IMPOSSIBLE_SHARE * span
+
+    @property
+    def _usual_spikes(self) -> float:
+        """Spikes in a window, by the whole life of the channel before."""
+        before = self.levels.count + self.spikes - len(self._spiked)
+        return len(self._spiked) * (self.spikes - sum(self._spiked)) / max(before, WINDOW)
+
+    def _said(self, value: float) -> str:
+        return f"{self.channel.name}: {value:g} {self.channel.unit}"
+
+    @property
+    def _range(self) -> str:
+        return f"range {self.channel.low:g} to {self.channel.high:g}"
 
     def _judge(self, now_ns: int, found: Sequence[Verdict], *, heard: bool) -> None:
         if found:
@@ -233,15 +254,21 @@ class ChannelCheck:
                 self._first_bad_ns = now_ns
             self._bad = min(self._bad + 1.0, 2.0 * RAISE_AFTER)
             self._good = 0
-            if self._bad >= RAISE_AFTER or self.fault is not None or worst[0] is Fault.NO_DATA:
+            if self._bad >= RAISE_AFTER or self.fault is not None or self._counted(worst[0]):
                 if self.fault is None:
                     self.since_ns = self._first_bad_ns
                 self.fault = worst
         elif heard:
             self._bad = max(self._bad - 0.5, 0.0)
             self._good += 1
-            if self._good >= CLEAR_AFTER:
+            lasting = self.fault is None or self.fault[0] not in COME_AND_GO
+            if self._good >= (CLEAR_AFTER if lasting else STEADY_AFTER):
                 self.fault, self.since_ns, self._bad = None, None, 0.0
+
+    def _counted(self, fault: Fault) -> bool:
+        """Whether such a fault was counted before it was found: it is told at once."""
+        slow = self.channel.rate_hz is None
+        return fault is Fault.NO_DATA or (slow and fault in COME_AND_GO)
 
 
 class Checks:
@@ -281,8 +308,7 @@ class Checks:
 
     def holds(self, channel: str, now_ns: int) -> bool:
         """Whether this channel's last reading still stands."""
-        check = self._checks[channel]
-        return check.fault is None and check.silent_s(now_ns) <= check.limit_s
+        return self._checks[channel].holds(now_ns)
 
     def channel(self, name: str) -> Channel:
         """A channel by name; raises KeyError."""
@@ -299,15 +325,42 @@ class Checks:
     def state(self) -> dict[str, Any]:
         """Rhythms and habits of the channels, for the snapshot."""
         return {
-            name: [c.rhythm.mean_s, c.rhythm.longest_s, c.rhythm.gaps, c.runs.longest, c.runs.pairs, c.runs.repeats]
+            name: {
+                "rhythm": [c.rhythm.mean_s, c.rhythm.longest_s, c.rhythm.gaps, c.rhythm.jitter],
+                "runs": [c.runs.longest, c.runs.pairs, c.runs.repeats],
+                "levels": c.levels.state(),
+                "spikes": c.spikes,
+            }
             for name, c in self._checks.items()
         }
 
     def load(self, state: Mapping[str, Any]) -> None:
-        """From a snapshot; channels that are gone are left out."""
-        for name, numbers in state.items():
+        """From a snapshot; channels that are gone are left out, and habits in an older form are learned anew."""
+        for name, habits in state.items():
             check = self._checks.get(str(name))
-            if check is not None:
-                mean, longest, gaps, run, pairs, repeats = numbers
-                check.rhythm = Rhythm(float(mean), float(longest), int(gaps))
+            if check is not None and isinstance(habits, Mapping):
+                mean, longest, gaps, jitter = habits["rhythm"]
+                check.rhythm = Rhythm(float(mean), float(longest), int(gaps), float(jitter))
+                run, pairs, repeats = habits["runs"]
                 check.runs = Runs(longest=int(run), pairs=int(pairs), repeats=int(repeats))
+                check.levels.load([float(number) for number in habits["levels"]])
+                check.spikes = int(habits["spikes"])
+
+
+def _samples_alone(axes: NDArray[np.float64]) -> int:
+    """How many samples of (n, axes) stand alone: spikes of a plug or a line.
+
+    A machine's knock rings on for several samples, and the converter's own filter spreads what is shorter than one.
+    """
+    moving = np.abs(axes - axes.mean(axis=0))
+    peak = moving.max(axis=0)
+    suspected = peak > SPIKE_CREST * np.sqrt(np.square(moving).mean(axis=0))
+    alone = set[int]()
+    for column, top in zip(moving.T[suspected], peak[suspected], strict=True):
+        high = np.flatnonzero(column > 0.5 * top)
+        around = np.pad(column, 2, mode="edge")
+        beside = np.maximum.reduce([around[high], around[high + 1], around[high + 3], around[high + 4]])
+        if not (beside < SPIKE_ALONE * column[high]).all():
+            return 0
+        alone.update(high.tolist())
+    return len(alone)

@@ -40,10 +40,14 @@ class Fault(StrEnum):
     OUT_OF_RANGE = "sensor_out_of_range"
     CLIPPED = "sensor_clipped"
     GAPS = "sensor_gaps"
+    SPIKE = "sensor_spike"
+    """Single wild values, from a loose plug or a disturbed line."""
     OVERRUN = "sensor_overrun"
     BUS = "sensor_bus"
     OPEN = "sensor_open"
     """A broken thermocouple or an unplugged clamp, reported by the chip."""
+    SHORT = "sensor_short"
+    """A probe's line touches another line, the supply or ground, reported by the chip."""
 
 
 @dataclass(frozen=True, slots=True)
