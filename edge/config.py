@@ -174,7 +174,7 @@ def link_of(options: NodeOptions, origin: str) -> LinkConfig:
 
 
 def surroundings_of(
-    machine: MachineOptions, monotonic_ns: Callable[[], int], root: str, broker: LinkConfig
+    machine: MachineOptions, monotonic_ns: Callable[[], int], root: str, broker: LinkConfig, state_dir: Path
 ) -> Surroundings:
     """What the sensors of that machine may use of the world."""
     return Surroundings(
@@ -184,6 +184,7 @@ def surroundings_of(
         interval_s=machine.interval_s,
         root=root,
         broker=broker,
+        state_dir=state_dir / "sensors",
     )
 
 
@@ -195,10 +196,10 @@ def check_machines(
     Raises:
         SettingsError: see `edge.sensor_setup.check_sensors`.
     """
-    broker = link_of(config.options, origin)
+    broker, folder = link_of(config.options, origin), config.options.state.dir / origin
     return {
         machine.name: check_sensors(
-            config.sensors[machine.name], surroundings_of(machine, monotonic_ns, root, broker), config.where
+            config.sensors[machine.name], surroundings_of(machine, monotonic_ns, root, broker, folder), config.where
         )
         for machine in config.options.machines
     }

@@ -100,7 +100,7 @@ class Sense(Daemon):
         }
 
     def _loop(self, machine: MachineOptions, state: LoopState) -> MachineLoop:
-        surroundings = surroundings_of(machine, self.clock.monotonic_ns, self.root, self.link)
+        surroundings = surroundings_of(machine, self.clock.monotonic_ns, self.root, self.link, self.folder)
         feeds = [
             SensorFeed(machine.name, setup.name, partial(setup.make, surroundings))
             for setup in self.config.sensors[machine.name]
