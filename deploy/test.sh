@@ -15,6 +15,11 @@ want_command chromedriver chromium-driver
 want_command faketime faketime
 want_command systemd-analyze systemd
 want_command shellcheck shellcheck
+if [ "$(uname -m)" = x86_64 ]; then
+  want_command qemu-system-x86_64 qemu-system-x86
+  want_command busybox busybox-static
+  sh "$root/deploy/kernel.sh" >/dev/null || say "LACKING: a kernel for QEMU: the tests that boot one will be skipped"
+fi
 make_venv "$root/deploy/locks/dev.txt"
 
 bin=$root/.venv/bin
