@@ -1,0 +1,212 @@
+"""What a channel is used to: when it delivers, how often it repeats itself, where its readings lie.
+
+All of it is learned from the channel, good readings only, so that an odd one can be told from one that is this sensor's nature.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left, insort
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+STUCK_SURPRISE = 9.0
+"""A run of equal readings is a fault when its probability is below ten to the minus this."""
+DOUBT_SURPRISE = 4.0
+"""And is not used any more, untold, from here."""
+LEAST_RUN = 6
+LEAST_DOUBT = 3
+UNSEEN_GAPS = 4
+PATIENCE_S = 30.0
+"""Before a channel's rhythm is known it may be silent for so long."""
+REGULAR_AFTER = 20
+REGULAR_JITTER = 0.15
+"""Mean distance from the mean gap, as a share of it, up to which a channel is as regular as a clock."""
+OVERDUE = 1.6
+"""A regular channel's next reading is missing after this many of its gaps."""
+LEVELS_KNOWN_AFTER = 40
+MOST_LEVELS = 64
+FAR_STEPS = 10.0
+"""A reading is far from what was seen beyond this many usual steps, and this share of the span of all that was seen."""
+FAR_SHARE = 0.1
+SAME_SHARE = 0.3
+BACK_SHARE = 0.1
+"""Two readings agree when they differ by less than this share of the jump, and the jump is taken back when less is left."""
+LONGEST_DOUBT = 5
+
+
+@dataclass
+class Rhythm:
+    """How often a channel delivers, learned from it: regular sensors and bursty tables alike."""
+
+    mean_s: float = 0.0
+    longest_s: float = 0.0
+    gaps: int = 0
+    jitter: float = 1.0
+    """Mean distance of a gap from the mean one, as a share of it."""
+
+    def hear(self, gap_s: float) -> None:
+        """Takes the time between two deliveries."""
+        if gap_s <= 0.0:
+            return
+        self.gaps += 1
+        if self.gaps > UNSEEN_GAPS and gap_s > 50 * self.mean_s:
+            return  # an outage says nothing about the rhythm
+        weight = max(1.0 / self.gaps, 0.02)
+        if self.gaps > 1:
+            self.jitter += max(weight, 0.05) * (min(abs(gap_s / self.mean_s - 1.0), 1.0) - self.jitter)
+        self.mean_s += weight * (gap_s - self.mean_s)
+        self.longest_s = max(gap_s, self.longest_s * 0.999)
+
+    @property
+    def regular(self) -> bool:
+        """Whether the next delivery can be foretold."""
+        return self.gaps >= REGULAR_AFTER and self.jitter <= REGULAR_JITTER
+
+    def missed(self, gap_s: float) -> int:
+        """Deliveries that a regular channel has left out in such a gap; 0 where nothing can be said."""
+        if not self.regular or gap_s < OVERDUE * self.mean_s:
+            return 0
+        return round(gap_s / self.mean_s) - 1
+
+    def limit_s(self, period_s: float) -> float:
+        """Silence beyond this is no data."""
+        if self.gaps < UNSEEN_GAPS:
+            return max(PATIENCE_S, 10 * period_s)
+        return max(3.0, 4 * period_s, 4 * self.mean_s, 1.5 * min(self.longest_s, 20 * self.mean_s))
+
+
+@dataclass
+class Runs:
+    """How often a slow channel repeats itself, so that a run of equal readings can be called improbable.
+
+    A quantised channel at rest repeats itself often and long, and is then never called stuck.
+    """
+
+    last: float = math.nan
+    run: int = 1
+    longest: int = 1
+    pairs: int = 0
+    repeats: int = 0
+
+    def hear(self, value: float) -> None:
+        """Takes the next reading."""
+        if value == self.last:
+            self.run += 1
+            return
+        # A run counts when it is over: while it lasts it must not excuse itself, and a stuck one is no habit.
+        if not math.isnan(self.last) and not self.improbable:
+            self.pairs += self.run
+            self.repeats += self.run - 1
+            self.longest = max(self.longest, self.run)
+        self.run = 1
+        self.last = value
+
+    @property
+    def improbable(self) -> bool:
+        """Whether the present run would not happen by chance."""
+        return self._beyond(LEAST_RUN, STUCK_SURPRISE, 3 * self.longest)
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether the present run is odd enough not to be relied on."""
+        return self._beyond(LEAST_DOUBT, DOUBT_SURPRISE, self.longest + 1)
+
+    def _beyond(self, least: int, surprise: float, habit: int) -> bool:
+        if self.pairs < 2 * LEAST_RUN:
+            return False
+        # Two repeats in advance: a channel is given the benefit of the doubt.
+        share = min(max((self.repeats + 2.0) / (self.pairs + 4.0), 0.02), 0.999)
+        return self.run >= max(least, surprise / -math.log10(share), habit)
+
+
+class Heard(Enum):
+    """What became of a reading, and of the one before it."""
+
+    READING = auto()
+    DOUBT = auto()
+    """Far from all that was ever seen: the next one decides."""
+    SPIKE = auto()
+    """This is a reading; the one before was none, for the channel is back where it was."""
+    WILD = auto()
+    """Neither is a reading: they lie far from each other and from all that was seen."""
+
+
+@dataclass
+class Levels:
+    """Where a slow channel's readings have been, so that one without any reason can be told from a machine that was switched.
+
+    A reading is doubted when it jumps to where none ever was. If the next one agrees it was real (a fault, a new regime),
+    if the next one is back it was a spike: nothing that has mass heats up and cools down between three readings, and
+    what a switch can do was seen before.
+    """
+
+    seen: list[float] = field(default_factory=list)
+    """At most `MOST_LEVELS`, rising."""
+    step: float = 0.0
+    """Median distance between readings that follow each other."""
+    count: int = 0
+    last: float = math.nan
+    _doubted: list[float] = field(default_factory=list)
+
+    def hear(self, value: float) -> Heard:
+        """Takes the next reading."""
+        if self.count < LEVELS_KNOWN_AFTER or not self._far(value):
+            spiked = bool(self._doubted) and self._is_back(value)
+            self._accept(value)
+            return Heard.SPIKE if spiked else Heard.READING
+        if not self._doubted:
+            self._doubted.append(value)
+            return Heard.DOUBT
+        before = self._doubted[-1]
+        agreed = abs(value - before) <= max(SAME_SHARE * abs(before - self.last), FAR_STEPS * self.step)
+        if agreed or len(self._doubted) >= LONGEST_DOUBT:
+            self._accept(value)
+            return Heard.READING
+        self._doubted.append(value)
+        return Heard.WILD
+
+    @property
+    def jump(self) -> float:
+        """How far the doubted reading lies from the last good one."""
+        return abs(self._doubted[-1] - self.last) if self._doubted else 0.0
+
+    def state(self) -> list[float]:
+        """For the snapshot."""
+        return [float(self.count), self.step, *self.seen]
+
+    def load(self, numbers: list[float]) -> None:
+        """From a snapshot."""
+        self.count, self.step, self.seen = int(numbers[0]), numbers[1], sorted(numbers[2 : 2 + MOST_LEVELS])
+
+    def _accept(self, value: float) -> None:
+        if not math.isnan(self.last) and value != self.last:
+            moved = abs(value - self.last)
+            # A median that is followed by small steps up and down, so that switching does not move it.
+            fading = max(1.0 / (self.count + 1), 0.02)
+            self.step = moved if self.step == 0.0 else self.step * (1.0 + (fading if moved > self.step else -fading))
+        self._doubted.clear()
+        self.count += 1
+        self.last = value
+        gap = (self.seen[-1] - self.seen[0]) / MOST_LEVELS if self.seen else 0.0
+        if not self.seen or self._distance(value) > max(gap, self.step):
+            insort(self.seen, value)
+            if len(self.seen) > MOST_LEVELS:
+                self._thin()
+
+    def _thin(self) -> None:
+        """Takes out the level whose neighbours are nearest to each other."""
+        spans = [self.seen[k + 1] - self.seen[k - 1] for k in range(1, len(self.seen) - 1)]
+        del self.seen[1 + min(range(len(spans)), key=spans.__getitem__)]
+
+    def _far(self, value: float) -> bool:
+        span = self.seen[-1] - self.seen[0]
+        reach = max(FAR_STEPS * self.step, FAR_SHARE * span)
+        return abs(value - self.last) > reach and self._distance(value) > reach
+
+    def _is_back(self, value: float) -> bool:
+        return abs(value - self.last) <= max(BACK_SHARE * self.jump, FAR_STEPS * self.step)
+
+    def _distance(self, value: float) -> float:
+        at = bisect_left(self.seen, value)
+        return min(abs(value - each) for each in self.seen[max(at - 1, 0) : at + 1])
