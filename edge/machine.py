@@ -143,6 +143,9 @@ class MachinePath:
             self._take(name, good, series)
         self._fresh = self._fresh or bool(usable)
         faults = self._checks.faults
+        for name in faults:
+            # What a broken sensor said before it was found out is in no slope afterwards.
+            self._held.pop(name, None)
         sample = verdict = explanation = None
         if not self._paused and self._due(now_ns):
             sample = self._sample(now_ns)

@@ -6,7 +6,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from edge.checks import ChannelCheck, Checks, Rhythm, Runs
+from edge.checks import ChannelCheck, Checks
+from edge.habits import Rhythm, Runs
 from edge.sensors.base import Block, Channel, Fault, Quantity
 
 TEMPERATURE = Channel("oven", "°C", Quantity.TEMPERATURE, -50, 400, resolution=0.1)

@@ -41,9 +41,7 @@ def power_meter(name: str, period_s: float, range_w: float) -> Gauge:
 
 def tachometer(name: str, period_s: float, range_rpm: float) -> Gauge:
     """Inductive pickup, period measurement; 0 when nothing passes it."""
-    channel = Channel(
-        name, "rpm", Quantity.SPEED, low=0.0, high=range_rpm, period_s=period_s, resolution=0.01, steady=True
-    )
+    channel = Channel(name, "rpm", Quantity.SPEED, low=0.0, high=range_rpm, period_s=period_s, resolution=0.01)
     return Gauge(channel, noise=range_rpm * 0.0003)
 
 

@@ -14,8 +14,6 @@ from numpy.typing import NDArray
 from edge.sensors.base import Block, Fault
 from edge.sensors.simulation.plant import Severities
 
-SPIKE = "sensor_spike"
-"""Single wild values, from a loose plug or a disturbed line."""
 BUS = Fault.BUS.value
 CHANNEL_FAULTS = (
     Fault.NO_DATA.value,
@@ -24,7 +22,7 @@ CHANNEL_FAULTS = (
     Fault.CLIPPED.value,
     Fault.GAPS.value,
     Fault.OPEN.value,
-    SPIKE,
+    Fault.SPIKE.value,
 )
 
 
@@ -78,8 +76,8 @@ class BrokenSensor:
             return replace(block, values=np.full_like(values, channel.high + 0.125 * (channel.high - channel.low)))
         if Fault.CLIPPED.value in severities:
             return replace(block, values=_clipped(block))
-        if SPIKE in severities:
-            return replace(block, values=_spikes(block, severities[SPIKE], rng))
+        if Fault.SPIKE.value in severities:
+            return replace(block, values=_spikes(block, severities[Fault.SPIKE.value], rng))
         return block
 
 
