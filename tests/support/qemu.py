@@ -10,6 +10,7 @@ import lzma
 import os
 import platform
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -32,7 +33,7 @@ $b mount -t 9p -o trans=virtio,version=9p2000.L,ro,msize=262144,cache=loose host
 $b mount -t 9p -o trans=virtio,version=9p2000.L,msize=262144 answer /host{answer}
 for one in proc sys dev; do $b mount --bind /$one /host/$one; done
 cd /host
-$b chroot /host /bin/sh -c 'cd {cwd} && exec {command}' >/host{answer}/output 2>&1
+$b chroot /host /bin/sh {answer}/run >/host{answer}/output 2>&1
 echo $? >/host{answer}/code
 $b sync
 $b poweroff -f
@@ -65,8 +66,8 @@ def boot(
     """Boots, runs this interpreter with `words` in the project's folder, and switches off.
 
     Args:
-        answer: an empty folder that the guest may write to, under the same path.
-        words: arguments of the interpreter; no blanks or quotes.
+        answer: an empty folder that the guest may write to, under the same path, which has no blanks.
+        words: arguments of the interpreter.
         modules: kernel modules with their parameters, loaded before.
         timeout_s: for all of it.
 
@@ -77,7 +78,8 @@ def boot(
         RuntimeError: the guest did not come so far; with its console.
     """
     initial = answer.parent / f"{answer.name}.cpio"
-    initial.write_bytes(_initramfs(answer, [sys.executable, *words], modules))
+    initial.write_bytes(_initramfs(answer, modules))
+    (answer / "run").write_text(f"cd {shlex.quote(str(ROOT))} && exec {shlex.join([sys.executable, *words])}\n")
     kernel = max(kernel_folder().glob("boot/vmlinuz-*"))
     command = [
         QEMU, "-M", "pc,accel=tcg", "-cpu", "max", "-m", str(MEMORY_MB), "-nographic", "-no-reboot", "-nodefaults",
@@ -103,13 +105,13 @@ def _busybox() -> str:
     return shutil.which("busybox") or "busybox"
 
 
-def _initramfs(answer: Path, command: Sequence[str], modules: Sequence[tuple[str, str]]) -> bytes:
+def _initramfs(answer: Path, modules: Sequence[tuple[str, str]]) -> bytes:
     wanted = [*((name, "") for name in BOOT_MODULES), *modules]
     files: dict[str, bytes] = {}
     lines: list[str] = []
     for name, parameters in wanted:
         _load(name, parameters, files, lines)
-    init = INIT.format(modules="\n".join(lines), answer=answer, cwd=ROOT, command=" ".join(command))
+    init = INIT.format(modules="\n".join(lines), answer=answer)
     archive = b"".join(_entry(folder, b"", 0o040755) for folder in ("bin", "proc", "sys", "dev", "host", "modules"))
     archive += _entry("bin/busybox", Path(_busybox()).read_bytes(), 0o100755)
     archive += _entry("init", init.encode(), 0o100755)
