@@ -164,7 +164,10 @@ class ChannelCheck:
         gap_s = (block.start_ns - self._heard_ns) / 1e9 if self._heard_ns is not None else 0.0
         self._heard_ns = block.start_ns
         missed = max(block.lost, self.rhythm.missed(gap_s))
-        self._missed.extend([True] * min(missed, SLOTS) + [False])
+        if missed > MOST_MISSED:  # an outage, which was told as what it was
+            self._missed.clear()
+            return []
+        self._missed.extend([True] * missed + [False])
         if missed == 0 or sum(self._missed) < MOST_MISSED:
             return []
         return [(Fault.GAPS, f"{self.channel.name}: {sum(self._missed)} of {len(self._missed)} readings are missing")]
