@@ -27,6 +27,8 @@ SEPARATION = 6.0
 """Distance of two clusters' means in within-cluster deviations from which they are two regimes."""
 CONTRAST = 0.25
 """And as a share of the larger mean: regimes differ a lot, or they are not worth telling apart."""
+AGREEMENT = 0.9
+"""Share of the samples that another driver must part alike to stand in for one that is missing."""
 NEW_FACTOR = 3.0
 """Every driver this many times above the highest or below the lowest ever seen: a regime not met before."""
 OFF_SHARE = 0.2
@@ -40,6 +42,9 @@ class Split:
     threshold: float
     low: Split | int
     high: Split | int
+    stand_ins: tuple[tuple[str, float], ...] = ()
+    """Other drivers that part the same samples at a threshold of theirs, best first, for when the driver is not measured
+    (surrogate splits: Breiman et al., Classification and regression trees, 1984, section 5.3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +77,19 @@ class Regimes:
         drivers = drivers_of(names, info)
         columns = {name: _mean(table, names, members) for name, members in drivers.items()}
         leaves: list[NDArray[np.intp]] = []
-        root = _grow(columns, np.arange(len(table)), leaves)
+        witnesses = {**vibration_of(names, info), **drivers}
+        root = _grow(
+            columns,
+            np.arange(len(table)),
+            leaves,
+            {name: _mean(table, names, members) for name, members in witnesses.items()},
+        )
         ranges = {
             name: _range(finite, upwards=info[drivers[name][0]].quantity in ELECTRICAL)
             for name, column in columns.items()
             if len(finite := column[np.isfinite(column)]) >= 3 and info[drivers[name][0]].quantity != "state"
         }
-        return cls(root, _names(columns, leaves), ranges, drivers)
+        return cls(root, _names(columns, leaves), ranges, witnesses)
 
     def assign(self, values: Mapping[str, float]) -> tuple[int, bool, str]:
         """Leaf number, whether it was met before, and the regime's name for this sample."""
@@ -92,9 +103,9 @@ class Regimes:
             return (-1, False, "off") if direction < 0 else (-2, False, "new")
         node = self._root
         while isinstance(node, Split):
-            level = levels.get(node.driver)
-            # A missing driver says nothing; one branch is as good as the other.
-            node = node.low if level is None or level < node.threshold else node.high
+            parts = ((node.driver, node.threshold), *node.stand_ins)
+            level, threshold = next(((levels[name], at) for name, at in parts if name in levels), (0.0, 1.0))
+            node = node.low if level < threshold else node.high
         return node, True, self.names[node]
 
     def leaves(self, table: Floats, names: Sequence[str]) -> NDArray[np.intp]:
@@ -140,7 +151,10 @@ class Regimes:
         if isinstance(node, int):
             result[rows] = node
             return
-        low = ~(_mean(table[rows], names, self._drivers[node.driver]) >= node.threshold)
+        low = np.ones(len(rows), dtype=bool)
+        for driver, threshold in reversed(((node.driver, node.threshold), *node.stand_ins)):
+            level = _mean(table[rows], names, self._drivers[driver])
+            low = np.where(np.isfinite(level), level < threshold, low)
         self._descend(node.low, rows[low], table, names, result)
         self._descend(node.high, rows[~low], table, names, result)
 
@@ -159,11 +173,13 @@ def drivers_of(names: Sequence[str], info: Mapping[str, FeatureInfo]) -> dict[st
             drivers[name] = [name]
         elif known.quantity in ELECTRICAL and known.unit != "%":
             drivers.setdefault(f"{known.quantity} {known.unit}", []).append(name)
-    if not drivers:
-        for name in names:
-            if name in info and info[name].quantity == "vibration" and name.endswith(".rms"):
-                drivers.setdefault("vibration", []).append(name)
-    return drivers
+    return drivers or vibration_of(names, info)
+
+
+def vibration_of(names: Sequence[str], info: Mapping[str, FeatureInfo]) -> dict[str, list[str]]:
+    """The driver that every machine with an accelerometer has: its vibration's RMS."""
+    members = [n for n in names if n in info and info[n].quantity == "vibration" and n.endswith(".rms")]
+    return {"vibration": members} if members else {}
 
 
 def settled_rows(leaves: NDArray[np.intp], leaf: int) -> NDArray[np.bool_]:
@@ -188,7 +204,12 @@ def _range(values: Floats, *, upwards: bool) -> Range:
     return Range(float(low), float(high), upwards)
 
 
-def _grow(columns: Mapping[str, Floats], rows: NDArray[np.intp], leaves: list[NDArray[np.intp]]) -> Split | int:
+def _grow(
+    columns: Mapping[str, Floats],
+    rows: NDArray[np.intp],
+    leaves: list[NDArray[np.intp]],
+    witnesses: Mapping[str, Floats],
+) -> Split | int:
     best: tuple[float, str, float] | None = None
     if len(leaves) < MAX_REGIMES - 1:
         for name, column in columns.items():
@@ -200,7 +221,29 @@ def _grow(columns: Mapping[str, Floats], rows: NDArray[np.intp], leaves: list[ND
         return len(leaves) - 1
     _, name, threshold = best
     low = ~(columns[name][rows] >= threshold)
-    return Split(name, threshold, _grow(columns, rows[low], leaves), _grow(columns, rows[~low], leaves))
+    stand_ins = _stand_ins({other: column[rows] for other, column in witnesses.items() if other != name}, low)
+    return Split(
+        name,
+        threshold,
+        _grow(columns, rows[low], leaves, witnesses),
+        _grow(columns, rows[~low], leaves, witnesses),
+        stand_ins,
+    )
+
+
+def _stand_ins(columns: Mapping[str, Floats], low: NDArray[np.bool_]) -> tuple[tuple[str, float], ...]:
+    """Columns that part the rows alike, with their thresholds, best first."""
+    found: list[tuple[float, str, float]] = []
+    for name, column in columns.items():
+        known = np.isfinite(column)
+        if not (known & low).any() or not (known & ~low).any():
+            continue
+        middles = float(np.median(column[known & low])), float(np.median(column[known & ~low]))
+        threshold = sum(middles) / 2
+        agreement = float(((column < threshold) == low)[known].mean())
+        if middles[0] < middles[1] and agreement >= AGREEMENT:
+            found.append((agreement, name, threshold))
+    return tuple((name, threshold) for _, name, threshold in sorted(found, reverse=True))
 
 
 def two_clusters(values: Floats) -> tuple[float, float] | None:
@@ -258,11 +301,13 @@ def _names(columns: Mapping[str, Floats], leaves: list[NDArray[np.intp]]) -> lis
 def _split_state(node: Split | int) -> Any:
     if isinstance(node, int):
         return node
-    return [node.driver, node.threshold, _split_state(node.low), _split_state(node.high)]
+    stand_ins = [[name, threshold] for name, threshold in node.stand_ins]
+    return [node.driver, node.threshold, _split_state(node.low), _split_state(node.high), stand_ins]
 
 
 def _split_from(state: Any) -> Split | int:
     if isinstance(state, int):
         return state
-    driver, threshold, low, high = state
-    return Split(str(driver), float(threshold), _split_from(low), _split_from(high))
+    driver, threshold, low, high, *stand_ins = state
+    others = tuple((str(name), float(at)) for name, at in (stand_ins[0] if stand_ins else ()))
+    return Split(str(driver), float(threshold), _split_from(low), _split_from(high), others)
