@@ -9,7 +9,7 @@ from pathlib import Path
 
 from edge.doctor.checks import Check, check
 from edge.doctor.files import text
-from edge.sensors.bus.base import Absent, Buses, BusError, I2c
+from edge.sensors.bus.base import Absent, BusError, Buses, I2c
 from edge.sensors.probing import Found, I2cProbe, I2cReader
 
 ADDRESSES = range(0x08, 0x78)
@@ -129,7 +129,8 @@ def _recognised(
             continue
         if chip is not None:
             place = _place(bus, address)
-            yield name, Found(chip, place, probe.options(bus, address), certain=probe.certain)
+            implied = frozenset({"address"} if address == probe.addresses[0] else ())
+            yield name, Found(chip, place, probe.options(bus, address), probe.certain, implied)
 
 
 def _place(bus: int, address: int) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from edge.doctor.checks import check
 from edge.doctor.i2c import Sight
-from edge.sensors.bus.base import Buses, BusError
+from edge.sensors.bus.base import BusError, Buses
 from edge.sensors.probing import Found, SpiProbe
 
 
@@ -24,7 +24,7 @@ def in_use(root: Path, device: str) -> bool:
     own = str(os.getpid())
     for link in (root / "proc").glob("[0-9]*/fd/*"):
         try:
-            if link.parts[-3] != own and os.readlink(link) == f"/dev/{device}":
+            if link.parts[-3] != own and str(link.readlink()) == f"/dev/{device}":
                 return True
         except OSError:
             continue

@@ -59,12 +59,15 @@ class I2cProbe:
     """
 
     addresses: Sequence[int]
+    """The first is the one that the driver uses where none is configured."""
     identify: Callable[[I2cReader], str | None]
     certain: bool = True
     """False where the chip has no identity register and only its registers' plausible content speaks for it; such probes
     are asked last, and a person is told to check."""
     options: Callable[[int, int], Mapping[str, Any]] = field(default=_at_address)
     """Options of `[[machine.sensor]]` for (bus, address), without `type`."""
+    interface: str = "I²C"
+    """What has to be switched on for it; see `edge.doctor.access.INTERFACES`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,7 @@ class SpiProbe:
     certain: bool = True
     options: Callable[[int, int], Mapping[str, Any]] = field(default=_at_select)
     """Options of `[[machine.sensor]]` for (bus, select), without `type`."""
+    interface: str = "SPI"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +100,8 @@ class Found:
     options: Mapping[str, Any]
     """Options of `[[machine.sensor]]` for it, without `type`."""
     certain: bool = True
+    implied: frozenset[str] = frozenset()
+    """Those of the options that a configuration may leave out and still mean this one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +109,8 @@ class TreeProbe:
     """Devices that the kernel already knows, found in /sys or /dev under the root folder."""
 
     find: Callable[[Path], Iterable[Found]]
+    interface: str = ""
+    """`1-Wire` where that is what it needs."""
 
 
 Probe: TypeAlias = I2cProbe | SpiProbe | TreeProbe

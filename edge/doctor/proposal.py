@@ -1,0 +1,73 @@
+"""What to write into node.toml for a device that was found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from edge.sensors.probing import Found
+
+_PLAIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
+
+
+def proposal(kind: str, found: Found, name: str, remark: str = "") -> str:
+    """A `[[machine.sensor]]` table, ready to paste.
+
+    Args:
+        kind: sensor type.
+        found: the device.
+        name: the sensor's name on its machine; left out where it is the type's.
+        remark: one more comment.
+
+    >>> print(proposal("host", Found("board", "here", {"every_s": 5.0}), "host"))
+    # board, here
+    [[machine.sensor]]
+    type = "host"
+    every_s = 5.0
+    """
+    lines = [f"# {found.chip}, {found.place}", *([f"# {remark}"] if remark else []), "[[machine.sensor]]"]
+    options: dict[str, Any] = {"type": kind, **({} if name == kind else {"name": name}), **found.options}
+    lines += [f"{_key(key)} = {_value(value, hexadecimal=key == 'address')}" for key, value in options.items()]
+    return "\n".join(lines)
+
+
+def names(kinds: Sequence[str], taken: Sequence[str] = ()) -> list[str]:
+    """A name for each: its type's, numbered where that is taken.
+
+    >>> names(["adxl345", "ds18b20", "adxl345"])
+    ['adxl345', 'ds18b20', 'adxl345-2']
+    """
+    used = set(taken)
+    made = []
+    for kind in kinds:
+        name, number = kind, 2
+        while name in used:
+            name, number = f"{kind}-{number}", number + 1
+        used.add(name)
+        made.append(name)
+    return made
+
+
+def _key(key: str) -> str:
+    return key if key and _PLAIN.issuperset(key) else _text(key)
+
+
+def _value(value: Any, *, hexadecimal: bool = False) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int):
+        return f"0x{value:02X}" if hexadecimal else str(value)
+    if isinstance(value, float):
+        return repr(value)
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{_key(key)} = {_value(one)}" for key, one in value.items()) + " }"
+    if isinstance(value, Path | str):
+        return _text(str(value))
+    return "[" + ", ".join(_value(one) for one in value) + "]"
+
+
+def _text(text: str) -> str:
+    """A basic string (toml.io, v1.0.0, String)."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + "".join(sign if sign.isprintable() else f"\\u{ord(sign):04X}" for sign in escaped) + '"'
