@@ -21,8 +21,15 @@ STRONG_SIGMA = 8.0
 class Symptoms:
     """Deviations of one verdict, looked up by what they mean."""
 
-    def __init__(self, deviations: Sequence[Deviation], info: Mapping[str, FeatureInfo], kind: str = "generic") -> None:
+    def __init__(
+        self,
+        deviations: Sequence[Deviation],
+        info: Mapping[str, FeatureInfo],
+        kind: str = "generic",
+        signs: Mapping[str, float] | None = None,
+    ) -> None:
         self.kind = kind
+        self._signs = signs or {}
         self._all = deviations
         self._info = info
 
@@ -33,6 +40,10 @@ class Symptoms:
     def down(self, quantity: str, *endings: str) -> list[Deviation]:
         """Features of a quantity that fell."""
         return [d for d in self._of(quantity, endings) if d.sigma < -2.0]
+
+    def sign(self, ending: str) -> float | None:
+        """The largest of the unscored features with this last name part; None where there is none."""
+        return max((value for name, value in self._signs.items() if name.rsplit(".", 1)[-1] == ending), default=None)
 
     def _of(self, quantity: str, endings: tuple[str, ...]) -> list[Deviation]:
         return [
@@ -175,9 +186,10 @@ def explain(
     kind: str = "generic",
     *,
     known_regime: bool = True,
+    signs: Mapping[str, float] | None = None,
 ) -> Explanation:
     """Ranks the causes that these deviations speak for; `unknown` is always among them."""
-    symptoms = Symptoms(deviations, info, kind)
+    symptoms = Symptoms(deviations, info, kind, signs or {})
     causes: list[PossibleCause] = []
     for code, rule in RULES.items():
         confidence, evidence = rule(symptoms)

@@ -20,6 +20,9 @@ class FeatureInfo:
     channel: str
     quantity: str
     """vibration, temperature, current, power, energy, speed, level or state."""
+    scored: bool = True
+    """False for a sign: a number that means something by itself (the order of a knock), and helps to name a cause. No detector
+    learns it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,8 @@ class Verdict:
     """About how long the warm-up still takes at the present pace; None once it is complete, or when the pace is unknown."""
     prognosis: Prognosis | None = None
     """None where nothing grows, or where the data cannot say when a limit is reached."""
+    signs: Mapping[str, float] = field(default_factory=dict)
+    """The sample's unscored features (`FeatureInfo.scored`), for the explanation."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,9 +117,10 @@ class Condition:
         severity = worse(by_score(self._worst(ratio), alarm=alarm), self._zone(sample) if alarm else "good")
         if not alarm:
             self._suspects.clear()
+        signs = self._signs(sample)
         if ratio > 1.0 and raw > 1.0:
-            self._suspects.hear(explain(deviations, self._info, self.settings.kind, known_regime=known))
-        return Verdict(sample.time_s, regime, ratio, 1.0, severity, alarm, 1.0, deviations, known)
+            self._suspects.hear(explain(deviations, self._info, self.settings.kind, known_regime=known, signs=signs))
+        return Verdict(sample.time_s, regime, ratio, 1.0, severity, alarm, 1.0, deviations, known, signs=signs)
 
     def learn(self, sample: Sample, verdict: Verdict) -> None:
         """Takes the sample into the normal, if the verdict allows it; see the contract."""
@@ -151,7 +152,9 @@ class Condition:
 
     def explain(self, verdict: Verdict) -> Explanation:
         """Deviations and ranked causes; see the contract."""
-        direct = explain(verdict.deviations, self._info, self.settings.kind, known_regime=verdict.known_regime)
+        direct = explain(
+            verdict.deviations, self._info, self.settings.kind, known_regime=verdict.known_regime, signs=verdict.signs
+        )
         if not verdict.alarm or not self._suspects:
             return direct
         return Explanation(direct.deviations, self._suspects.ranked())
@@ -268,7 +271,10 @@ class Condition:
         return vector
 
     def _is_scored(self, name: str) -> bool:
-        return name in self._info
+        return name in self._info and self._info[name].scored
+
+    def _signs(self, sample: Sample) -> dict[str, float]:
+        return {name: value for name, value in sample.values.items() if not self._is_scored(name)}
 
     def _select(self, vector: Floats, normal: Normal) -> Floats:
         # Columns only ever grow at the end, and a normal is fitted to all columns there were.

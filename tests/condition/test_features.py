@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.condition.bearing import Bearing
-from models.condition.features import STANDARD_GRAVITY, Features, unbalance
+from models.condition.features import Features
+from models.condition.features.current import unbalance
+from models.condition.features.vibration import STANDARD_GRAVITY
 
 RATE = 3200.0
 BEARING = Bearing(9, 7.94, 39.04)
@@ -22,43 +24,43 @@ def sine(frequency: float, amplitude: float, seconds: float = 1.0, rate: float =
 @settings(max_examples=25, deadline=None)
 @given(frequency=st.floats(20, 900), amplitude=st.floats(0.01, 5), offset=st.floats(-2, 2))
 def test_velocity_of_a_sine(frequency: float, amplitude: float, offset: float) -> None:
-    found = Features().vibration(sine(frequency, amplitude) + offset, RATE, "g")["velocity_rms"]
+    found = Features().vibration(sine(frequency, amplitude) + offset, RATE, "g")
     expected = amplitude * STANDARD_GRAVITY / (2 * math.pi * frequency) / math.sqrt(2) * 1000
-    assert found.unit == "mm/s"
-    assert found.value == pytest.approx(expected, rel=0.03)
+    assert found.units["velocity_rms"] == "mm/s"
+    assert found.values["velocity_rms"] == pytest.approx(expected, rel=0.03)
 
 
 def test_velocity_leaves_out_what_the_standard_leaves_out() -> None:
-    inside = Features().vibration(sine(100, 1.0), RATE, "g")["velocity_rms"].value
-    outside = Features().vibration(sine(1400, 1.0), RATE, "g")["velocity_rms"].value
+    inside = Features().vibration(sine(100, 1.0), RATE, "g").values["velocity_rms"]
+    outside = Features().vibration(sine(1400, 1.0), RATE, "g").values["velocity_rms"]
     assert outside < 0.001 * inside
 
 
 def test_unknown_unit_has_no_velocity() -> None:
     found = Features().vibration(sine(100, 1.0), RATE, "V")
-    assert "velocity_rms" not in found
-    assert found["rms"].value == pytest.approx(1 / math.sqrt(2), rel=1e-3)
+    assert "velocity_rms" not in found.values
+    assert found.values["rms"] == pytest.approx(1 / math.sqrt(2), rel=1e-3)
 
 
 def test_shape_numbers_of_a_sine() -> None:
     found = Features().vibration(sine(100, 2.0), RATE, "m/s²")
-    assert found["crest"].value == pytest.approx(math.sqrt(2), rel=1e-2)
-    assert found["kurtosis"].value == pytest.approx(1.5, rel=1e-2)
-    assert found["peak"].value == pytest.approx(2.0, rel=1e-2)
+    assert found.values["crest"] == pytest.approx(math.sqrt(2), rel=1e-2)
+    assert found.values["kurtosis"] == pytest.approx(1.5, rel=1e-2)
+    assert found.values["peak"] == pytest.approx(2.0, rel=1e-2)
 
 
 def test_bands_share_the_whole_power() -> None:
     noise = np.random.default_rng(1).standard_normal(3200)
     found = Features().vibration(noise, RATE, "g")
-    bands = sum(found[f"band_{k}"].value ** 2 for k in range(1, 5))
-    assert math.sqrt(bands) == pytest.approx(found["rms"].value, rel=0.05)
+    bands = sum(found.values[f"band_{k}"] ** 2 for k in range(1, 5))
+    assert math.sqrt(bands) == pytest.approx(found.values["rms"], rel=0.05)
 
 
 @pytest.mark.parametrize("order", [1, 2, 3])
 def test_orders_are_amplitudes(order: int) -> None:
     found = Features(SPEED).vibration(sine(order * SPEED, 0.7), RATE, "g")
-    assert found[f"order_{order}"].value == pytest.approx(0.7, rel=0.03)
-    assert all(found[f"order_{other}"].value < 0.02 for other in {1, 2, 3} - {order})
+    assert found.values[f"order_{order}"] == pytest.approx(0.7, rel=0.03)
+    assert all(found.values[f"order_{other}"] < 0.02 for other in {1, 2, 3} - {order})
 
 
 @pytest.mark.parametrize("line", ["bpfo", "bpfi", "bsf"])
@@ -68,7 +70,7 @@ def test_envelope_shows_the_line_that_knocks(line: str) -> None:
     phase = (np.arange(3200) / RATE * hertz) % 1
     knocks = np.exp(-phase / hertz * 600) * np.sin(2 * math.pi * 900 * phase / hertz)
     found = Features(SPEED, BEARING).vibration(knocks + 0.05 * rng.standard_normal(3200), RATE, "g")
-    lines = {name: found[f"envelope_{name}"].value for name in ("bpfo", "bpfi", "bsf")}
+    lines = {name: found.values[f"envelope_{name}"] for name in ("bpfo", "bpfi", "bsf")}
     assert max(lines, key=lambda name: lines[name]) == line
     assert lines[line] > 4
 
@@ -76,7 +78,7 @@ def test_envelope_shows_the_line_that_knocks(line: str) -> None:
 def test_envelope_of_noise_is_flat() -> None:
     rng = np.random.default_rng(3)
     values = [
-        Features(SPEED, BEARING).vibration(rng.standard_normal(3200), RATE, "g")["envelope_bpfo"].value
+        Features(SPEED, BEARING).vibration(rng.standard_normal(3200), RATE, "g").values["envelope_bpfo"]
         for _ in range(20)
     ]
     assert 0.5 < float(np.mean(values)) < 2.0
@@ -84,19 +86,19 @@ def test_envelope_of_noise_is_flat() -> None:
 
 def test_axes_are_named() -> None:
     found = Features().vibration(np.random.default_rng(4).standard_normal((640, 3)), RATE, "g")
-    assert {"x.rms", "y.rms", "z.rms"} <= set(found)
+    assert {"x.rms", "y.rms", "z.rms"} <= set(found.values)
 
 
 @pytest.mark.parametrize("values", [np.zeros(640), np.full(640, 1.0), np.zeros((64, 3))])
 def test_silence_is_finite(values: np.ndarray) -> None:
     found = Features(SPEED, BEARING).vibration(values, RATE, "g")
-    assert found
-    assert all(math.isfinite(feature.value) for feature in found.values())
+    assert found.values
+    assert all(math.isfinite(value) for value in (*found.values.values(), *found.signs.values()))
 
 
 def test_too_short_is_nothing() -> None:
-    assert Features().vibration(np.ones(8), RATE, "g") == {}
-    assert Features().current(np.ones(8), RATE, "A") == {}
+    assert Features().vibration(np.ones(8), RATE, "g").values == {}
+    assert Features().current(np.ones(8), RATE, "A").values == {}
 
 
 def test_current_of_three_phases() -> None:
@@ -104,14 +106,14 @@ def test_current_of_three_phases() -> None:
         [sine(50, 10 * math.sqrt(2), 0.5), sine(50, 10 * math.sqrt(2), 0.5), sine(50, 7 * math.sqrt(2), 0.5)], axis=1
     )
     found = Features().current(wave, RATE, "A")
-    assert found["x.rms"].value == pytest.approx(10, rel=1e-3)
-    assert found["unbalance"].value == pytest.approx(22.2, abs=0.1)
-    assert found["x.harmonics"].value < 2
+    assert found.values["x.rms"] == pytest.approx(10, rel=1e-3)
+    assert found.values["unbalance"] == pytest.approx(22.2, abs=0.1)
+    assert found.values["x.harmonics"] < 2
 
 
 def test_harmonics_of_a_current() -> None:
     found = Features().current(sine(50, 1.0, 0.5) + sine(150, 0.3, 0.5), RATE, "A")
-    assert found["harmonics"].value == pytest.approx(30, abs=1)
+    assert found.values["harmonics"] == pytest.approx(30, abs=1)
 
 
 def test_no_current_has_no_unbalance() -> None:
@@ -134,4 +136,4 @@ def test_impossible_bearings(geometry: tuple[int, float, float, float]) -> None:
 def test_any_block_is_finite(samples: int, rate: float, scale: float) -> None:
     values = scale * np.random.default_rng(samples).standard_normal((samples, 2))
     for found in (Features(SPEED, BEARING).vibration(values, rate, "g"), Features().current(values, rate, "A")):
-        assert all(math.isfinite(feature.value) for feature in found.values())
+        assert all(math.isfinite(value) for value in (*found.values.values(), *found.signs.values()))

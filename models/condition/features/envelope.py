@@ -1,0 +1,163 @@
+"""The envelope: how strongly and in which rhythm a machine knocks.
+
+The Teager-Kaiser energy operator x²(n) - x(n-1)·x(n+1) follows the squared envelope of an oscillation times its squared frequency
+(Kaiser, On a simple algorithm to calculate the energy of a signal, ICASSP 1990), so the ringing that a knock excites stands out
+from the shaft's own slow shaking without a band having to be chosen (Liang and Soltani Bozchalooi, An energy operator approach
+to joint application of amplitude and frequency-demodulations for bearing fault detection, MSSP 24, 2010). Its root is the envelope: one
+hard knock does not drown the rhythm of many. Every axis counts the same.
+
+The spectrum of it is a *depth of modulation*: 0.5 at a frequency means that the envelope swings by half of its mean in that rhythm.
+Noise has a few percent. Lines between the shaft's own multiples come from rolling bearings alone (Randall and Antoni, Rolling element
+bearing diagnostics: a tutorial, MSSP 25, 2011): they roll, and slip a little, while everything else turns with the shaft.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from models.condition.features.spectrum import Floats, near
+
+HARMONICS = 3
+"""How many harmonics of a bearing's frequency are looked at."""
+RACE_ORDERS = (2.3, 13.0)
+"""Where the rings' frequencies lie, in multiples of the running speed: 7 to 22 balls of usual proportions."""
+CAGE_ORDERS = (0.33, 0.46)
+"""Where the cage's lies: half the running speed, less the ratio of ball to pitch diameter (0.1 to 0.33)."""
+RESOLVED = 20.0
+"""Revolutions in a window from which the shaft's own multiples can be told from what lies beside them."""
+LEAST_REVOLUTIONS = 2.5
+_SYNCHRONOUS_LINES = 1.2
+_SYNCHRONOUS_SHARE = 0.015
+_RATE_HZ = 2500.0
+
+
+class EnvelopePlan(NamedTuple):
+    """What is fixed for one length, rate and running speed."""
+
+    window: Floats
+    """Already scaled, so that a line is an amplitude."""
+    step_hz: float
+    names: tuple[str, ...]
+    lines: Floats
+    """(names, lines of the spectrum): mean amplitude of the harmonics of each name."""
+    background: Floats
+    races: Floats
+    """1 where a ring's frequency may be; of length 0 while the running speed is unknown or too slow for the window."""
+    order: float
+    """The running speed, in lines."""
+
+
+def decimation(samples: int, rate_hz: float, target_hz: float = _RATE_HZ) -> int:
+    """The largest divisor of the length that leaves at least the target rate.
+
+    >>> decimation(2000, 20_000), decimation(3200, 3200)
+    (8, 1)
+    """
+    most = max(int(rate_hz / target_hz), 1)
+    return next(factor for factor in range(most, 0, -1) if samples % factor == 0)
+
+
+def envelope(wave: Floats, factor: int) -> Floats:
+    """Envelope of (axes, n) around a mean of 0, in units of that mean; (n / factor,).
+
+    An axis in which nothing moves has none.
+    """
+    inner = wave[:, 1:-1]
+    energy = inner * inner
+    energy -= wave[:, :-2] * wave[:, 2:]
+    level = np.sqrt(np.abs(energy, out=energy), out=energy)
+    means = np.add.reduce(level, axis=1) / level.shape[1]
+    moving = means > 0
+    share = np.where(moving, 1.0 / np.where(moving, means, 1.0), 0.0) / max(int(moving.sum()), 1)
+    whole = np.empty(wave.shape[1])
+    whole[1:-1] = share @ level
+    whole[0], whole[-1] = whole[1], whole[-2]
+    if factor > 1:
+        whole = np.add.reduce(whole.reshape(-1, factor), axis=1) / factor
+    whole -= np.add.reduce(whole) / len(whole)
+    return whole
+
+
+def envelope_plan(samples: int, rate_hz: float, speed_hz: float | None, lines: dict[str, float]) -> EnvelopePlan:
+    """The plan for an envelope of that length; `lines` are frequencies in Hz to watch, by name."""
+    window = np.hanning(samples)
+    step_hz = rate_hz / samples
+    frequency = np.arange(samples // 2 + 1) * step_hz
+    names: list[str] = []
+    rows: list[Floats] = []
+    for name, line_hz in lines.items():
+        if line_hz > 2.5 * step_hz and line_hz < frequency[-1]:
+            chosen = near(frequency, [line_hz * k for k in range(1, HARMONICS + 1)], step_hz, lobe=1)
+            names.append(name)
+            rows.append(chosen / max(chosen.sum(), 1.0))
+    top = max(frequency[-1] * 0.5, 8 * step_hz)
+    background = ((frequency > 1.5 * step_hz) & (frequency <= top)).astype(np.float64)
+    order = (speed_hz or 0.0) / step_hz
+    races = np.zeros(0)
+    if order >= LEAST_REVOLUTIONS:
+        turns = np.arange(len(frequency)) / order
+        races = ((turns >= RACE_ORDERS[0]) & (turns <= RACE_ORDERS[1])).astype(np.float64)
+        if order >= RESOLVED:
+            apart = max(_SYNCHRONOUS_LINES / order, _SYNCHRONOUS_SHARE)
+            races *= np.abs(turns - np.round(turns)) > apart
+        races = races if races.any() else np.zeros(0)
+    return EnvelopePlan(
+        window * (2.0 / max(window.sum(), 1e-9)),
+        step_hz,
+        tuple(names),
+        np.array(rows) if rows else np.zeros((0, len(frequency))),
+        background / max(background.sum(), 1.0),
+        races,
+        order,
+    )
+
+
+def depths(whole: Floats, plan: EnvelopePlan) -> Floats:
+    """Depth of modulation at each line of the envelope's spectrum."""
+    return np.abs(np.fft.rfft(whole * plan.window))
+
+
+class Knocks(NamedTuple):
+    """The strongest rhythm in which rolling elements may knock."""
+
+    order: float
+    """In multiples of the running speed."""
+    depth: float
+    """Depth of modulation at it, 0 to about 2."""
+    sidebands: float
+    """How deep, in comparison, its neighbours one and two running speeds away are: a spot that turns with the shaft is loaded and
+    unloaded once a turn (inner ring: about 1), one that stands still is not (outer ring: well below 0.5)."""
+    shaft: float
+    """Depth at once and twice the running speed."""
+    cage: float
+    """Depth at once and twice the cage's speed: a damaged ball is loaded and unloaded as the cage turns. 0 where too slow to be seen."""
+
+
+def knocks(depth: Floats, plan: EnvelopePlan) -> Knocks | None:
+    """The strongest line, with half of its second harmonic, where a bearing's rings may have theirs."""
+    if not len(plan.races):
+        return None
+    comb = depth * plan.races
+    half = (len(comb) + 1) // 2
+    comb[:half] += 0.5 * depth[: 2 * half : 2] * plan.races[:half]
+    at = int(np.argmax(comb))
+    line = float(depth[at])
+    beside = [
+        0.5 * (_around(depth, at - turns * plan.order) + _around(depth, at + turns * plan.order)) for turns in (1, 2)
+    ]
+    shaft = 0.5 * (_around(depth, plan.order) + _around(depth, 2 * plan.order))
+    cage = 0.0
+    if plan.order * CAGE_ORDERS[0] >= LEAST_REVOLUTIONS:
+        cage = max(
+            float(depth[round(turns * low * plan.order) : round(turns * high * plan.order) + 1].max(initial=0.0))
+            for turns in (1, 2)
+            for low, high in (CAGE_ORDERS,)
+        )
+    return Knocks(at / plan.order, line, max(beside) / max(line, 1e-12), shaft, cage)
+
+
+def _around(depth: Floats, line: float) -> float:
+    at = max(round(line), 1)
+    return max(depth[at - 1 : at + 2].tolist(), default=0.0)

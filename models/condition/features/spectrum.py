@@ -1,0 +1,110 @@
+"""What spectra have in common: lengths, windows, lines, and the features found in one block."""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+from typing import Generic, NamedTuple, TypeAlias, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats: TypeAlias = NDArray[np.float64]
+Complexes: TypeAlias = NDArray[np.complex128]
+Plan = TypeVar("Plan")
+
+HANN_MAIN_LOBE = 2
+"""Half the width of a Hann window's main lobe, in lines (Harris, On the use of windows, Proc. IEEE 66, 1978)."""
+SPEED_TOLERANCE = 0.015
+"""Slip of an induction motor and of the balls: a line is looked for within this share of its frequency."""
+_RATE_STEPS = 1000
+_FACTORS = (2, 3, 5)
+_KEPT_PLANS = 16
+
+
+class Found(NamedTuple):
+    """Features of one block: values by name, and the units of all names (`1` where there is none).
+
+    `signs` are numbers that mean something by themselves and are no distance from a normal: they are not for the detector, but
+    for naming a cause.
+    """
+
+    values: Mapping[str, float]
+    units: Mapping[str, str]
+    signs: Mapping[str, float]
+
+
+NOTHING = Found({}, {}, {})
+
+
+class Plans(Generic[Plan]):
+    """What is fixed for one length and rate, made once and kept while it is used.
+
+    Measured rates wander a little; a plan serves within a thousandth, less than the lines of a bearing lie beside the shaft's.
+    """
+
+    def __init__(self) -> None:
+        self._plans: OrderedDict[tuple[object, ...], Plan] = OrderedDict()
+
+    def get(self, samples: int, rate_hz: float, make: Callable[[int, float], Plan], *more: object) -> Plan:
+        """The plan for these; `make` gets the length and the rounded rate, `more` are what else it depends on."""
+        step = round(math.log(rate_hz) * _RATE_STEPS)
+        key = (samples, step, *more)
+        plan = self._plans.get(key)
+        if plan is None:
+            plan = self._plans[key] = make(samples, math.exp(step / _RATE_STEPS))
+            if len(self._plans) > _KEPT_PLANS:
+                self._plans.popitem(last=False)
+        else:
+            self._plans.move_to_end(key)
+        return plan
+
+
+def fast_length(samples: int) -> int:
+    """The largest length up to this one that has no prime factors but 2, 3 and 5.
+
+    Such a length is quick to transform, and a FIFO's jitter of some samples does not need a new plan every time.
+
+    >>> fast_length(3200), fast_length(3203), fast_length(7)
+    (3200, 3200, 6)
+    """
+    length = max(samples, 1)
+    while True:
+        rest = length
+        for factor in _FACTORS:
+            while rest % factor == 0:
+                rest //= factor
+        if rest == 1:
+            return length
+        length -= 1
+
+
+def rows_of(values: Floats) -> Floats:
+    """(n,) or (n, axes) as contiguous (axes, n) without their means: sums along a row are several times quicker."""
+    wave = np.asarray(values, dtype=np.float64)
+    rows = np.array(wave[None, :] if wave.ndim == 1 else wave.T, order="C")
+    # `mean` costs as much again in Python as the sum does.
+    rows -= (np.add.reduce(rows, axis=1) / rows.shape[1])[:, None]
+    return rows
+
+
+def near(frequency: Floats, centres: Iterable[float], step_hz: float, lobe: float = HANN_MAIN_LOBE) -> Floats:
+    """1 at the lines of a spectrum that belong to one of these frequencies, 0 elsewhere."""
+    chosen = np.zeros(len(frequency))
+    for centre in centres:
+        reach = max(lobe * step_hz, SPEED_TOLERANCE * centre) * (1 + 1e-9)
+        chosen[np.abs(frequency - centre) <= reach] = 1.0
+    return chosen
+
+
+def axis_names(axes: int) -> tuple[str, ...]:
+    """Names of axes: x, y, z, then a4, a5 and so on."""
+    return tuple("xyz"[index] if index < 3 else f"a{index + 1}" for index in range(axes))
+
+
+def with_axes(names: Iterable[str], axes: int) -> tuple[str, ...]:
+    """Names for (features, axes) row by row: `<axis>.` in front where there is more than one axis."""
+    if axes == 1:
+        return tuple(names)
+    return tuple(f"{axis}.{name}" for name in names for axis in axis_names(axes))

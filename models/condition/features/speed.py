@@ -1,0 +1,201 @@
+"""The running speed, told from a machine's own vibration or current.
+
+A shaft shakes at its running speed and at multiples of it. A candidate is good where its multiples stand out from their
+neighbourhood and the places half-way between them do not: those would be the multiples of half the speed, and a candidate of
+twice the speed finds the true one's odd multiples exactly there.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats: TypeAlias = NDArray[np.float64]
+
+SLOWEST_HZ, FASTEST_HZ = 4.0, 125.0
+"""240 to 7500 revolutions a minute: what mixers, fans, pumps and spindles turn at."""
+HARMONICS = 8
+LEAST_LINES = 4.0
+"""A speed is resolved by a window in which it makes so many turns."""
+TOP_HZ = 640.0
+NEAR = 0.04
+"""How far from its rated speed a motor may run: slip and mains."""
+LEAST_CONFIDENCE = 0.35
+"""Noise reaches 0.3 once in a thousand windows."""
+LEAST_WINDOW_S = 0.3
+LOOK_SOON_S, LOOK_AGAIN_S = 0.5, 10.0
+MOST_MISSES = 3
+_NEIGHBOURHOOD_HZ = 12.0
+_MOST_SALIENT = 8.0
+_PEAKS = 10
+_AS_GOOD = 0.75
+_CLEAR = 0.3
+_WEIGHTS = 1.0 / np.sqrt(np.arange(1, HARMONICS + 1))
+
+
+class Speed(NamedTuple):
+    """An estimate: revolutions a second, and 0 to 1 how sure it is."""
+
+    hz: float
+    confidence: float
+
+
+class Source(NamedTuple):
+    """One spectrum."""
+
+    saliency: Floats
+    """How far each line stands out from its neighbourhood, 0 to 1."""
+    amplitude: Floats
+    """Of each line, over all axes."""
+    step_hz: float
+
+
+def salient(amplitude: Floats, step_hz: float, mains_hz: float) -> Source:
+    """How far lines stand out; amplitude is (rows, lines).
+
+    Lines at the mains' frequency and its multiples (a motor hums at twice of it) count for a third: they say nothing of the shaft.
+    """
+    lines = min(amplitude.shape[1], int(TOP_HZ / step_hz) + 1)
+    part = amplitude[:, :lines]
+    reach = max(round(_NEIGHBOURHOOD_HZ / step_hz), 3)
+    total = np.zeros((len(part), lines + 1))
+    np.cumsum(part, axis=1, out=total[:, 1:])
+    low, high = np.maximum(np.arange(lines) - reach, 0), np.minimum(np.arange(lines) + reach + 1, lines)
+    level = (total[:, high] - total[:, low]) / (high - low)
+    ratio = part / np.maximum(level, 1e-300)
+    standing = np.log(np.minimum(np.maximum(ratio, 1.0), _MOST_SALIENT)).mean(axis=0) / np.log(_MOST_SALIENT)
+    hum = np.round(np.arange(1, int(TOP_HZ / mains_hz) + 1) * mains_hz / step_hz).astype(np.intp)
+    standing[hum[hum < lines]] /= 3.0
+    standing[: max(round(0.5 * SLOWEST_HZ / step_hz), 1)] = 0.0
+    return Source(standing, np.sqrt((part * part).sum(axis=0)), step_hz)
+
+
+def estimate(source: Source, near_hz: float | None = None) -> Speed | None:
+    """The speed whose multiples stand out most; None where the window is too short for any.
+
+    Args:
+        source: a spectrum.
+        near_hz: a speed known from the rating plate or from before; only candidates within 4 % of it are looked at.
+    """
+    candidates = _candidates(source)
+    candidates = candidates[(candidates >= max(SLOWEST_HZ, LEAST_LINES * source.step_hz)) & (candidates <= FASTEST_HZ)]
+    if near_hz is not None:
+        candidates = candidates[np.abs(candidates / near_hz - 1.0) <= NEAR]
+    if not len(candidates):
+        return None
+    score = _comb(source, candidates)
+    if not score.max() > 0.0:
+        return None
+    # A multiple of the speed may do nearly as well as the speed itself; a part of it finds every second place empty.
+    good = np.flatnonzero(score >= _AS_GOOD * score.max())
+    best = int(good[np.argmin(candidates[good])])
+    return Speed(_refined(source, float(candidates[best])), float(np.clip(score[best], 0.0, 1.0)))
+
+
+def _candidates(source: Source) -> Floats:
+    s = source.saliency
+    peaks = np.flatnonzero((s[1:-1] > s[:-2]) & (s[1:-1] >= s[2:])) + 1
+    if len(peaks) > _PEAKS:
+        peaks = peaks[np.argpartition(-s[peaks], _PEAKS)[:_PEAKS]]
+    found = (peaks + _offset(s, peaks)) * source.step_hz
+    candidates: Floats = (found[:, None] / np.arange(1, HARMONICS + 1)).ravel()
+    return candidates
+
+
+def _offset(s: Floats, at: NDArray[np.intp]) -> Floats:
+    """How far the top of a parabola through three lines lies from the middle one, in lines."""
+    left, middle, right = s[at - 1], s[at], s[at + 1]
+    curve = left - 2.0 * middle + right
+    offset: Floats = np.where(curve < 0, 0.5 * (left - right) / np.minimum(curve, -1e-12), 0.0)
+    return np.clip(offset, -0.5, 0.5)
+
+
+def _comb(source: Source, candidates: Floats) -> Floats:
+    orders = np.arange(1, HARMONICS + 1)
+    multiples = _at(source, candidates[:, None] * orders)
+    between = _at(source, candidates[:, None] * (orders - 0.5))
+    within = (candidates[:, None] * orders / source.step_hz < len(source.saliency) - 1) * _WEIGHTS
+    score: Floats = ((multiples - between) * within).sum(axis=1) / np.maximum(within.sum(axis=1), 1e-9)
+    return score
+
+
+def _at(source: Source, frequency: Floats) -> Floats:
+    """Saliency at frequencies between lines: the larger of the two lines around."""
+    s = source.saliency
+    place = np.minimum((frequency / source.step_hz).astype(np.intp), len(s) - 2)
+    found: Floats = np.maximum(s[place], s[place + 1])
+    return found
+
+
+def _refined(source: Source, hz: float) -> float:
+    """The speed by the lowest of its multiples that stands clear: those higher up may belong to a bearing."""
+    for order in (1, 2, 3):
+        place = round(order * hz / source.step_hz)
+        if not 2 <= place < len(source.saliency) - 2:
+            continue
+        at = place - 1 + int(np.argmax(source.amplitude[place - 1 : place + 2]))
+        if source.saliency[at] > _CLEAR:
+            offset = float(_offset(np.log(source.amplitude + 1e-300), np.array([at]))[0])
+            return (at + offset) * source.step_hz / order
+    return hz
+
+
+class RunningSpeed:
+    """One machine's running speed over time: rated, measured, or told from its spectra, whichever is known.
+
+    Args:
+        rated_hz: from the rating plate; then only what lies within 4 % of it is believed.
+    """
+
+    def __init__(self, rated_hz: float | None = None) -> None:
+        self._rated_hz = rated_hz
+        self._found: Speed | None = None
+        self._looked_s: float | None = None
+        self._misses = 0
+
+    @property
+    def hz(self) -> float | None:
+        """Revolutions a second; None while nobody knows."""
+        return self._found.hz if self._found is not None else self._rated_hz
+
+    @property
+    def confidence(self) -> float:
+        """0 to 1: how far the speed's multiples stood out when it was last told from a spectrum."""
+        return self._found.confidence if self._found is not None else 0.0
+
+    def rated(self, hz: float) -> None:
+        """What the rating plate or a tachometer says; counts more than what was told from spectra."""
+        if self._rated_hz is None or abs(hz / self._rated_hz - 1.0) > NEAR:
+            self._found = None
+        self._rated_hz = hz
+
+    def due(self, time_s: float) -> bool:
+        """Whether it is time to look again: soon while nothing is known, seldom afterwards."""
+        if self._looked_s is None or time_s < self._looked_s:
+            return True
+        return time_s - self._looked_s >= (
+            LOOK_AGAIN_S if self._found is not None and not self._misses else LOOK_SOON_S
+        )
+
+    def look(self, time_s: float, source: Source, window_s: float) -> None:
+        """Takes a spectrum of a window of that length."""
+        known = self._rated_hz or (self._found.hz if self._found is not None else None)
+        if known is None and window_s < LEAST_WINDOW_S:
+            return
+        self._looked_s = time_s
+        found = estimate(source, known)
+        if found is not None and found.confidence >= (LEAST_CONFIDENCE if known is None else LEAST_CONFIDENCE / 2):
+            self._found, self._misses = found, 0
+            return
+        self._misses += 1
+        if known is not None and self._rated_hz is None and self._misses >= MOST_MISSES:
+            other = estimate(source)
+            if other is not None and other.confidence >= LEAST_CONFIDENCE:
+                self._found, self._misses = other, 0
+
+    def hear(self, hz: float, confidence: float) -> None:
+        """Takes what a motor's current says, where spectra of vibration say nothing."""
+        if self._rated_hz is None and confidence > max(self.confidence, LEAST_CONFIDENCE):
+            self._found = Speed(hz, confidence)

@@ -1,0 +1,131 @@
+"""What one block of acceleration says by itself: level, shape, velocity, bands and orders.
+
+Everything spectral is linear in a power spectrum, so one real FFT a block and one product with a planned weight matrix give
+velocity, bands and orders at once.
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+
+from models.condition.features.spectrum import HANN_MAIN_LOBE, Floats, near
+
+STANDARD_GRAVITY = 9.80665
+"""m/s² per g, CODATA."""
+ACCELERATION_UNITS = {"g": STANDARD_GRAVITY, "m/s²": 1.0, "m/s2": 1.0, "m/s^2": 1.0, "mg": STANDARD_GRAVITY / 1000}
+"""Units of acceleration in m/s²; a waveform in another unit has no velocity."""
+VELOCITY_BAND_HZ = (10.0, 1000.0)
+"""ISO 20816-1: broad-band vibration velocity is measured from 10 Hz to 1000 Hz."""
+ORDERS = (1, 2, 3)
+HIGH_ORDERS = (4, 5, 6, 7, 8)
+LEAST_LINES = 2.0
+"""An order is resolved where the shaft turns more than so often in a block."""
+_LEAST_POWER = 1e-140
+_SHAPES = ("rms", "peak", "crest", "kurtosis", "skewness", "entropy")
+
+
+class VibrationPlan(NamedTuple):
+    """What is fixed for one length, rate, running speed and gear."""
+
+    window: Floats
+    names: tuple[str, ...]
+    """Of the rows of the spectrum, the shapes before them."""
+    weights: Floats
+    """(rows, lines)"""
+    lowest: int
+    """First line that entropy looks at: what is below is offset and drift."""
+
+
+def vibration_plan(
+    samples: int, rate_hz: float, speed_hz: float | None, mesh_hz: float | None, *, velocity: bool
+) -> VibrationPlan:
+    """The plan for blocks of that length."""
+    window = np.hanning(samples)
+    # One-sided mean square per line, corrected for the window's power (Parseval).
+    scale = 2.0 / (samples * float(np.square(window).sum()))
+    step_hz = rate_hz / samples
+    frequency = np.arange(samples // 2 + 1) * step_hz
+    half = rate_hz / 2
+    names: list[str] = []
+    rows: list[Floats] = []
+    low = max(VELOCITY_BAND_HZ[0], (HANN_MAIN_LOBE - 0.5) * step_hz)
+    inside = (frequency >= low - 1e-9) & (frequency <= VELOCITY_BAND_HZ[1])
+    if velocity and inside.any():
+        names.append("velocity_rms")
+        rows.append(np.where(inside, 1.0 / np.square(2 * math.pi * np.maximum(frequency, step_hz)), 0.0))
+    edges = (step_hz * 1.5, half / 16, half / 4, half / 2, half)
+    for index, (start, stop) in enumerate(pairwise(edges), 1):
+        chosen = (frequency > start) & (frequency <= stop)
+        if chosen.any():
+            names.append(f"band_{index}")
+            rows.append(chosen.astype(np.float64))
+    for name, centres in _lines(speed_hz, mesh_hz, step_hz, half).items():
+        # Neighbouring orders closer than two main lobes share what lies between them.
+        lobe = HANN_MAIN_LOBE if speed_hz is None or speed_hz > 2 * HANN_MAIN_LOBE * step_hz else 1.3
+        names.append(name)
+        rows.append(2.0 * near(frequency, centres, step_hz, lobe=lobe))
+    weights = np.array(rows) * scale if rows else np.zeros((0, len(frequency)))
+    return VibrationPlan(window, (*_SHAPES, *names), weights, min(2, len(frequency) - 1))
+
+
+def _lines(speed_hz: float | None, mesh_hz: float | None, step_hz: float, half: float) -> dict[str, list[float]]:
+    lines: dict[str, list[float]] = {}
+    if speed_hz is not None and speed_hz > LEAST_LINES * step_hz:
+        for order in ORDERS:
+            if order * speed_hz < half:
+                lines[f"order_{order}"] = [order * speed_hz]
+        high = [order * speed_hz for order in HIGH_ORDERS if order * speed_hz < half]
+        if high:
+            lines["orders_high"] = high
+    if mesh_hz is not None and LEAST_LINES * step_hz < mesh_hz < half:
+        lines["mesh"] = [mesh_hz * k for k in (1, 2, 3) if mesh_hz * k < half]
+        if speed_hz is not None and speed_hz > HANN_MAIN_LOBE * step_hz:
+            lines["mesh_sidebands"] = [
+                centre + side * speed_hz
+                for centre in lines["mesh"]
+                for side in (-2, -1, 1, 2)
+                if centre + side * speed_hz < half
+            ]
+    return lines
+
+
+def of_block(wave: Floats, plan: VibrationPlan, factor: float | None) -> Floats:
+    """(features, axes) in the plan's order; `wave` is (axes, n) around zero, `factor` makes m/s² of its unit."""
+    samples = wave.shape[1]
+    squared = wave * wave
+    power = np.add.reduce(squared, axis=1) / samples
+    safe = np.maximum(power, _LEAST_POWER)
+    rms = np.sqrt(power)
+    peak = np.sqrt(squared.max(axis=1))
+    found = np.empty((len(plan.names), len(wave)))
+    found[0], found[1] = rms, peak
+    found[2] = peak / np.sqrt(safe)
+    found[3] = np.einsum("ij,ij->i", squared, squared) / (samples * safe * safe)
+    found[4] = np.einsum("ij,ij->i", squared, wave) / (samples * safe**1.5)
+    spectrum = np.fft.rfft(wave * plan.window, axis=1)
+    density = spectrum.real**2
+    density += spectrum.imag**2
+    found[5] = entropy(density[:, plan.lowest :])
+    linear = found[len(_SHAPES) :]
+    np.sqrt(np.maximum(plan.weights @ density.T, 0.0), out=linear)
+    if factor is not None and len(plan.names) > len(_SHAPES) and plan.names[len(_SHAPES)] == "velocity_rms":
+        linear[0] *= factor * 1000.0
+    return found
+
+
+def entropy(density: Floats) -> Floats:
+    """Spectral entropy of (axes, lines), 0 for a single line to 1 for white noise (Inouye et al., Electroenceph. Clin.
+    Neurophysiol. 79, 1991); 0 where there is no power.
+    """
+    total = np.add.reduce(density, axis=1)
+    known = total > 0
+    share = density / np.where(known, total, 1.0)[:, None]
+    np.maximum(share, 1e-30, out=share)
+    spread: Floats = np.where(
+        known, -np.einsum("ij,ij->i", share, np.log(share)) / math.log(max(density.shape[1], 2)), 0.0
+    )
+    return spread
