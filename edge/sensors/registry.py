@@ -23,6 +23,15 @@ SENSOR_TYPES = {
     "replay": "edge.sensors.replay:Replay",
     "host": "edge.sensors.host:Host",
     "mqtt": "edge.sensors.mqtt:Mqtt",
+    "adxl345": "edge.sensors.adxl345:Adxl345",
+    "modbus": "edge.sensors.modbus:Modbus",
+    "pzem004t": "edge.sensors.pzem004t:Pzem004t",
+    "ds18b20": "edge.sensors.ds18b20:Ds18b20",
+    "max31855": "edge.sensors.max31855:Max31855",
+    "max31856": "edge.sensors.max31856:Max31856",
+    "max31865": "edge.sensors.max31865:Max31865",
+    "mlx90614": "edge.sensors.mlx90614:Mlx90614",
+    "sht31": "edge.sensors.sht31:Sht31",
 }
 
 

@@ -1,0 +1,320 @@
+"""What accelerometers with a FIFO have in common: found, tested and set when opened, drained in the background, watched.
+
+A chip's own module says by which registers. While it runs, its settings are read back every second: a chip that lost power
+for a moment answers as before, but measures something else, or nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Annotated, NamedTuple
+
+import numpy as np
+from msgspec import Meta, Struct
+from numpy.typing import NDArray
+
+from edge.sensors.base import Block, Channel, Quantity, SensorConfigError, SensorError
+from edge.sensors.bus.base import BusError, Buses
+from edge.sensors.registers import FirstByte, I2cRegisters, Registers, SpiRegisters
+from edge.sensors.registry import Surroundings
+from edge.sensors.sampler import Sampler
+from edge.sensors.stream import Drained, Stream
+from wire.messages import ChannelName
+
+LONGEST_KEPT_S = 10.0
+"""Samples that wait for the machine; of a machine that is read more rarely only the last so many seconds are seen."""
+SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 0.002, 0.1
+TEST_ATTEMPTS = 3
+"""A self-test on a machine that runs is disturbed by it; three failures are the chip's."""
+NAMES: Mapping[int, Mapping[int, str]] = {
+    0x00: {
+        0xE5: "an ADXL345",
+        0xE6: "an ADXL346",
+        0xAD: "a newer chip of Analog Devices (ADXL355, ADXL362, ADXL367 …)",
+    },
+    0x0F: {
+        0x32: "a LIS331DLH",
+        0x33: "a LIS3DH (or LIS2DH12)",
+        0x3B: "a LIS302DL",
+        0x3F: "a LIS3DSH",
+        0x44: "a LIS2DW12",
+        0x69: "an LSM6DS3",
+        0x6A: "an LSM6DS3TR-C",
+        0x6C: "an LSM6DSO",
+    },
+    0x75: {
+        0x12: "an ICM-20602",
+        0x19: "an MPU-6886",
+        0x47: "an ICM-42688-P",
+        0x68: "an MPU-6050",
+        0x70: "an MPU-6500",
+        0x71: "an MPU-9250",
+        0x72: "a counterfeit MPU-6050",
+        0x73: "an MPU-9255",
+        0x98: "an ICM-20689 (often sold as MPU-6050)",
+    },
+}
+"""Identity registers of accelerometers, what they hold, and what that chip is."""
+
+
+class AccelerometerConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Options that all accelerometers on a bus have."""
+
+    channel: Annotated[ChannelName, Meta(description="name of the channel; two sensors of a machine need two")] = (
+        "vibration"
+    )
+    bus: (
+        Annotated[int, Meta(ge=0, le=255, description="number of the bus; 1 for I²C, 0 for SPI when left out")] | None
+    ) = None
+    self_test: Annotated[
+        bool,
+        Meta(description="the chip moves its own mass at every start and must feel it; takes a quarter of a second"),
+    ] = True
+
+
+class EitherBusConfig(AccelerometerConfig, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Options of those that can be on I²C or SPI."""
+
+    select: (
+        Annotated[int, Meta(ge=0, le=7, description="chip select of the SPI bus; left out: the chip is on I²C")] | None
+    ) = None
+
+
+class Place(NamedTuple):
+    """Where a chip is wired, and how it is spoken to there."""
+
+    bus: int | None
+    address: int
+    select: int | None = None
+    """Chip select of SPI; None: I²C."""
+    max_hz: int = 1_000_000
+    spi_mode: int = 3
+    first_byte: FirstByte | None = None
+    several: int = 0
+
+
+class Setting(NamedTuple):
+    """A register and what it is set to; only the bits of `mask` are compared later, none where it is a command."""
+
+    register: int
+    value: int
+    mask: int = 0xFF
+
+
+class FifoAccelerometer(ABC):
+    """A `Sensor` with a FIFO; see the module.
+
+    Args:
+        chip: its name.
+        channel: what it delivers.
+        place: where it is wired.
+        surroundings: clock and buses.
+        fifo_samples: how many samples its FIFO holds.
+        self_test: whether it is tested at every start.
+        sleep: waits so many seconds; a test lets its clock go on instead.
+        background: drain on a thread; a test calls `pump` instead.
+    """
+
+    def __init__(
+        self,
+        chip: str,
+        channel: Channel,
+        place: Place,
+        surroundings: Surroundings,
+        *,
+        fifo_samples: int,
+        self_test: bool = True,
+        sleep: Callable[[float], None] = time.sleep,
+        background: bool = True,
+    ) -> None:
+        self.chip = chip
+        self.channel = channel
+        self._place = place
+        self._buses = surroundings.buses
+        self._monotonic_ns = surroundings.monotonic_ns
+        self._interval_s = surroundings.interval_s
+        self._fifo_samples = fifo_samples
+        self._self_test = self_test
+        self._sleep = sleep
+        self._background = background
+        self._registers: Registers | None = None
+        self._sampler: Sampler[Drained] | None = None
+
+    @property
+    def channels(self) -> Sequence[Channel]:
+        """What it delivers."""
+        return (self.channel,)
+
+    def open(self) -> None:
+        """Finds the chip, tests it and starts it; raises SensorError with what was found instead."""
+        self.close()
+        self._registers = registers = connect(self._buses, self._place)
+        try:
+            self.identify(registers)
+            if self._self_test:
+                self._test(registers)
+            self.configure(registers)
+        except BaseException:
+            self.close()
+            raise
+        rate_hz = self.channel.rate_hz or 1.0
+        pause_s = min(max(self._fifo_samples / rate_hz / 3.0, SHORTEST_PAUSE_S), LONGEST_PAUSE_S)
+        self._sampler = Sampler(
+            lambda: self.drain(registers),
+            Stream(
+                self.stream_channel(), keep_s=LONGEST_KEPT_S, counts_unfetched=self._interval_s <= LONGEST_KEPT_S / 2
+            ),
+            self._monotonic_ns,
+            every_s=pause_s,
+            check=lambda: self.check(registers),
+            name=f"fifo-{registers.place}",
+        )
+        if self._background:
+            self._sampler.start()
+
+    def pump(self) -> None:
+        """One drain, where no thread makes them; raises SensorError."""
+        if self._sampler is not None:
+            self._sampler.pump()
+
+    def read(self) -> Sequence[Block]:
+        """Blocks since the last call; raises SensorError when the chip cannot be read."""
+        if self._sampler is None:
+            raise SensorError(f"{self.chip} is not open")
+        return self._sampler.take()
+
+    def close(self) -> None:
+        """Stops the thread and the chip, and releases the bus; safe to call twice."""
+        sampler, self._sampler = self._sampler, None
+        registers, self._registers = self._registers, None
+        if sampler is not None:
+            sampler.stop()
+        if registers is not None:
+            with suppress(BusError):
+                self.rest(registers)
+            registers.close()
+
+    def stream_channel(self) -> Channel:
+        """The channel of the stream that is drained; that of the sensor unless several come from one FIFO."""
+        return self.channel
+
+    @abstractmethod
+    def identify(self, registers: Registers) -> None:
+        """Checks that the right chip is there; raises SensorError saying which is."""
+
+    @abstractmethod
+    def test(self, registers: Registers) -> str:
+        """The chip's self-test; what is wrong, "" for nothing."""
+
+    @property
+    @abstractmethod
+    def settings(self) -> Sequence[Setting]:
+        """What is written at the start, in this order, and has to stay so."""
+
+    @abstractmethod
+    def drain(self, registers: Registers) -> Drained:
+        """Empties the FIFO."""
+
+    @abstractmethod
+    def rest(self, registers: Registers) -> None:
+        """Puts the chip to sleep."""
+
+    def configure(self, registers: Registers) -> None:
+        """Writes the settings and reads them back."""
+        for setting in self.settings:
+            registers.write(setting.register, setting.value)
+        self.check(registers)
+
+    def check(self, registers: Registers) -> None:
+        """Raises SensorError when a setting is not what it was set to."""
+        for register, value, mask in self.settings:
+            if not mask:
+                continue
+            found = registers.read(register, 1)[0]
+            if (found ^ value) & mask:
+                raise SensorError(
+                    f"{registers.place}: the {self.chip} is not set as it was (register 0x{register:02X} is "
+                    f"0x{found:02X}, should be 0x{value:02X}): it lost power for a moment, or it is gone"
+                )
+
+    def _test(self, registers: Registers) -> None:
+        wrong = ""
+        for _ in range(TEST_ATTEMPTS):
+            wrong = self.test(registers)
+            if not wrong:
+                return
+        raise SensorError(f"{registers.place}: the {self.chip} fails its self-test: {wrong}")
+
+
+def connect(buses: Buses, place: Place) -> Registers:
+    """The chip's registers; raises BusError when there is no such bus."""
+    if place.select is None or place.first_byte is None:
+        number = 1 if place.bus is None else place.bus
+        return I2cRegisters(buses.i2c(number), number, place.address, several=place.several)
+    number = 0 if place.bus is None else place.bus
+    spi = buses.spi(number, place.select, mode=place.spi_mode, max_hz=place.max_hz)
+    return SpiRegisters(spi, number, place.select, place.first_byte)
+
+
+def require_identity(registers: Registers, chip: str, wanted: Sequence[tuple[int, int]]) -> None:
+    """Checks identity registers (number, content); raises SensorError that names what is there instead."""
+    for register, expected in wanted:
+        found = registers.read(register, 1)[0]
+        if found != expected:
+            raise SensorError(
+                f"{registers.place}: no {chip}: identity register 0x{register:02X} should be 0x{expected:02X} and is "
+                f"0x{found:02X}{_guess(registers, found)}"
+            )
+
+
+def _guess(registers: Registers, found: int) -> str:
+    if registers.place.startswith("spi") and found in (0x00, 0xFF):
+        return "; nothing answers: check power, MISO (SDO) and chip select"
+    for register, names in NAMES.items():
+        with suppress(BusError):
+            name = names.get(registers.read(register, 1)[0])
+            if name is not None:
+                return f"; it looks like {name}"
+    return "; it is a chip unknown here"
+
+
+def words(data: bytes, kind: str) -> NDArray[np.float64]:
+    """Samples of three axes as (n, 3), whole numbers; `kind` as numpy writes it, such as `<i2`."""
+    return np.frombuffer(data, dtype=kind).reshape(-1, 3).astype(np.float64)
+
+
+def response(
+    quiet: NDArray[np.float64], moved: NDArray[np.float64], low: Sequence[float], high: Sequence[float]
+) -> str:
+    """What is wrong with a self-test: the mean change per axis in g has to lie between `low` and `high`."""
+    if not len(quiet) or not len(moved):
+        return "no samples come"
+    change = moved.mean(axis=0) - quiet.mean(axis=0)
+    for axis, value, least, most in zip("xyz", change.tolist(), low, high, strict=True):
+        if not least <= value <= most:
+            return f"{axis} moved by {value:+.3f} g, should be {least:+.3f} to {most:+.3f} g"
+    return ""
+
+
+def acceleration(name: str, range_g: float, resolution_g: float, rate_hz: float, period_s: float) -> Channel:
+    """The channel of such a chip: three axes in g, clipped at ± `range_g`."""
+    return Channel(
+        name,
+        "g",
+        Quantity.VIBRATION,
+        low=-range_g,
+        high=range_g,
+        axes=3,
+        rate_hz=rate_hz,
+        period_s=period_s,
+        resolution=resolution_g,
+    )
+
+
+def require_wiring(chip: str, address: int | None, select: int | None) -> None:
+    """Raises SensorConfigError where a chip is said to be on both buses."""
+    if address is not None and select is not None:
+        raise SensorConfigError(f"{chip}: address is for I²C, select for SPI; give one of them")
