@@ -15,7 +15,7 @@ def smbus_pec(data: Iterable[int]) -> int:
 
 
 def sensirion_crc(data: Iterable[int]) -> int:
-    r"""Checksum of one word: x⁸+x⁵+x⁴+1 from 0xFF (SHT3x-DIS data sheet, version 6, table 19).
+    r"""Checksum of one word: x⁸+x⁵+x⁴+1 from 0xFF (SHT3x-DIS data sheet, version 5, table 20).
 
     >>> hex(sensirion_crc(b"\xbe\xef"))
     '0x92'

@@ -1,0 +1,181 @@
+"""MAX31855: thermocouple to SPI, one type per part number (Maxim data sheet 19-5793, revision 5).
+
+The chip knows no registers: each read is one frame of 32 bits (page 10, tables 2 and 3).
+
+    31..18  thermocouple, signed, 0.25 °C         15..4  the chip itself (reference junction), signed, 0.0625 °C
+    17      always 0                              3      always 0
+    16      a fault: one of the next three        2 short to supply, 1 short to ground, 0 open
+
+It multiplies the voltage by one constant, as if the thermocouple were a straight line (page 8, table 1), which is wrong by up
+to tens of kelvin away from 0 and 1000 °C. `linearise` undoes that with the reference functions of ITS-90.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from edge.sensors.base import Channel, Fault, Quantity
+from edge.sensors.bus.base import BusError, Spi, persistent
+from edge.sensors.polled import Polled, Reading
+from edge.sensors.registry import Surroundings
+from edge.sensors.spi_registers import hexadecimal, silence
+from edge.sensors.thermocouple import ThermocoupleType, temperature_c, voltage_mv
+from wire.messages import Name
+
+SPI_MODE = 0
+FRAME_BYTES = 4
+PROBE_STEP_C = 0.25
+JUNCTION_STEP_C = 0.0625
+JUNCTION_LOW_C, JUNCTION_HIGH_C = -55.0, 125.0
+RESERVED = 1 << 17 | 1 << 3
+FAULT = 1 << 16
+FAULTS = (
+    (1 << 0, Fault.OPEN, "the thermocouple is open (broken or not connected)"),
+    (1 << 1, Fault.SHORT, "the thermocouple touches ground"),
+    (1 << 2, Fault.SHORT, "the thermocouple touches the supply"),
+)
+SENSITIVITY_UV_K: Mapping[ThermocoupleType, float] = {
+    "K": 41.276,
+    "J": 57.953,
+    "N": 36.256,
+    "T": 52.18,
+    "E": 76.373,
+    "R": 10.506,
+    "S": 9.587,
+}
+"""Volts per kelvin that each part assumes (page 8, table 1)."""
+RANGES_C: Mapping[ThermocoupleType, tuple[float, float]] = {
+    "K": (-200.0, 1350.0),
+    "J": (-40.0, 750.0),
+    "N": (-200.0, 1300.0),
+    "T": (-200.0, 400.0),
+    "E": (-40.0, 900.0),
+    "R": (-50.0, 1768.0),
+    "S": (-50.0, 1768.0),
+}
+"""Of each part (page 8, table 1), within the reference functions."""
+
+
+class Max31855Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Options of a `max31855` sensor."""
+
+    bus: Annotated[int, Meta(ge=0, le=9)] = 0
+    """Number of the SPI bus."""
+    select: Annotated[int, Meta(ge=0, le=9)] = 0
+    """Number of its chip select."""
+    max_hz: Annotated[int, Meta(ge=10_000, le=5_000_000)] = 500_000
+    """Clock of the bus; slower stands longer wires."""
+    thermocouple: ThermocoupleType = "K"
+    """Last letter of the part number: MAX31855KASA+ is for type K."""
+    linearise: bool = True
+    """Correct the chip's straight line by ITS-90; false: its own value."""
+    channel: Name = "temperature"
+    """Name of the channel."""
+    junction: bool = False
+    """Also deliver the chip's own temperature, as <channel>_junction."""
+    every_s: Annotated[float, Meta(ge=0.2, le=3600)] = 1.0
+    """Seconds between readings; the chip converts ten times a second."""
+
+
+class Max31855(Polled):
+    """One MAX31855; see the module.
+
+    Args:
+        config: where, and for which thermocouple.
+        surroundings: buses and clock.
+    """
+
+    Config = Max31855Config
+
+    def __init__(self, config: Max31855Config, surroundings: Surroundings) -> None:
+        low, high = RANGES_C[config.thermocouple]
+        self._probe = Channel(
+            config.channel, "°C", Quantity.TEMPERATURE, low, high, period_s=config.every_s, resolution=PROBE_STEP_C
+        )
+        self._junction = Channel(
+            f"{config.channel}_junction",
+            "°C",
+            Quantity.TEMPERATURE,
+            JUNCTION_LOW_C,
+            JUNCTION_HIGH_C,
+            period_s=config.every_s,
+            resolution=JUNCTION_STEP_C,
+        )
+        channels = [self._probe, self._junction] if config.junction else [self._probe]
+        super().__init__(channels, config.every_s, surroundings.monotonic_ns)
+        self._config = config
+        self._buses = surroundings.buses
+        self._spi: Spi | None = None
+
+    def start(self) -> None:
+        """Opens the bus and reads one frame; raises BusError when it cannot be a MAX31855's."""
+        self._spi = self._buses.spi(self._config.bus, self._config.select, mode=SPI_MODE, max_hz=self._config.max_hz)
+        persistent(self._frame)
+
+    def measure(self) -> Sequence[Reading]:
+        """The last conversion's result."""
+        frame = persistent(self._frame)
+        probe_c, junction_c = decode(frame)
+        readings = [self._probe_reading(frame, probe_c, junction_c)]
+        if self._config.junction:
+            readings.append(Reading(self._junction, junction_c))
+        return readings
+
+    def stop(self) -> None:
+        """Releases the bus."""
+        if self._spi is not None:
+            self._spi.close()
+            self._spi = None
+
+    def _probe_reading(self, frame: int, probe_c: float, junction_c: float) -> Reading:
+        name = self._config.channel
+        faults = tuple((fault, f"{name}: {sentence}") for bit, fault, sentence in FAULTS if frame & bit)
+        if faults:
+            return Reading(self._probe, faults=faults)
+        if not self._config.linearise:
+            return Reading(self._probe, probe_c)
+        try:
+            return Reading(self._probe, linearised_c(self._config.thermocouple, probe_c, junction_c))
+        except ValueError as exc:
+            return Reading(self._probe, faults=((Fault.OUT_OF_RANGE, f"{name}: {exc}"),))
+
+    def _frame(self) -> int:
+        place = f"spidev{self._config.bus}.{self._config.select}"
+        if self._spi is None:
+            raise BusError(f"{place} is closed")
+        found = self._spi.transfer(bytes(FRAME_BYTES))
+        silent = silence(place, f"MAX31855{self._config.thermocouple}", found)
+        if silent is not None:
+            raise silent
+        frame = int.from_bytes(found, "big")
+        # A MAX6675 sends 16 bits only, and then lets the line go.
+        if frame & 0xFFFF == 0xFFFF:
+            raise BusError(f"{place}: no MAX31855: {hexadecimal(found)} are 16 bits only, as a MAX6675 sends them")
+        if frame & RESERVED or bool(frame & FAULT) != bool(frame & 7):
+            raise BusError(f"{place}: no MAX31855, or a disturbed line: {hexadecimal(found)} is none of its frames")
+        return frame
+
+
+def decode(frame: int) -> tuple[float, float]:
+    """Thermocouple and reference junction of one frame, in °C, as the chip gives them (page 10, tables 4 and 5).
+
+    >>> decode(0x06401900), decode(0xFFFCFFF0)
+    ((100.0, 25.0), (-0.25, -0.0625))
+    """
+    probe, junction = frame >> 18, frame >> 4 & 0xFFF
+    probe -= (probe & 0x2000) << 1
+    junction -= (junction & 0x800) << 1
+    return probe * PROBE_STEP_C, junction * JUNCTION_STEP_C
+
+
+def linearised_c(kind: ThermocoupleType, probe_c: float, junction_c: float) -> float:
+    """The temperature by ITS-90 for what the chip calculated with its straight line.
+
+    Raises:
+        ValueError: the thermocouple gives no such voltage.
+    """
+    measured_mv = (probe_c - junction_c) * SENSITIVITY_UV_K[kind] / 1000.0
+    return temperature_c(kind, measured_mv + voltage_mv(kind, junction_c))
