@@ -24,15 +24,22 @@ _HINTS = {
 
 
 class LinuxBuses:
-    """Buses as device files; see `edge.sensors.bus.base.Buses`."""
+    """Buses as device files; see `edge.sensors.bus.base.Buses`.
+
+    Args:
+        dev: the folder of the device files.
+    """
+
+    def __init__(self, dev: str = "/dev") -> None:
+        self._dev = dev
 
     def i2c(self, bus: int) -> I2c:
         """Opens /dev/i2c-<bus>."""
-        return LinuxI2c(bus)
+        return LinuxI2c(bus, self._dev)
 
     def spi(self, bus: int, select: int, *, mode: int, max_hz: int) -> Spi:
         """Opens /dev/spidev<bus>.<select>."""
-        return LinuxSpi(bus, select, mode, max_hz)
+        return LinuxSpi(bus, select, mode, max_hz, self._dev)
 
 
 class LinuxI2c:
@@ -42,14 +49,14 @@ class LinuxI2c:
     that know no blocks. So is one byte read without a register: the SMBus call for it is used.
     """
 
-    def __init__(self, bus: int) -> None:
+    def __init__(self, bus: int, dev: str = "/dev") -> None:
         from smbus2 import SMBus  # noqa: PLC0415  # only nodes with a chip need it
 
         self._name = f"i2c-{bus}"
         try:
-            self._bus: Any = SMBus(bus)
+            self._bus: Any = SMBus(f"{dev}/{self._name}")
         except OSError as exc:
-            raise BusError(f"/dev/{self._name}: {_said(exc)}") from exc
+            raise BusError(f"{dev}/{self._name}: {_said(exc)}") from exc
 
     def read(self, address: int, register: int, count: int) -> bytes:
         """Reads 1 to 32 bytes; see the contract."""
@@ -104,14 +111,14 @@ class LinuxI2c:
 class LinuxSpi:
     """/dev/spidev<bus>.<select>."""
 
-    def __init__(self, bus: int, select: int, mode: int, max_hz: int) -> None:
+    def __init__(self, bus: int, select: int, mode: int, max_hz: int, dev: str = "/dev") -> None:
         from periphery import SPI  # noqa: PLC0415  # only nodes with a chip need it
 
         self._name = f"spidev{bus}.{select}"
         try:
-            self._spi: Any = SPI(f"/dev/{self._name}", mode, max_hz)
+            self._spi: Any = SPI(f"{dev}/{self._name}", mode, max_hz)
         except OSError as exc:
-            raise BusError(f"/dev/{self._name}: {_said(exc)}") from exc
+            raise BusError(f"{dev}/{self._name}: {_said(exc)}") from exc
 
     def transfer(self, out: bytes) -> bytes:
         """Full duplex; see the contract."""
