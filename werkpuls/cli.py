@@ -22,6 +22,7 @@ COMMANDS = {
     "gateway": "werkpuls.gateway",
     "score": "werkpuls.score",
     "certs": "werkpuls.certs",
+    "doctor": "werkpuls.doctor",
 }
 
 

@@ -1,0 +1,126 @@
+"""An examination in plain words, from the catalogue's section `doctor`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from edge.doctor.checks import Check, Level
+from edge.doctor.examine import Device, Report
+from edge.doctor.live import Reading
+from gateway.wording import Wording
+
+MARKS = {Level.GOOD: "✓", Level.NOTE: "·", Level.PROBLEM: "✗"}
+CHAPTERS = {
+    "board": ("software", "time", "power", "heat", "memory", "disk"),
+    "wired": ("interfaces", "access", "i2c", "spi", "onewire", "serial", "camera", "sensor"),
+    "config": ("config", "service"),
+    "network": ("broker",),
+}
+"""Areas by the heading they come under."""
+
+
+class DoctorWords:
+    """One language."""
+
+    def __init__(self, wording: Wording) -> None:
+        self._wording = wording
+        self._texts: dict[str, Any] = wording.catalogue["doctor"]
+
+    def says(self, one: Check) -> str:
+        """What is so, as one sentence."""
+        return self._filled("says", one)
+
+    def do(self, one: Check) -> str:
+        """What to do about it; empty where nothing has to be done."""
+        return self._filled("do", one)
+
+    def lines(self, report: Report, name: str, config: Path | None) -> Iterator[str]:
+        """The whole report for a terminal.
+
+        Args:
+            report: what was seen.
+            name: the computer's.
+            config: the file that proposals belong into.
+        """
+        page = self._texts["page"]
+        yield str(self._texts["title"]).format(name=name)
+        for chapter, areas in CHAPTERS.items():
+            checks = [one for area in areas for one in report.checks if one.area == area]
+            if not checks and chapter != "wired":
+                continue
+            yield ""
+            yield str(page[chapter])
+            if chapter == "wired":
+                yield from self._devices(report.devices)
+            for one in checks:
+                yield from self._check(one)
+            if chapter == "wired":
+                yield from self._proposals(report.devices, config)
+        count = sum(one.level is Level.PROBLEM for one in report.checks)
+        yield ""
+        yield str(page["good" if not count else "problem" if count == 1 else "problems"]).format(count=count)
+
+    def _check(self, one: Check) -> Iterator[str]:
+        yield f"  {MARKS[one.level]} {self._texts['areas'][one.area]}: {self.says(one)}"
+        advice = self.do(one)
+        if advice:
+            yield f"    → {advice}" if one.level is Level.PROBLEM else f"      {advice}"
+
+    def _devices(self, devices: Sequence[Device]) -> Iterator[str]:
+        page = self._texts["page"]
+        if not devices:
+            yield f"  · {page['nothing_wired']}"
+        for device in devices:
+            state = page["configured" if device.found else "not_found"] if device.configured else page["new"]
+            what = device.kind if device.found is None else f"{device.found.chip}, {device.found.place}"
+            failed = device.outcome is not None and (device.outcome.error or device.outcome.silent)
+            yield f"  {'✗' if failed else '✓'} {what}: {state.format(name=device.configured)}"
+            if device.found is not None and not device.found.certain:
+                yield f"      {page['uncertain']}"
+            if device.outcome is None:
+                yield f"      {page['not_read']}"
+                continue
+            if not device.outcome.readings and not failed:
+                yield f"      {page['waiting']}"
+            for reading in device.outcome.readings:
+                yield from (f"      {line}" for line in self._reading(reading))
+
+    def _reading(self, reading: Reading) -> Iterator[str]:
+        """One line for each axis."""
+        page, channel = self._texts["page"], reading.channel
+        unit = self._wording.word("units", channel.unit)
+        for axis, value in enumerate(reading.value):
+            name = channel.name if channel.axes == 1 else f"{channel.name}.{'xyz'[axis] if axis < 3 else f'a{axis}'}"
+            line = str(page["reading"]).format(
+                channel=self._wording.feature(name), value=self._number(value), unit=f" {unit}" if unit else ""
+            )
+            if reading.noise is not None:
+                line += str(page["noise"]).format(noise=self._number(reading.noise[axis]))
+            if reading.rate_hz is not None:
+                line += str(page["rate"]).format(rate=self._wording.number(reading.rate_hz))
+            yield line
+
+    def _proposals(self, devices: Sequence[Device], config: Path | None) -> Iterator[str]:
+        proposed = [device.toml for device in devices if device.toml]
+        if not proposed:
+            return
+        yield ""
+        yield f"  {self._texts['page']['paste']}".format(file=config or "node.toml")
+        for toml in proposed:
+            yield ""
+            yield from toml.splitlines()
+
+    def _filled(self, section: str, one: Check) -> str:
+        text = self._texts[section].get(one.area, {}).get(one.code, "")
+        return str(text).format(**{name: self._shown(name, value) for name, value in one.values.items()})
+
+    def _shown(self, name: str, value: Any) -> str:
+        if name == "often":
+            return f" ({self._texts['often'][value]})" if value else ""
+        return self._number(value) if isinstance(value, float) else str(value)
+
+    def _number(self, value: float) -> str:
+        """Three digits; what is nothing but rounding is 0."""
+        return "0" if abs(value) < 1e-12 else self._wording.number(value)
