@@ -41,6 +41,14 @@ class Symptoms:
         """Features of a quantity that fell."""
         return [d for d in self._of(quantity, endings) if d.sigma < -2.0]
 
+    def moved(self, quantity: str, *endings: str) -> list[Deviation]:
+        """Features of a quantity that rose or fell."""
+        return [d for d in self._of(quantity, endings) if abs(d.sigma) > 2.0]
+
+    def measures(self, ending: str) -> bool:
+        """Whether any feature with this last name part is computed at all."""
+        return any(name.rsplit(".", 1)[-1] == ending for name in self._info)
+
     def sign(self, ending: str) -> float | None:
         """The largest of the unscored features with this last name part; None where there is none."""
         return max((value for name, value in self._signs.items() if name.rsplit(".", 1)[-1] == ending), default=None)
@@ -65,6 +73,21 @@ def strength(deviations: Sequence[Deviation]) -> float:
     return largest / (largest + STRONG_SIGMA)
 
 
+def swelled(deviations: Sequence[Deviation]) -> float:
+    """0 to 1: how sure it is that one of these amplitudes rose, by its deviation or by how many times it grew.
+
+    >>> round(swelled([Deviation("a", 20.0, 1.0, 4.0)]), 2), round(swelled([Deviation("a", 1.5, 1.0, 4.0)]), 2)
+    (0.93, 0.33)
+    """
+    times = max((1.0 - 2.0 * max(d.expected, 0.0) / d.value for d in deviations if d.value > 0), default=0.0)
+    return 1.0 - (1.0 - strength(deviations)) * (1.0 - max(times, 0.0))
+
+
+def _between(value: float, low: float, high: float) -> float:
+    """0 at the low end, 1 at the high one."""
+    return min(max((value - low) / (high - low), 0.0), 1.0)
+
+
 Finding = tuple[float, list[Deviation]]
 Rule = Callable[[Symptoms], Finding]
 
@@ -83,30 +106,92 @@ def _bearing(line: str, *rivals: str) -> Rule:
     return rule
 
 
+def _rolling(code: str) -> Rule:
+    """A bearing of unknown geometry: knocks between the shaft's own multiples (Randall and Antoni 2011, sections 2 and 5).
+
+    A spot on the inner ring is loaded and unloaded once a turn, so its knocking swells with the shaft; one on the outer ring stands
+    still in the load; one on a ball swells as the cage turns.
+    """
+
+    def rule(symptoms: Symptoms) -> Finding:
+        depth, beside, shaft, cage = (
+            symptoms.sign(f"knock_{part}") for part in ("depth", "sidebands", "shaft", "cage")
+        )
+        harder = symptoms.up("vibration", "kurtosis", "crest", "band_2", "band_3", "band_4", "peak", "envelope_line")
+        if depth is None or beside is None or shaft is None or not harder or symptoms.measures("envelope_bpfo"):
+            return 0.0, []
+        swelling = 0.5 * (min(beside, 1.5) + min(shaft / max(depth, 1e-9), 1.5))
+        inner = _between(swelling, 0.3, 0.65)
+        ball = _between((cage or 0.0) - depth, 0.0, 0.1)
+        share = {"bearing_inner": inner * (1 - ball), "bearing_outer": (1 - inner) * (1 - ball), "bearing_ball": ball}[
+            code
+        ]
+        loud = _between(max(depth, cage or 0.0), 0.1, 0.35)
+        return 0.9 * loud * share * (0.6 + 0.4 * strength(harder)), harder[:3]
+
+    return rule
+
+
+def _either(*rules: Rule) -> Rule:
+    """The rule that is surer."""
+
+    def rule(symptoms: Symptoms) -> Finding:
+        return max((each(symptoms) for each in rules), key=lambda finding: finding[0])
+
+    return rule
+
+
+def _orders(symptoms: Symptoms) -> tuple[dict[str, float], float]:
+    """By how much each order rose, as the velocity that it means (so that orders can be compared), and all of them together.
+
+    ISO 20816-1 judges by velocity: an order of the same acceleration moves the machine the less the higher it is.
+    """
+    grown = {
+        name: max((d.value - d.expected for d in symptoms.up("vibration", name)), default=0.0) / order
+        for name, order in (("order_1", 1.0), ("order_2", 2.0), ("order_3", 3.0), ("orders_high", 5.5))
+    }
+    return grown, max(sum(grown.values()), 1e-30)
+
+
 def _imbalance(symptoms: Symptoms) -> Finding:
+    """Shaking once a turn that outdoes all other orders (ISO 13373-3:2015, table for imbalance)."""
     first = symptoms.up("vibration", "order_1")
-    rivals = symptoms.up("vibration", "order_2", "order_3", "orders_high")
     if not first:
         return 0.0, []
-    share = strength(first) / (strength(first) + 0.5 * strength(rivals))
-    return 0.95 * strength(first) * share, first + symptoms.up("vibration", "velocity_rms")[:1]
+    grown, every = _orders(symptoms)
+    # What shakes once a turn shows in the level as well: a small rise beside much more noise is a side effect.
+    louder = max((d.value - d.expected for d in symptoms.up("vibration", "rms")), default=0.0)
+    told = min(1.0, 3.0 * grown["order_1"] / max(louder * 2**0.5, 1e-30))
+    return 0.95 * swelled(first) * _between(grown["order_1"] / every, 0.2, 0.5) * told, first + symptoms.up(
+        "vibration", "velocity_rms"
+    )[:1]
 
 
 def _misalignment(symptoms: Symptoms) -> Finding:
+    """Shaking twice a turn that outdoes the rest (ISO 13373-3:2015, table for misalignment)."""
     second = symptoms.up("vibration", "order_2")
-    rivals = symptoms.up("vibration", "orders_high")
     if not second:
         return 0.0, []
-    share = strength(second) / (strength(second) + 0.4 * strength(rivals))
-    return 0.85 * strength(second) * share, second + symptoms.up("vibration", "order_1")[:1]
+    grown, every = _orders(symptoms)
+    share = _between(grown["order_2"] / every, 0.25, 0.55)
+    return 0.85 * swelled(second) * share, second + symptoms.up("vibration", "order_1")[:1]
 
 
 def _looseness(symptoms: Symptoms) -> Finding:
+    """Many multiples of the speed rise together (ISO 13373-3:2015, table for looseness)."""
     many = symptoms.up("vibration", "order_2", "order_3", "orders_high")
     if len({d.feature.rsplit(".", 1)[-1] for d in many}) < 2:
         return 0.0, []
+    grown, every = _orders(symptoms)
     high = symptoms.up("vibration", "orders_high")
-    return 0.8 * strength(high), many
+    spread = _between(1.0 - max(grown["order_1"], grown["order_2"]) / every, 0.2, 0.5)
+    return 0.8 * strength(high) * (0.4 + 0.6 * spread), many
+
+
+def _gear(symptoms: Symptoms) -> Finding:
+    """The mesh's lines and what lies beside them (ISO 13373-3:2015, annex on gearboxes; Randall, MSSP 1982)."""
+    mesh = symptoms.up("vibration", "mesh", "mesh_sidebands", "envelope_mesh")
+    return 0.85 * strength(mesh), mesh
 
 
 def _belt(symptoms: Symptoms) -> Finding:
@@ -153,23 +238,29 @@ def _fan_blocked(symptoms: Symptoms) -> Finding:
 
 
 def _winding_short(symptoms: Symptoms) -> Finding:
-    unbalanced = symptoms.up("current", "unbalance")
-    more = symptoms.up("current", "rms") + symptoms.up("current", "harmonics")
-    if not unbalanced:
+    """Phases pull unevenly, and none of them is missing (Tavner 2008, section 4; negative sequence: Kliman et al., A new approach to
+    on-line turn fault detection in AC motors, IEEE IAS 1996)."""
+    against = symptoms.moved("current", "negative_real", "negative_imaginary")
+    uneven = against + symptoms.up("current", "unbalance")
+    if not uneven:
         return 0.0, []
-    dropped = symptoms.down("current", "rms")
-    sure = 0.95 if more and not dropped else 0.7 if more else 0.45
-    return sure * strength(unbalanced), unbalanced + more[:3]
+    drawn = symptoms.moved("current", "rms")
+    more = sum(max(d.value - d.expected, 0.0) for d in drawn)
+    less = sum(max(d.expected - d.value, 0.0) for d in drawn)
+    shifted = symptoms.up("current", "harmonics") if not drawn else []
+    sure = 0.95 if more > less else 0.45 if less > 2 * more > 0 or less > 0 else 0.7 if against or shifted else 0.45
+    return sure * strength(uneven), uneven[:3] + [d for d in drawn if d.sigma > 0][:3]
 
 
 RULES: Mapping[str, Rule] = {
-    "bearing_outer": _bearing("bpfo", "bpfi", "bsf", "ftf"),
-    "bearing_inner": _bearing("bpfi", "bpfo", "bsf", "ftf"),
-    "bearing_ball": _bearing("bsf", "bpfo", "bpfi"),
+    "bearing_outer": _either(_bearing("bpfo", "bpfi", "bsf", "ftf"), _rolling("bearing_outer")),
+    "bearing_inner": _either(_bearing("bpfi", "bpfo", "bsf", "ftf"), _rolling("bearing_inner")),
+    "bearing_ball": _either(_bearing("bsf", "bpfo", "bpfi"), _rolling("bearing_ball")),
     "bearing_cage": _bearing("ftf", "bpfo", "bpfi", "bsf"),
     "imbalance": _imbalance,
     "misalignment": _misalignment,
     "looseness": _looseness,
+    "gear": _gear,
     "belt": _belt,
     "heating_element_open": _heating_element_open,
     "thermostat_drift": _thermostat_drift,
