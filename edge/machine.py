@@ -36,6 +36,10 @@ class MachineSetup:
     nominal_hz: float = 50.0
     boot: str = ""
 
+    def features(self) -> Features:
+        """What computes the features of this machine's waveforms."""
+        return Features(self.running_speed_hz, self.bearing, self.nominal_hz)
+
 
 @dataclass(frozen=True, slots=True)
 class SensorReading:
@@ -71,13 +75,20 @@ class MachinePath:
         setup: what is known of the machine.
         channels: what its sensors deliver; one that appears later is taken in.
         model: learns this machine, nobody else calls it.
+        features: computes the features of its waveforms; one that comes from an earlier path knows the running speed already.
     """
 
-    def __init__(self, setup: MachineSetup, channels: Sequence[Channel], model: ConditionModel) -> None:
+    def __init__(
+        self,
+        setup: MachineSetup,
+        channels: Sequence[Channel],
+        model: ConditionModel,
+        features: Features | None = None,
+    ) -> None:
         self.setup = setup
         self._model = model
         self._checks = Checks(channels)
-        self._taking = FeatureTaking(Features(setup.running_speed_hz, setup.bearing, setup.nominal_hz))
+        self._taking = FeatureTaking(features or setup.features())
         self._findings = Findings(setup.name, setup.boot)
         self._fresh = False
         self._judged_ns: int | None = None

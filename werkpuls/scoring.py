@@ -28,6 +28,7 @@ from edge.recordings.channels import (
 from edge.recordings.waveform import DEFAULT_BLOCK_S, blocks
 from edge.sensors.base import Block, Channel, Fault, Quantity
 from models.condition.contract import Verdict
+from models.condition.features import Features
 from models.condition.model import Condition
 from models.condition.settings import Settings
 
@@ -105,6 +106,7 @@ class Scorer:
         self._channels: list[Channel] = []
         self._waves: list[WaveChannel] = []
         self._model: Condition | None = None
+        self._features: Features | None = None
         self._clock_ns = _START_NS
         self._left = plan.warmup
         """Rows still known to be normal."""
@@ -127,7 +129,10 @@ class Scorer:
         setup = self._learn_channels(recording, setup)
         if self._model is None:
             self._model = Condition(self._settings(recording))
-        path = MachinePath(setup, self._channels, self._model)
+        if self._features is None:
+            self._features = setup.features()
+        self._features.interrupt()
+        path = MachinePath(setup, self._channels, self._model, self._features)
         self._last, self._last_cause = None, ("", "")
         for tick in self._ticks(recording, self._clock_ns - int(recording.head().time_ns[0])):
             self._clock_ns = max(self._clock_ns + _LEAST_STEP_NS, tick.end_ns)

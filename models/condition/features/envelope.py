@@ -25,7 +25,7 @@ RACE_ORDERS = (2.3, 13.0)
 """Where the rings' frequencies lie, in multiples of the running speed: 7 to 22 balls of usual proportions."""
 CAGE_ORDERS = (0.33, 0.46)
 """Where the cage's lies: half the running speed, less the ratio of ball to pitch diameter (0.1 to 0.33)."""
-RESOLVED = 20.0
+RESOLVED = 30.0
 """Revolutions in a window from which the shaft's own multiples can be told from what lies beside them."""
 LEAST_REVOLUTIONS = 2.5
 _SYNCHRONOUS_LINES = 1.2
@@ -132,7 +132,8 @@ class Knocks(NamedTuple):
     shaft: float
     """Depth at once and twice the running speed."""
     cage: float
-    """Depth at once and twice the cage's speed: a damaged ball is loaded and unloaded as the cage turns. 0 where too slow to be seen."""
+    """Depth at once or twice the cage's speed: a damaged ball is loaded and unloaded as the cage turns. 0 where a window is too short
+    to tell it from the shaft's."""
 
 
 def knocks(depth: Floats, plan: EnvelopePlan) -> Knocks | None:
@@ -149,12 +150,9 @@ def knocks(depth: Floats, plan: EnvelopePlan) -> Knocks | None:
     ]
     shaft = 0.5 * (_around(depth, plan.order) + _around(depth, 2 * plan.order))
     cage = 0.0
-    if plan.order * CAGE_ORDERS[0] >= LEAST_REVOLUTIONS:
-        cage = max(
-            float(depth[round(turns * low * plan.order) : round(turns * high * plan.order) + 1].max(initial=0.0))
-            for turns in (1, 2)
-            for low, high in (CAGE_ORDERS,)
-        )
+    if plan.order >= RESOLVED:
+        low, high = (turns * plan.order for turns in CAGE_ORDERS)
+        cage = max(float(depth[round(k * low) : round(k * high) + 1].max(initial=0.0)) for k in (1, 2))
     return Knocks(at / plan.order, line, max(beside) / max(line, 1e-12), shaft, cage)
 
 

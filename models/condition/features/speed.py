@@ -25,6 +25,8 @@ NEAR = 0.04
 LEAST_CONFIDENCE = 0.35
 """Noise reaches 0.3 once in a thousand windows."""
 LEAST_WINDOW_S = 0.3
+SETTLED_WINDOW_S = 0.95
+"""What is told from a shorter window may be a multiple of the speed; it is looked for anew as the window grows."""
 LOOK_SOON_S, LOOK_AGAIN_S = 0.5, 10.0
 MOST_MISSES = 3
 _NEIGHBOURHOOD_HZ = 12.0
@@ -154,6 +156,7 @@ class RunningSpeed:
         self._found: Speed | None = None
         self._looked_s: float | None = None
         self._misses = 0
+        self._settled = False
 
     @property
     def hz(self) -> float | None:
@@ -181,16 +184,19 @@ class RunningSpeed:
 
     def look(self, time_s: float, source: Source, window_s: float) -> None:
         """Takes a spectrum of a window of that length."""
-        known = self._rated_hz or (self._found.hz if self._found is not None else None)
+        known = self._rated_hz or (self._found.hz if self._found is not None and self._settled else None)
         if known is None and window_s < LEAST_WINDOW_S:
             return
+        self._settled = self._settled or window_s >= SETTLED_WINDOW_S
         self._looked_s = time_s
         found = estimate(source, known)
         if found is not None and found.confidence >= (LEAST_CONFIDENCE if known is None else LEAST_CONFIDENCE / 2):
             self._found, self._misses = found, 0
             return
         self._misses += 1
-        if known is not None and self._rated_hz is None and self._misses >= MOST_MISSES:
+        if known is None:
+            return
+        if self._rated_hz is None and self._misses >= MOST_MISSES:
             other = estimate(source)
             if other is not None and other.confidence >= LEAST_CONFIDENCE:
                 self._found, self._misses = other, 0
