@@ -7,15 +7,16 @@ resolution stays what the probe has in its memory; nothing is written to it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from msgspec import Meta, Struct, field
 
 from edge.sensors.background import Job, Runner, on_thread
 from edge.sensors.base import Channel, Fault, Quantity, SensorConfigError, SensorError
 from edge.sensors.polled import Polled, Reading
+from edge.sensors.probing import Found, TreeProbe
 from edge.sensors.registry import Surroundings
 from edge.sensors.w1_scratchpad import HIGH_C, LOW_C, STEP_C, NoReading, PowerUpWatch, scratchpad
 from wire.messages import Name
@@ -190,3 +191,19 @@ def _told(found: Sequence[str]) -> str:
         return f"found {', '.join(found)}, which is noise: the line has no 4.7 kΩ pull-up"
     named = (f"{name} ({FAMILIES[name[:2]]})" if name[:2] in FAMILIES else name for name in found)
     return f"found {', '.join(named)}"
+
+
+def _find(root: Path) -> Iterator[Found]:
+    """The probes that the kernel has found, each as a sensor of its own."""
+    serials = sorted(path.name for path in (root / DEVICES).glob(f"{FAMILY}-*"))
+    for number, serial in enumerate(serials, start=1):
+        channel = "temperature" if number == 1 else f"temperature_{number}"
+
+        def means(options: Mapping[str, Any], serial: str = serial) -> bool:
+            named = [probe["serial"] for probe in options["probe"]]
+            return serial in named or (not named and len(serials) == 1)
+
+        yield Found("DS18B20", serial, {"probe": [{"serial": serial, "channel": channel}]}, means=means)
+
+
+PROBES = (TreeProbe(_find, interface="1-Wire"),)

@@ -20,6 +20,7 @@ from msgspec import Meta, Struct
 from edge.sensors.base import Channel, Fault, Quantity
 from edge.sensors.bus.base import BusError, Spi, persistent
 from edge.sensors.polled import Polled, Reading
+from edge.sensors.probing import SpiProbe
 from edge.sensors.registry import Surroundings
 from edge.sensors.spi_registers import hexadecimal, silence
 from edge.sensors.thermocouple import ThermocoupleType, temperature_c, voltage_mv
@@ -179,3 +180,15 @@ def linearised_c(kind: ThermocoupleType, probe_c: float, junction_c: float) -> f
     """
     measured_mv = (probe_c - junction_c) * SENSITIVITY_UV_K[kind] / 1000.0
     return temperature_c(kind, measured_mv + voltage_mv(kind, junction_c))
+
+
+def _identify(spi: Spi) -> str | None:
+    """A frame whose constant bits are right, and a chip at a temperature at which it works."""
+    found = spi.transfer(bytes(FRAME_BYTES))
+    frame = int.from_bytes(found, "big")
+    if not any(found) or frame & RESERVED or frame & 0xFFFF == 0xFFFF or bool(frame & FAULT) != bool(frame & 7):
+        return None
+    return "MAX31855" if JUNCTION_LOW_C <= decode(frame)[1] <= JUNCTION_HIGH_C else None
+
+
+PROBES = (SpiProbe(SPI_MODE, 500_000, _identify, rank=3, certain=False),)

@@ -14,6 +14,7 @@ from msgspec import Meta, Struct
 from edge.sensors.base import Channel, Fault, Quantity
 from edge.sensors.bus.base import BusError, Spi, persistent
 from edge.sensors.polled import Polled, Reading
+from edge.sensors.probing import SpiProbe
 from edge.sensors.registry import Surroundings
 from edge.sensors.spi_registers import SpiRegisters, hexadecimal, silence
 from wire.messages import Name
@@ -227,3 +228,12 @@ def decode(results: bytes) -> tuple[float, float]:
     junction = int.from_bytes(results[:2], "big", signed=True) >> 2
     probe = int.from_bytes(results[2:5], "big", signed=True) >> 5
     return probe * PROBE_STEP_C, junction * JUNCTION_STEP_C
+
+
+def _identify(spi: Spi) -> str | None:
+    """Limits and offset at their power-up values, which this driver leaves as they are."""
+    found = spi.transfer(bytes([CR0]) + bytes(SETTINGS))[1:]
+    return CHIP if found[SETTINGS - len(REST) :] == REST else None
+
+
+PROBES = (SpiProbe(SPI_MODE, 500_000, _identify, rank=1, certain=False),)

@@ -16,6 +16,7 @@ from msgspec import Meta, Struct
 from edge.sensors.base import Channel, Fault, Quantity, SensorConfigError
 from edge.sensors.bus.base import BusError, Spi, persistent
 from edge.sensors.polled import Polled, Reading
+from edge.sensors.probing import SpiProbe
 from edge.sensors.registry import Surroundings
 from edge.sensors.rtd import HIGH_C, LOW_C, resistance_ohm, temperature_c
 from edge.sensors.spi_registers import SpiRegisters, hexadecimal, silence
@@ -157,7 +158,11 @@ class Max31865(Polled):
         code = int.from_bytes(registers[RTD_MSB : RTD_MSB + 2], "big")
         status = registers[FAULT_STATUS]
         if status or code & 1 or now_ns >= self._cycle_ns:
-            status |= persistent(self._cycle)
+            found = persistent(self._cycle)
+            status |= found
+            if found:
+                # Some of these faults are seen by a cycle only: another one before a value is believed again.
+                self._cycle_ns = now_ns
         name = self._config.channel
         faults = tuple((fault, f"{name}: {sentence}") for bit, fault, sentence in FAULTS if status & bit)
         if code & 1 and not faults:
@@ -235,3 +240,14 @@ class Max31865(Polled):
                 f"{hexadecimal(settings)}, wanted {hexadecimal(wanted)}; it is set up again"
             )
         return found
+
+
+def _identify(spi: Spi) -> str | None:
+    """Limits that are those of power-up, or such as this driver writes: even numbers, the higher one first."""
+    found = spi.transfer(bytes([CONFIGURATION]) + bytes(REGISTERS))[1:]
+    high, low = (int.from_bytes(found[at : at + 2], "big") for at in (HIGH_LIMIT, HIGH_LIMIT + 2))
+    set_here = high % 2 == low % 2 == 0 and high > low > 0 and not found[FAULT_STATUS] & 0x03
+    return CHIP if (high, low) == (0xFFFF, 0x0000) or set_here else None
+
+
+PROBES = (SpiProbe(SPI_MODE, 500_000, _identify, rank=2, certain=False),)

@@ -18,6 +18,7 @@ from edge.sensors.base import Channel, Fault, Quantity
 from edge.sensors.bus.base import BusError, I2c, persistent
 from edge.sensors.crc8 import smbus_pec
 from edge.sensors.polled import Polled, Reading
+from edge.sensors.probing import I2cProbe, I2cReader
 from edge.sensors.registry import Surroundings
 from edge.sensors.spi_registers import hexadecimal
 from wire.messages import Name
@@ -189,3 +190,14 @@ def _reading(channel: Channel, raw: int, limits: tuple[int, int]) -> Reading:
         sentence = f"{channel.name}: {celsius(raw):.1f} °C, the {CHIP} measures {low:.1f} to {high:.1f}"
         return Reading(channel, faults=((Fault.OUT_OF_RANGE, sentence),))
     return Reading(channel, celsius(raw))
+
+
+def _identify(chip: I2cReader) -> str | None:
+    """Its own address in its EEPROM, with a right check code."""
+    low, high, code = chip.read(SMBUS_ADDRESS, 3)
+    wanted = smbus_pec([chip.address << 1, SMBUS_ADDRESS, chip.address << 1 | 1, low, high])
+    return CHIP if code == wanted and low == chip.address else None
+
+
+PROBES = (I2cProbe((0x5A, 0x5B, 0x5C, 0x5D), _identify),)
+"""From the factory it is 0x5A; whoever uses several gives them the next ones."""

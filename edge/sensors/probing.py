@@ -64,6 +64,8 @@ class I2cProbe:
     certain: bool = True
     """False where the chip has no identity register and only its registers' plausible content speaks for it; such probes
     are asked last, and a person is told to check."""
+    by_command: bool = False
+    """True where it is asked by a command; such probes come after those that read a register."""
     options: Callable[[int, int], Mapping[str, Any]] = field(default=_at_address)
     """Options of `[[machine.sensor]]` for (bus, address), without `type`."""
     interface: str = "I²C"
@@ -74,9 +76,14 @@ class I2cProbe:
 class SpiProbe:
     """A chip on SPI. SPI has no addresses: the same bytes are a read to one chip and a write to another.
 
-    `rank` orders the probes so that what one asks is harmless to every chip that would be recognised only later, and
-    looking ends with the first that is recognised: 0 reads that no known chip takes for a write of a register it has;
-    1 clocks out zeros only; 2 and more rely on those before.
+    `rank` orders the probes so that what one sends is no write to any chip that would be recognised only later; looking
+    ends with the first that is recognised. Kinds of chips by their first byte:
+
+        0  a read has bit 7 set, and register 0 must not be written (LIS3DH); no other chip has what 0x8F names
+        1  a write has bit 7 set (Maxim): from here on only zeros are sent, which to the others is a write
+        2  of read-only registers; several ranks, as the first must not take another for itself
+        5  a read has bit 7 set (ADXL345), 6 bit 0 (ADXL355)
+        8  no registers: an analog converter
     """
 
     mode: int
@@ -102,6 +109,8 @@ class Found:
     certain: bool = True
     implied: frozenset[str] = frozenset()
     """Those of the options that a configuration may leave out and still mean this one."""
+    means: Callable[[Mapping[str, Any]], bool] | None = None
+    """Whether a configuration, as builtins, means this one, where equal options do not say it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from edge.sensors.base import Channel, Quantity
 from edge.sensors.bus.base import Absent, BusError, I2c, persistent
 from edge.sensors.crc8 import sensirion_crc
 from edge.sensors.polled import Polled, Reading
+from edge.sensors.probing import I2cProbe, I2cReader
 from edge.sensors.registry import Surroundings
 from edge.sensors.spi_registers import hexadecimal
 from wire.messages import Name
@@ -196,3 +197,12 @@ def humidity_percent(word: int) -> float:
     (0.0, 50.0)
     """
     return 100.0 * word / FULL
+
+
+def _identify(chip: I2cReader) -> str | None:
+    """An answer to the command for its status with a right check code."""
+    high, low, crc = chip.ask(STATUS.to_bytes(2, "big"), 3)
+    return CHIP if sensirion_crc([high, low]) == crc else None
+
+
+PROBES = (I2cProbe((0x44, 0x45), _identify, by_command=True),)
