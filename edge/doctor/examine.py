@@ -203,6 +203,8 @@ def _fits(setup: SensorSetup, kind: str, found: Found) -> bool:
     if setup.type.name != kind:
         return False
     have = msgspec.to_builtins(setup.config)
+    if found.means is not None:
+        return found.means(have)
     if have.get("select") is not None and "select" not in found.options:
         return False  # on SPI, not where this one is
     return all(

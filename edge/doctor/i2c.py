@@ -74,7 +74,7 @@ def look_at_i2c(bus: int, buses: Buses, probes: Iterable[tuple[str, I2cProbe]], 
     except BusError as exc:
         sight.checks.append(check("i2c", "closed", bus=bus, error=str(exc)))
         return sight
-    known = sorted(probes, key=lambda pair: not pair[1].certain)
+    known = sorted(probes, key=lambda pair: (not pair[1].certain, pair[1].by_command))
     try:
         answering = _answering(line, bus, known, taken, sight)
     finally:

@@ -22,7 +22,7 @@ def onewire(root: Path) -> Iterator[Check]:
     if not devices.is_dir():
         return
     names = [path.name for path in devices.iterdir()]
-    # Family 00 does not exist: the search read a line that floats or is disturbed.
+    # Family 00 does not exist: the search read a line that floats or is disturbed (Maxim application note 187).
     noise = [name for name in names if name.startswith("00-")]
     if noise:
         yield check("onewire", "noise", count=len(noise))
