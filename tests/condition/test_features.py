@@ -36,9 +36,11 @@ def test_velocity_leaves_out_what_the_standard_leaves_out() -> None:
     assert outside < 0.001 * inside
 
 
-def test_unknown_unit_has_no_velocity() -> None:
+def test_an_unknown_unit_is_integrated_in_its_own() -> None:
     found = Features().vibration(sine(100, 1.0), RATE, "V")
     assert "velocity_rms" not in found.values
+    assert found.units["velocity"] == "V·s"
+    assert found.values["velocity"] == pytest.approx(1 / math.sqrt(2) / (2 * math.pi * 100), rel=0.02)
     assert found.values["rms"] == pytest.approx(1 / math.sqrt(2), rel=1e-3)
 
 

@@ -83,7 +83,7 @@ class Features:
         Args:
             values: shape (n,) or (n, axes), finite; the mean (gravity, sensor offset) is taken off.
             rate_hz: measured sample rate.
-            unit: `g`, `mg` or `m/s²`; anything else is kept as it is and has no velocity.
+            unit: `g`, `mg` or `m/s²`; anything else is kept as it is; `velocity` is then in its own unit times seconds.
             channel: whose it is; blocks of one channel that follow each other are looked at together where they are short.
             start_s: time of the first sample; without it the block stands alone.
 
@@ -198,7 +198,7 @@ class Features:
         named = self._named.get(key)
         if named is None:
             spoken = with_axes(names, found.shape[1])
-            units = [_UNITS.get(name, unit) for name in names for _ in range(found.shape[1])]
+            units = [f"{unit}·s" if name == "velocity" else _UNITS.get(name, unit) for name in names for _ in range(found.shape[1])]
             named = _Names(spoken, {**dict(zip(spoken, units, strict=True)), **{name: u for name, _, u in more}})
             self._named[key] = named
         values = dict(zip(named.names, found.ravel().tolist(), strict=True))

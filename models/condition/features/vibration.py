@@ -17,7 +17,7 @@ from models.condition.features.spectrum import HANN_MAIN_LOBE, Floats, near
 STANDARD_GRAVITY = 9.80665
 """m/s² per g, CODATA."""
 ACCELERATION_UNITS = {"g": STANDARD_GRAVITY, "m/s²": 1.0, "m/s2": 1.0, "m/s^2": 1.0, "mg": STANDARD_GRAVITY / 1000}
-"""Units of acceleration in m/s²; a waveform in another unit has no velocity."""
+"""Units of acceleration in m/s²; a waveform in another unit has its integral in that unit."""
 VELOCITY_BAND_HZ = (10.0, 1000.0)
 """ISO 20816-1: broad-band vibration velocity is measured from 10 Hz to 1000 Hz."""
 ORDERS = (1, 2, 3)
@@ -54,8 +54,8 @@ def vibration_plan(
     rows: list[Floats] = []
     low = max(VELOCITY_BAND_HZ[0], (HANN_MAIN_LOBE - 0.5) * step_hz)
     inside = (frequency >= low - 1e-9) & (frequency <= VELOCITY_BAND_HZ[1])
-    if velocity and inside.any():
-        names.append("velocity_rms")
+    if inside.any():
+        names.append("velocity_rms" if velocity else "velocity")
         rows.append(np.where(inside, 1.0 / np.square(2 * math.pi * np.maximum(frequency, step_hz)), 0.0))
     edges = (step_hz * 1.5, half / 16, half / 4, half / 2, half)
     for index, (start, stop) in enumerate(pairwise(edges), 1):
