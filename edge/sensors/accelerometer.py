@@ -27,8 +27,13 @@ from wire.messages import ChannelName
 LONGEST_KEPT_S = 10.0
 """Samples that wait for the machine; of a machine that is read more rarely only the last so many seconds are seen."""
 SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 0.002, 0.1
+TEMPERATURE_S = 5.0
+COARSE_G = 0.02
+"""Noise of these chips is some 5 mg over their whole bandwidth; steps beyond four times that hide it."""
 TEST_ATTEMPTS = 3
 """A self-test on a machine that runs is disturbed by it; three failures are the chip's."""
+DISTURBED = "a transfer was disturbed"
+OVERFLOWED = "the FIFO overflowed"
 NAMES: Mapping[int, Mapping[int, str]] = {
     0x00: {
         0xE5: "an ADXL345",
@@ -104,15 +109,58 @@ class Setting(NamedTuple):
     mask: int = 0xFF
 
 
+class ChipTemperature:
+    """A chip's own temperature: that of the bearing housing or motor it is screwed to, and a little of its own.
+
+    Args:
+        channel: name of the acceleration's channel.
+        register: of two bytes, high byte first.
+        celsius: makes °C of the unsigned number in it.
+        low, high: range of the chip.
+        resolution: step in °C.
+    """
+
+    def __init__(
+        self, channel: str, register: int, celsius: Callable[[int], float], low: float, high: float, resolution: float
+    ) -> None:
+        self.channel = Channel(
+            f"{channel}_temperature",
+            "°C",
+            Quantity.TEMPERATURE,
+            low=low,
+            high=high,
+            period_s=TEMPERATURE_S,
+            resolution=resolution,
+        )
+        self._register = register
+        self._celsius = celsius
+        self._due_ns = 0
+
+    def read(self, registers: Registers, now_ns: int) -> list[Block]:
+        """A reading every few seconds; raises BusError."""
+        if now_ns < self._due_ns:
+            return []
+        self._due_ns = now_ns + round(TEMPERATURE_S * 1e9)
+        value = self._celsius(int.from_bytes(registers.read(self._register, 2), "big"))
+        return [Block(self.channel, now_ns, np.array([value]))]
+
+
+class Chip(NamedTuple):
+    """What it is called, how many samples its FIFO holds, and its own temperature where that is asked for."""
+
+    name: str
+    fifo_samples: int
+    temperature: ChipTemperature | None = None
+
+
 class FifoAccelerometer(ABC):
     """A `Sensor` with a FIFO; see the module.
 
     Args:
-        chip: its name.
+        chip: which it is.
         channel: what it delivers.
         place: where it is wired.
         surroundings: clock and buses.
-        fifo_samples: how many samples its FIFO holds.
         self_test: whether it is tested at every start.
         sleep: waits so many seconds; a test lets its clock go on instead.
         background: drain on a thread; a test calls `pump` instead.
@@ -120,24 +168,24 @@ class FifoAccelerometer(ABC):
 
     def __init__(
         self,
-        chip: str,
+        chip: Chip,
         channel: Channel,
         place: Place,
         surroundings: Surroundings,
         *,
-        fifo_samples: int,
         self_test: bool = True,
         sleep: Callable[[float], None] = time.sleep,
         background: bool = True,
     ) -> None:
-        self.chip = chip
+        self.chip = chip.name
         self.channel = channel
         self._place = place
         self._buses = surroundings.buses
         self._monotonic_ns = surroundings.monotonic_ns
         self._interval_s = surroundings.interval_s
-        self._fifo_samples = fifo_samples
+        self._fifo_samples = chip.fifo_samples
         self._self_test = self_test
+        self._temperature = chip.temperature
         self._sleep = sleep
         self._background = background
         self._registers: Registers | None = None
@@ -146,7 +194,7 @@ class FifoAccelerometer(ABC):
     @property
     def channels(self) -> Sequence[Channel]:
         """What it delivers."""
-        return (self.channel,)
+        return (self.channel,) if self._temperature is None else (self.channel, self._temperature.channel)
 
     def open(self) -> None:
         """Finds the chip, tests it and starts it; raises SensorError with what was found instead."""
@@ -184,7 +232,10 @@ class FifoAccelerometer(ABC):
         """Blocks since the last call; raises SensorError when the chip cannot be read."""
         if self._sampler is None:
             raise SensorError(f"{self.chip} is not open")
-        return self._sampler.take()
+        blocks = self._sampler.take()
+        if self._temperature is not None and self._registers is not None:
+            blocks += self._temperature.read(self._registers, self._monotonic_ns())
+        return sorted(blocks, key=lambda block: block.start_ns)
 
     def close(self) -> None:
         """Stops the thread and the chip, and releases the bus; safe to call twice."""
@@ -281,26 +332,58 @@ def _guess(registers: Registers, found: int) -> str:
     return "; it is a chip unknown here"
 
 
+def fetch(registers: Registers, register: int, count: int, size: int) -> tuple[bytes, str]:
+    """`count` samples of `size` bytes from a register that takes them out of the FIFO, in as few reads as the bus allows.
+
+    A read that is disturbed is repeated, though it may have taken samples with it; then the second value says so.
+    """
+    most = registers.longest // size
+    parts: list[bytes] = []
+    gap = ""
+    for first in range(0, count, most):
+        length = min(most, count - first) * size
+        try:
+            parts.append(registers.read_once(register, length))
+        except BusError:
+            gap = DISTURBED
+            parts.append(registers.read(register, length))
+    return b"".join(parts), gap
+
+
 def words(data: bytes, kind: str) -> NDArray[np.float64]:
     """Samples of three axes as (n, 3), whole numbers; `kind` as numpy writes it, such as `<i2`."""
     return np.frombuffer(data, dtype=kind).reshape(-1, 3).astype(np.float64)
 
 
 def response(
-    quiet: NDArray[np.float64], moved: NDArray[np.float64], low: Sequence[float], high: Sequence[float]
+    quiet: NDArray[np.float64],
+    moved: NDArray[np.float64],
+    low: Sequence[float],
+    high: Sequence[float],
+    *,
+    signed: bool = True,
 ) -> str:
-    """What is wrong with a self-test: the mean change per axis in g has to lie between `low` and `high`."""
+    """What is wrong with a self-test: the mean change per axis in g has to lie between `low` and `high`.
+
+    Where a running machine shakes the chip meanwhile, the limits are wider by half of that shaking's RMS: a mean of a few
+    samples is no better.
+    """
     if not len(quiet) or not len(moved):
         return "no samples come"
     change = moved.mean(axis=0) - quiet.mean(axis=0)
-    for axis, value, least, most in zip("xyz", change.tolist(), low, high, strict=True):
-        if not least <= value <= most:
+    change = change if signed else np.abs(change)
+    shaking = 0.5 * np.maximum(quiet.std(axis=0), moved.std(axis=0))
+    for axis, value, least, most, more in zip("xyz", change.tolist(), low, high, shaking.tolist(), strict=True):
+        if not least - more <= value <= most + more:
             return f"{axis} moved by {value:+.3f} g, should be {least:+.3f} to {most:+.3f} g"
     return ""
 
 
 def acceleration(name: str, range_g: float, resolution_g: float, rate_hz: float, period_s: float) -> Channel:
-    """The channel of such a chip: three axes in g, clipped at ± `range_g`."""
+    """The channel of such a chip: three axes in g, clipped at ± `range_g`.
+
+    Where its steps are much larger than its noise, an axis may well stay on one of them while the machine rests.
+    """
     return Channel(
         name,
         "g",
@@ -311,6 +394,7 @@ def acceleration(name: str, range_g: float, resolution_g: float, rate_hz: float,
         rate_hz=rate_hz,
         period_s=period_s,
         resolution=resolution_g,
+        steady=resolution_g > COARSE_G,
     )
 
 

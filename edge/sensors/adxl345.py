@@ -18,6 +18,9 @@ import numpy as np
 from msgspec import Meta
 
 from edge.sensors.accelerometer import (
+    DISTURBED,
+    OVERFLOWED,
+    Chip,
     EitherBusConfig,
     FifoAccelerometer,
     Place,
@@ -95,7 +98,7 @@ class Adxl345(FifoAccelerometer):
         require_wiring(CHIP, config.address, config.select)
         step_g = (2.0 if config.rate_hz >= LOW_BIT_LOST_HZ else 1.0) / STEPS_PER_G
         super().__init__(
-            CHIP,
+            Chip(CHIP, FIFO_SAMPLES),
             acceleration(config.channel, RANGE_G, step_g, float(config.rate_hz), surroundings.interval_s),
             Place(
                 config.bus,
@@ -106,7 +109,6 @@ class Adxl345(FifoAccelerometer):
                 first_byte=flags_on_top,
             ),
             surroundings,
-            fifo_samples=FIFO_SAMPLES,
             self_test=config.self_test,
             **more,
         )
@@ -158,13 +160,13 @@ class Adxl345(FifoAccelerometer):
         gap = ""
         # Overrun stays set until data is read (p. 20), so it is asked only where it can be.
         if waiting >= FIFO_SAMPLES - 1 and registers.read(INT_SOURCE, 1)[0] & OVERRUN:
-            gap = "the FIFO overflowed"
+            gap = OVERFLOWED
         rows = []
         for _ in range(waiting):
             try:
                 rows.append(registers.read_once(DATAX0, SAMPLE_BYTES))
             except BusError:
-                gap = gap or "a transfer was disturbed"
+                gap = gap or DISTURBED
                 rows.append(registers.read(DATAX0, SAMPLE_BYTES))
         values = words(b"".join(rows), "<i2") / STEPS_PER_G if rows else np.empty((0, 3))
         return Drained(at_ns, values, gap)

@@ -24,6 +24,7 @@ SENSOR_TYPES = {
     "host": "edge.sensors.host:Host",
     "mqtt": "edge.sensors.mqtt:Mqtt",
     "adxl345": "edge.sensors.adxl345:Adxl345",
+    "lis3dh": "edge.sensors.lis3dh:Lis3dh",
     "modbus": "edge.sensors.modbus:Modbus",
     "pzem004t": "edge.sensors.pzem004t:Pzem004t",
     "ds18b20": "edge.sensors.ds18b20:Ds18b20",
@@ -32,6 +33,7 @@ SENSOR_TYPES = {
     "max31865": "edge.sensors.max31865:Max31865",
     "mlx90614": "edge.sensors.mlx90614:Mlx90614",
     "sht31": "edge.sensors.sht31:Sht31",
+    "ina226": "edge.sensors.ina226:Ina226",
 }
 
 
