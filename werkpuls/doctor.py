@@ -12,8 +12,10 @@ from typing import Any
 import msgspec
 
 from edge.doctor.checks import Level
-from edge.doctor.examine import Device, Report, World, examine
+from edge.doctor.devices import Device
+from edge.doctor.examine import Report, examine
 from edge.doctor.live import Reading
+from edge.doctor.world import World
 from edge.sensors.bus.linux import LinuxBuses
 from gateway.wording import LANGUAGES, Wording
 from werkpuls.doctor_words import DoctorWords

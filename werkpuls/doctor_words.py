@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from edge.doctor.checks import Check, Level
-from edge.doctor.examine import Device, Report
+from edge.doctor.devices import Device
+from edge.doctor.examine import Report
 from edge.doctor.live import Reading
 from gateway.wording import Wording
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from msgspec import Struct, convert
+from msgspec.structs import fields
+
+from edge.sensors.base import Sensor, SensorError
 from edge.sensors.probing import Found
 
 _PLAIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
@@ -47,6 +51,37 @@ def names(kinds: Sequence[str], taken: Sequence[str] = ()) -> list[str]:
         used.add(name)
         made.append(name)
     return made
+
+
+def distinct(
+    options: Mapping[str, Any], config: type[Struct], make: Callable[[Struct], Sensor], taken: Iterable[str]
+) -> tuple[dict[str, Any], set[str]]:
+    """Options under which a sensor's channels have names that no other sensor's have, and those names.
+
+    Where the type lets its channels be named (`channel`, `…_channel`), the usual names get a number.
+
+    Args:
+        options: those that say where it is.
+        config: the type's.
+        make: makes a sensor, unopened.
+        taken: names of channels.
+    """
+    used = set(taken)
+    usual = {
+        one.encode_name: one.default
+        for one in fields(config)
+        if one.encode_name.endswith("channel") and isinstance(one.default, str) and one.encode_name not in options
+    }
+    for number in range(1, len(used) + 2):
+        named = {} if number == 1 else {key: f"{name}_{number}" for key, name in usual.items()}
+        tried = {**options, **named}
+        try:
+            channels = {channel.name for channel in make(convert(tried, config)).channels}
+        except SensorError:
+            break  # known only once opened
+        if not channels & used or not usual:
+            return tried, channels
+    return dict(options), set()
 
 
 def _key(key: str) -> str:
