@@ -7,7 +7,6 @@ when good readings have come back. What is normal for the machine is none of thi
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -15,7 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.habits import OVERDUE, Heard, Levels, Rhythm, Runs
+from edge.habits import OVERDUE, Heard, Levels, Oddities, Rhythm, Runs
 from edge.sensors.base import Block, Channel, Fault, Quantity
 
 Verdict: TypeAlias = tuple[Fault, str]
@@ -35,8 +34,10 @@ MOST_SPIKES = 2
 IMPOSSIBLE_SHARE = 0.1
 """A temperature that jumps by this share of its sensor's range and back within three readings was none."""
 SLOTS = 12
-MOST_MISSED = 3
-"""A regular channel that leaves out so many of its last `SLOTS` readings has gaps."""
+MOST_MISSED = 2
+"""A regular channel that leaves out so many of its last `SLOTS` readings has gaps, unless it always did."""
+OUTAGE = 3
+"""More missing readings in a row are an outage."""
 STEADY_AFTER = 30
 """Good ticks in a row after which a fault that comes and goes is over."""
 SPIKE_CREST = 8.0
@@ -75,13 +76,12 @@ class ChannelCheck:
     rhythm: Rhythm = field(default_factory=Rhythm)
     runs: Runs = field(default_factory=Runs)
     levels: Levels = field(default_factory=Levels)
-    spikes: int = 0
-    """So many readings were spikes so far."""
-    _spiked: deque[bool] = field(default_factory=lambda: deque(maxlen=WINDOW))
-    _missed: deque[bool] = field(default_factory=lambda: deque(maxlen=SLOTS))
+    spikes: Oddities = field(default_factory=lambda: Oddities(WINDOW))
+    misses: Oddities = field(default_factory=lambda: Oddities(SLOTS))
     _doubted: bool = False
     _heard_ns: int | None = None
     _last_ns: int | None = None
+    _usable_ns: int | None = None
     _started_ns: int | None = None
     _bad: float = 0.0
     _good: int = 0
@@ -102,6 +102,8 @@ class ChannelCheck:
             if self._last_ns is not None:
                 self.rhythm.hear((now_ns - self._last_ns) / 1e9)
             self._last_ns = now_ns
+        if usable:
+            self._usable_ns = now_ns
         if error is not None:
             found.append((Fault.BUS, error))
         silent = self.silent_s(now_ns)
@@ -126,7 +128,9 @@ class ChannelCheck:
             return False
         if self.runs.doubtful and not self._may_rest:
             return False
-        silent = self.silent_s(now_ns)
+        if self._usable_ns is None:
+            return False
+        silent = (now_ns - self._usable_ns) / 1e9
         return silent <= (OVERDUE * self.rhythm.mean_s if self.rhythm.regular else self.limit_s)
 
     @property
@@ -164,13 +168,16 @@ class ChannelCheck:
         gap_s = (block.start_ns - self._heard_ns) / 1e9 if self._heard_ns is not None else 0.0
         self._heard_ns = block.start_ns
         missed = max(block.lost, self.rhythm.missed(gap_s))
-        if missed > MOST_MISSED:  # an outage, which was told as what it was
-            self._missed.clear()
+        if missed > OUTAGE:  # which was told as what it was
+            self.misses.recent.clear()
             return []
-        self._missed.extend([True] * missed + [False])
-        if missed == 0 or sum(self._missed) < MOST_MISSED:
+        for odd in (*[True] * missed, False):
+            self.misses.hear(odd=odd)
+        if missed == 0 or not self.misses.unusual(MOST_MISSED):
             return []
-        return [(Fault.GAPS, f"{self.channel.name}: {sum(self._missed)} of {len(self._missed)} readings are missing")]
+        return [
+            (Fault.GAPS, f"{self.channel.name}: {self.misses.count} of {len(self.misses.recent)} readings are missing")
+        ]
 
     def _waveform(self, values: NDArray[np.float64]) -> list[Verdict]:
         channel = self.channel
@@ -205,7 +212,7 @@ class ChannelCheck:
 
     def _slow(self, values: NDArray[np.float64]) -> list[Verdict]:
         """Of single readings: the end of the range, values that no machine has, runs of the same value."""
-        channel, faults = self.channel, list[Verdict]()
+        channel, faults, spiked = self.channel, list[Verdict](), False
         for value in values.tolist():
             if channel.quantity in RANGE_MEANS_BROKEN and value >= channel.high - 0.5 * channel.resolution:
                 return [(Fault.CLIPPED, f"{self._said(value)} is the end of the range")]
@@ -214,34 +221,27 @@ class ChannelCheck:
             elif channel.steady or channel.quantity not in CHANGES_BY_REASON:
                 spiked = False
             else:
-                jump = self.levels.jump
+                jump, before = self.levels.jump, self.levels.last
                 heard = self.levels.hear(value)
                 spiked = heard in {Heard.SPIKE, Heard.WILD}
                 self._doubted = heard in {Heard.DOUBT, Heard.WILD}
-                if heard is Heard.SPIKE and self._impossible(jump):
+                if heard is Heard.SPIKE and self._impossible(jump, abs(value - before)):
                     faults.append((Fault.SPIKE, f"{channel.name}: {jump:g} {channel.unit} there and back at once"))
-            self._spiked.append(spiked)
-            self.spikes += spiked
+            self.spikes.hear(odd=spiked)
             if not self._doubted and not channel.steady:
                 self.runs.hear(value)
-        count = sum(self._spiked)
-        if self._spiked and self._spiked[-1] and count >= MOST_SPIKES + 3 * self._usual_spikes:
-            faults.append((Fault.SPIKE, f"{channel.name}: {count} of {len(self._spiked)} readings without any reason"))
+        if spiked and self.spikes.unusual(MOST_SPIKES):
+            count, window = self.spikes.count, len(self.spikes.recent)
+            faults.append((Fault.SPIKE, f"{channel.name}: {count} of {window} readings without any reason"))
         if not channel.steady and self.runs.improbable and not self._may_rest:
             faults.append(
                 (Fault.STUCK, f"{channel.name}: {self.runs.run} readings of exactly {self.runs.last:g} {channel.unit}")
             )
         return faults
 
-    def _impossible(self, jump: float) -> bool:
+    def _impossible(self, jump: float, left: float) -> bool:
         span = self.channel.high - self.channel.low
-        return self.channel.quantity is Quantity.TEMPERATURE and math.isfinite(span) and jump > IMPOSSIBLE_SHARE * span
-
-    @property
-    def _usual_spikes(self) -> float:
-        """Spikes in a window, by the whole life of the channel before."""
-        before = self.levels.count + self.spikes - len(self._spiked)
-        return len(self._spiked) * (self.spikes - sum(self._spiked)) / max(before, WINDOW)
+        return self.channel.quantity is Quantity.TEMPERATURE and left < 0.5 * jump and IMPOSSIBLE_SHARE * span < jump
 
     def _said(self, value: float) -> str:
         return f"{self.channel.name}: {value:g} {self.channel.unit}"
@@ -332,7 +332,7 @@ class Checks:
                 "rhythm": [c.rhythm.mean_s, c.rhythm.longest_s, c.rhythm.gaps, c.rhythm.jitter],
                 "runs": [c.runs.longest, c.runs.pairs, c.runs.repeats],
                 "levels": c.levels.state(),
-                "spikes": c.spikes,
+                "oddities": [c.spikes.odd, c.spikes.all, c.misses.odd, c.misses.all],
             }
             for name, c in self._checks.items()
         }
@@ -347,7 +347,8 @@ class Checks:
                 run, pairs, repeats = habits["runs"]
                 check.runs = Runs(longest=int(run), pairs=int(pairs), repeats=int(repeats))
                 check.levels.load([float(number) for number in habits["levels"]])
-                check.spikes = int(habits["spikes"])
+                oddities = [int(number) for number in habits["oddities"]]
+                (check.spikes.odd, check.spikes.all, check.misses.odd, check.misses.all) = oddities
 
 
 def _samples_alone(axes: NDArray[np.float64]) -> int:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, insort
+from collections import deque
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
@@ -26,12 +27,14 @@ OVERDUE = 1.6
 """A regular channel's next reading is missing after this many of its gaps."""
 LEVELS_KNOWN_AFTER = 40
 MOST_LEVELS = 64
-FAR_STEPS = 10.0
+QUARTILE = 0.25
+FAR_STEPS = 20.0
 """A reading is far from what was seen beyond this many usual steps, and this share of the span of all that was seen."""
 FAR_SHARE = 0.1
-SAME_SHARE = 0.3
-BACK_SHARE = 0.1
-"""Two readings agree when they differ by less than this share of the jump, and the jump is taken back when less is left."""
+SAME_SHARE = 0.1
+"""Two readings agree when they differ by no more than this share of the jump."""
+MOST_ONWARDS = 2.0
+"""A second reading beyond the first, by so much of the jump at most, may be something that goes on changing."""
 LONGEST_DOUBT = 5
 
 
@@ -120,6 +123,33 @@ class Runs:
         return self.run >= max(least, surprise / -math.log10(share), habit)
 
 
+@dataclass
+class Oddities:
+    """How often something odd happens to a channel, lately and in all its life: often is odd only for one that seldom has it."""
+
+    window: int
+    recent: deque[bool] = field(default_factory=deque)
+    odd: int = 0
+    all: int = 0
+
+    def hear(self, *, odd: bool) -> None:
+        """Takes the next reading."""
+        self.recent.append(odd)
+        if len(self.recent) > self.window:
+            self.odd += self.recent.popleft()
+            self.all += 1
+
+    @property
+    def count(self) -> int:
+        """Odd ones within the window."""
+        return sum(self.recent)
+
+    def unusual(self, least: int) -> bool:
+        """Whether there are `least` within the window, and more than four times as many as usual."""
+        usual = len(self.recent) * self.odd / max(self.all, self.window)
+        return self.count >= least + 3.0 * usual
+
+
 class Heard(Enum):
     """What became of a reading, and of the one before it."""
 
@@ -127,7 +157,7 @@ class Heard(Enum):
     DOUBT = auto()
     """Far from all that was ever seen: the next one decides."""
     SPIKE = auto()
-    """This is a reading; the one before was none, for the channel is back where it was."""
+    """This is a reading; the one before was none, for the channel is back among what was seen."""
     WILD = auto()
     """Neither is a reading: they lie far from each other and from all that was seen."""
 
@@ -144,7 +174,7 @@ class Levels:
     seen: list[float] = field(default_factory=list)
     """At most `MOST_LEVELS`, rising."""
     step: float = 0.0
-    """Median distance between readings that follow each other."""
+    """Lower quartile of the distances between readings that follow each other: noise, whatever the machine does."""
     count: int = 0
     last: float = math.nan
     _doubted: list[float] = field(default_factory=list)
@@ -152,7 +182,7 @@ class Levels:
     def hear(self, value: float) -> Heard:
         """Takes the next reading."""
         if self.count < LEVELS_KNOWN_AFTER or not self._far(value):
-            spiked = bool(self._doubted) and self._is_back(value)
+            spiked = bool(self._doubted)
             self._accept(value)
             return Heard.SPIKE if spiked else Heard.READING
         if not self._doubted:
@@ -164,12 +194,13 @@ class Levels:
             self._accept(value)
             return Heard.READING
         self._doubted.append(value)
-        return Heard.WILD
+        onwards = 1.0 < (value - self.last) / (before - self.last) <= MOST_ONWARDS
+        return Heard.DOUBT if onwards else Heard.WILD
 
     @property
     def jump(self) -> float:
         """How far the doubted reading lies from the last good one."""
-        return abs(self._doubted[-1] - self.last) if self._doubted else 0.0
+        return max((abs(value - self.last) for value in self._doubted), default=0.0)
 
     def state(self) -> list[float]:
         """For the snapshot."""
@@ -182,9 +213,9 @@ class Levels:
     def _accept(self, value: float) -> None:
         if not math.isnan(self.last) and value != self.last:
             moved = abs(value - self.last)
-            # A median that is followed by small steps up and down, so that switching does not move it.
-            fading = max(1.0 / (self.count + 1), 0.02)
-            self.step = moved if self.step == 0.0 else self.step * (1.0 + (fading if moved > self.step else -fading))
+            # Followed by small steps up and down, so that switching, however often, does not move it.
+            rate = max(1.0 / (self.count + 1), 0.02) * (QUARTILE if moved > self.step else QUARTILE - 1.0)
+            self.step = moved if self.step == 0.0 else self.step * (1.0 + rate)
         self._doubted.clear()
         self.count += 1
         self.last = value
@@ -203,9 +234,6 @@ class Levels:
         span = self.seen[-1] - self.seen[0]
         reach = max(FAR_STEPS * self.step, FAR_SHARE * span)
         return abs(value - self.last) > reach and self._distance(value) > reach
-
-    def _is_back(self, value: float) -> bool:
-        return abs(value - self.last) <= max(BACK_SHARE * self.jump, FAR_STEPS * self.step)
 
     def _distance(self, value: float) -> float:
         at = bisect_left(self.seen, value)
