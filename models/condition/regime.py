@@ -29,6 +29,8 @@ CONTRAST = 0.25
 """And as a share of the larger mean: regimes differ a lot, or they are not worth telling apart."""
 AGREEMENT = 0.9
 """Share of the samples that another driver must part alike to stand in for one that is missing."""
+MAJORITY = 2
+"""So many other drivers overrule one."""
 NEW_FACTOR = 3.0
 """Every driver this many times above the highest or below the lowest ever seen: a regime not met before."""
 OFF_SHARE = 0.2
@@ -103,9 +105,12 @@ class Regimes:
             return (-1, False, "off") if direction < 0 else (-2, False, "new")
         node = self._root
         while isinstance(node, Split):
-            parts = ((node.driver, node.threshold), *node.stand_ins)
-            level, threshold = next(((levels[name], at) for name, at in parts if name in levels), (0.0, 1.0))
-            node = node.low if level < threshold else node.high
+            votes = [levels[name] < at for name, at in node.stand_ins if name in levels]
+            if node.driver in levels:
+                # The driver knows best, unless it is alone with what it says: then its sensor or its coupling is broken.
+                own = levels[node.driver] < node.threshold
+                votes = [not own] if len(votes) >= MAJORITY and own not in votes else [own]
+            node = node.low if not votes or 2 * sum(votes) >= len(votes) else node.high
         return node, True, self.names[node]
 
     def leaves(self, table: Floats, names: Sequence[str]) -> NDArray[np.intp]:
