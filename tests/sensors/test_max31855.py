@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.chip_rig import Rig, faults, refused, sentence, values
+from support.chip_rig import ForeignSpi, Rig, faults, refused, sentence, values
 from support.sensor_contract import SensorCase, SensorContract
 
 from edge.sensors.base import Fault
@@ -152,19 +152,11 @@ def test_a_silent_line_a_line_at_ground_and_other_chips_are_named() -> None:
     bench.wire.floating = 0x00
     with refused("spidev0.1", "only zeros"):
         bench.sensor.open()
-
-    class Answers:
-        def __init__(self, frame: str) -> None:
-            self.frame = bytes.fromhex(frame)
-
-        def transfer(self, out: bytes) -> bytes:
-            return self.frame[: len(out)]
-
-    bench.wire.chip = Answers("0c80ffff")
+    bench.wire.chip = ForeignSpi("0c80ffff")
     with refused("MAX6675", "0C 80 FF FF"):
         bench.sensor.open()
     for frame in ("06421900", "06401908", "06411900", "06401901"):
-        bench.wire.chip = Answers(frame)
+        bench.wire.chip = ForeignSpi(frame)
         with refused("spidev0.1", "none of its frames"):
             bench.sensor.open()
 

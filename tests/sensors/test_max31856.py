@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.chip_rig import Rig, faults, refused, sentence, values
+from support.chip_rig import ForeignSpi, Rig, faults, refused, sentence, values
 from support.sensor_contract import SensorCase, SensorContract
 
 from edge.sensors.base import Fault
@@ -175,12 +175,7 @@ def test_a_silent_line_and_another_chip_are_named() -> None:
     bench.wire.floating = 0
     with refused("spidev1.0", "only zeros"):
         bench.sensor.open()
-
-    class Max31855Frame:
-        def transfer(self, out: bytes) -> bytes:
-            return bytes.fromhex("0c801900")[: len(out)] + bytes(max(len(out) - 4, 0))
-
-    bench.wire.chip = Max31855Frame()
+    bench.wire.chip = ForeignSpi("0c801900")
     with refused("spidev1.0", "no MAX31856", "wrote 15 23 FF", "read back 80 19 00"):
         bench.sensor.open()
 

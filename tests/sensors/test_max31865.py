@@ -7,7 +7,7 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.chip_rig import Rig, faults, refused, sentence, values
+from support.chip_rig import ForeignSpi, Rig, faults, refused, sentence, values
 from support.sensor_contract import SensorCase, SensorContract
 
 from edge.sensors.base import Fault, SensorConfigError
@@ -185,12 +185,7 @@ def test_a_silent_line_and_another_chip_are_named() -> None:
     bench.wire.floating = 0
     with refused("spidev0.0", "only zeros"):
         bench.sensor.open()
-
-    class Max31855Frame:
-        def transfer(self, out: bytes) -> bytes:
-            return bytes.fromhex("0c801900")[: len(out)] + bytes(max(len(out) - 4, 0))
-
-    bench.wire.chip = Max31855Frame()
+    bench.wire.chip = ForeignSpi("0c801900")
     with refused("spidev0.0", "no MAX31865", "read back 80"):
         bench.sensor.open()
 

@@ -62,3 +62,31 @@ def refused(*words: str) -> Iterator[None]:
         yield
     for word in words:
         assert word in str(caught.value), str(caught.value)
+
+
+class ForeignI2c:
+    """A chip of another kind: whatever is asked, it answers the same bytes."""
+
+    def __init__(self, answer: bytes) -> None:
+        self.answer = answer
+        self.written: list[tuple[int, bytes]] = []
+
+    def read(self, register: int, count: int) -> bytes:
+        return self.exchange(bytes([register]), count)
+
+    def write(self, register: int, data: bytes) -> None:
+        self.written.append((register, data))
+
+    def exchange(self, out: bytes, count: int) -> bytes:
+        assert out or count
+        return (self.answer + bytes(count))[:count]
+
+
+class ForeignSpi:
+    """A chip of another kind: whatever is asked, it sends the same bytes, then zeros."""
+
+    def __init__(self, answer: str) -> None:
+        self.answer = bytes.fromhex(answer)
+
+    def transfer(self, out: bytes) -> bytes:
+        return (self.answer + bytes(len(out)))[: len(out)]
