@@ -27,8 +27,8 @@ from edge.sensors.accelerometer import (
     words,
 )
 from edge.sensors.base import SensorConfigError
-from edge.sensors.bus.base import BusError
-from edge.sensors.probing import I2cProbe, I2cReader
+from edge.sensors.bus.base import BusError, Spi
+from edge.sensors.probing import I2cProbe, I2cReader, SpiProbe
 from edge.sensors.registers import Registers, flags_on_top
 from edge.sensors.registry import Surroundings
 from edge.sensors.stream import Drained
@@ -186,4 +186,12 @@ def _identify(chip: I2cReader) -> str | None:
     return CHIP if chip.read(WHO_AM_I, 1)[0] == DEVICE else None
 
 
-PROBES = (I2cProbe((ADDRESS, ADDRESS_SA0_HIGH), _identify),)
+def _identify_on_spi(spi: Spi) -> str | None:
+    asked = bytes([flags_on_top(WHO_AM_I, 1, write=False), 0])
+    return CHIP if spi.transfer(asked)[1] == DEVICE else None
+
+
+PROBES = (
+    I2cProbe((ADDRESS, ADDRESS_SA0_HIGH), _identify),
+    SpiProbe(3, 1_000_000, _identify_on_spi, rank=0),
+)
