@@ -70,7 +70,6 @@ CODES: Mapping[str, Mapping[str, Level]] = {
         "good": Level.GOOD,
         "none": Level.NOTE,
         "wrong": Level.PROBLEM,
-        "unused": Level.NOTE,
     },
     "service": {"running": Level.NOTE},
     "sensor": {"failed": Level.PROBLEM, "fault": Level.PROBLEM, "silent": Level.PROBLEM, "package": Level.NOTE},

@@ -58,7 +58,7 @@ def distinct(
 ) -> tuple[dict[str, Any], set[str]]:
     """Options under which a sensor's channels have names that no other sensor's have, and those names.
 
-    Where the type lets its channels be named (`channel`, `…_channel`), the usual names get a number.
+    Where the type lets its channels be named (`channel`, `…_channel`, `prefix`), the usual names get a number.
 
     Args:
         options: those that say where it is.
@@ -70,10 +70,14 @@ def distinct(
     usual = {
         one.encode_name: one.default
         for one in fields(config)
-        if one.encode_name.endswith("channel") and isinstance(one.default, str) and one.encode_name not in options
+        if one.encode_name.endswith(("channel", "prefix"))
+        and isinstance(one.default, str)
+        and one.encode_name not in options
     }
     for number in range(1, len(used) + 2):
-        named = {} if number == 1 else {key: f"{name}_{number}" for key, name in usual.items()}
+        named = (
+            {} if number == 1 else {key: f"{name}_{number}" if name else f"nr{number}_" for key, name in usual.items()}
+        )
         tried = {**options, **named}
         try:
             channels = {channel.name for channel in make(convert(tried, config)).channels}
