@@ -160,8 +160,11 @@ class ConditionModel(Protocol):
         """Why that verdict: deviations and ranked causes."""
         ...
 
-    def feedback(self, word: Word, confirmed: Confirmed | None = None) -> None:
-        """Hears a person; takes effect at once and lasts over snapshots. `confirmed` goes with `Word.CONFIRMED`."""
+    def feedback(self, word: Word, confirmed: Confirmed | None = None) -> bool:
+        """Hears a person; takes effect at once and lasts over snapshots. `confirmed` goes with `Word.CONFIRMED`.
+
+        False where there is nothing that the word could mean, as of a false alarm without an alarm.
+        """
         ...
 
     def snapshot(self) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Self, TypeAlias
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from models.condition import snapshot as snapshots
 from models.condition.causes import explain
 from models.condition.contract import (
+    Confirmed,
     Deviation,
     Explanation,
     FeatureInfo,
@@ -21,10 +22,11 @@ from models.condition.contract import (
 )
 from models.condition.detector import Normal
 from models.condition.memory import Memory
+from models.condition.outlook import Outlook, certainty
 from models.condition.persistence import Persistence
 from models.condition.regime import Regimes, settled_rows
 from models.condition.settings import Settings
-from models.condition.severity import by_score, by_velocity, worse
+from models.condition.severity import by_score, by_velocity, graded
 from models.condition.suspects import Suspects
 from models.condition.tolerance import tolerance
 
@@ -47,6 +49,7 @@ WORTH_TELLING = 2.0
 """Deviations from which a feature is named at all, and how many of them: with and without something to explain."""
 MANY, FEW = 64, 8
 LEFT_NORMAL = 3.0
+VELOCITY = "velocity_rms"
 REGROWTH = 1.3
 """The model is fitted again when its memory has grown by this factor."""
 LONGEST_WAIT = 2_000
@@ -72,6 +75,7 @@ class Condition:
         self._persistence: dict[str, Persistence] = {}
         self._visits: dict[str, float] = {}
         self._suspects = Suspects()
+        self._outlook = Outlook()
         self._warmed = 0
         self._regime = ""
         self._odd = False
@@ -100,27 +104,43 @@ class Condition:
         vector = self._vector(sample)
         self._last = (sample.time_s, vector)
         if self._regimes is None:
-            return Verdict(sample.time_s, "learning", 0.0, None, "good", alarm=False, learned=self.learned)
+            left_s = self._outlook.left_s(sample.time_s, self.settings.warmup - self._warmed)
+            return Verdict(
+                sample.time_s,
+                "learning",
+                0.0,
+                None,
+                "good",
+                alarm=False,
+                learned=self.learned,
+                certainty=0.0,
+                learning_left_s=left_s,
+            )
         _, known, regime = self._regimes.assign(sample.values)
         normal = self._normals.get(regime) if known else None
         self._enter(regime)
         if normal is None or normal.limits is None:
             alarm = self._alarm
             severity = by_score(self._worst(0.0), alarm=alarm)
-            return Verdict(sample.time_s, regime, 0.0, None, severity, alarm, 1.0, (), known_regime=False)
+            new = Verdict(sample.time_s, regime, 0.0, None, severity, alarm, 1.0, (), known_regime=False, certainty=0.0)
+            return self._outlook.judge(new)
         persistence = self._persistence.setdefault(regime, Persistence())
         raw, z = normal.score(self._select(vector, normal), settled=not self._settling)
         self._odd = raw > ODD
         ratio = persistence.ratio if self._settling else persistence.update(raw)
         alarm = self._alarm
         deviations = self._deviations(sample, normal, z, many=ratio > 1.0)
-        severity = worse(by_score(self._worst(ratio), alarm=alarm), self._zone(sample) if alarm else "good")
+        severity = graded(self._worst(ratio), self._zone(sample, deviations, alarm=alarm), alarm=alarm)
         if not alarm:
             self._suspects.clear()
         signs = self._signs(sample)
         if ratio > 1.0 and raw > 1.0:
             self._suspects.hear(explain(deviations, self._info, self.settings.kind, known_regime=known, signs=signs))
-        return Verdict(sample.time_s, regime, ratio, 1.0, severity, alarm, 1.0, deviations, known, signs=signs)
+        known_as = certainty(normal.samples)
+        judged = Verdict(
+            sample.time_s, regime, ratio, 1.0, severity, alarm, 1.0, deviations, known, known_as, signs=signs
+        )
+        return judged if self._settling else self._outlook.judge(judged)
 
     def learn(self, sample: Sample, verdict: Verdict) -> None:
         """Takes the sample into the normal, if the verdict allows it; see the contract."""
@@ -135,6 +155,8 @@ class Condition:
         if verdict.alarm:
             self._pending.clear()
             if (persistence := self._persistence.get(verdict.regime)) is not None and persistence.alarm:
+                if self._outlook.alarmed(verdict, sample.values, self._suspects.ranked()):
+                    self._alarmed.clear()  # what alarmed before is another story
                 self._alarmed.append(vector)
             return
         if not verdict.known_regime or verdict.limit is None:
@@ -155,21 +177,26 @@ class Condition:
         direct = explain(
             verdict.deviations, self._info, self.settings.kind, known_regime=verdict.known_regime, signs=verdict.signs
         )
-        if not verdict.alarm or not self._suspects:
+        if not verdict.alarm:
             return direct
-        return Explanation(direct.deviations, self._suspects.ranked())
+        causes = self._suspects.ranked() if self._suspects else direct.causes
+        return Explanation(direct.deviations, self._outlook.rank(causes))
 
-    def feedback(self, word: Word) -> None:
+    def feedback(self, word: Word, confirmed: Confirmed | None = None) -> bool:
         """Hears a person; see the contract."""
+        if word is Word.CONFIRMED:
+            return confirmed is not None and self._outlook.confirm(confirmed)
+        self._outlook.begin_anew(forget=word is Word.RELEARN)
         if word is Word.FALSE_ALARM:
-            if self._alarmed:
+            meant = bool(self._alarmed)
+            if meant:
                 accepted = list(self._alarmed)
                 self._exemplars = [*self._exemplars, *accepted[:: max(1, len(accepted) // 20)]][-100:]
                 self._teach(accepted)
             self._alarmed.clear()
             self._pending.clear()
             self._calm()
-            return
+            return meant
         self._memory.clear()
         self._regimes = None
         self._normals = {}
@@ -185,6 +212,7 @@ class Condition:
             self._exemplars = []
             self._memory = Memory()
             self._info = {}
+        return True
 
     def snapshot(self) -> dict[str, Any]:
         """State as numbers; see the contract."""
@@ -208,6 +236,7 @@ class Condition:
                 "persistence": {name: entry.state() for name, entry in self._persistence.items()},
                 "visits": dict(self._visits),
                 "suspects": self._suspects.state(),
+                "outlook": self._outlook.state(),
                 "warmed": self._warmed,
                 "regime": [self._regime, self._in_regime],
                 "fits": [self._next_fit, self._since_fit],
@@ -248,6 +277,8 @@ class Condition:
             model._persistence[str(name)].load(entry)
         model._visits = {str(name): float(value) for name, value in state["visits"].items()}
         model._suspects.load(state["suspects"])
+        if "outlook" in state:
+            model._outlook.load(state["outlook"])
         model._warmed = int(state["warmed"])
         model._regime, model._in_regime = str(state["regime"][0]), int(state["regime"][1])
         model._next_fit, model._since_fit = (int(value) for value in state["fits"])
@@ -398,8 +429,11 @@ class Condition:
             if normal.names[k] in sample.values
         )
 
-    def _zone(self, sample: Sample) -> str:
-        if self.settings.iso_class is None:
-            return "good"
-        velocity = [value for name, value in sample.values.items() if name.endswith("velocity_rms")]
-        return by_velocity(max(velocity), self.settings.iso_class) if velocity else "good"
+    def _zone(self, sample: Sample, deviations: Sequence[Deviation], *, alarm: bool) -> str | None:
+        """The ISO zone of the velocity; of an alarmed machine only where velocity is what moved."""
+        velocity = [value for name, value in sample.values.items() if name.endswith(VELOCITY)]
+        if self.settings.iso_class is None or not velocity:
+            return None
+        farthest = max((abs(d.sigma) for d in deviations), default=0.0)
+        moved = any(d.feature.endswith(VELOCITY) and abs(d.sigma) >= 0.5 * farthest for d in deviations)
+        return by_velocity(max(velocity), self.settings.iso_class) if moved or not alarm else None
