@@ -25,6 +25,10 @@ HEAVY = (
     "pyarrow",
     "rich",
     "gateway",
+    "smbus2",
+    "periphery",
+    "pymodbus",
+    "serial",
 )
 
 
@@ -38,4 +42,5 @@ def test_a_daemon_imports_nothing_heavy(module: str) -> None:
 def test_sensors_are_imported_when_a_configuration_names_them() -> None:
     code = "import sys, edge.sense; print(*[name for name in sys.modules if name.startswith('edge.sensors.')])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
-    assert set(done.stdout.split()) == {"edge.sensors.base", "edge.sensors.registry"}
+    contracts = {"edge.sensors.bus", "edge.sensors.bus.base", "edge.sensors.bus.linux"}
+    assert set(done.stdout.split()) == {"edge.sensors.base", "edge.sensors.registry"} | contracts
