@@ -1,0 +1,94 @@
+"""Interfaces that are off, and devices that the service may not use."""
+
+from __future__ import annotations
+
+import grp
+import os
+from pathlib import Path
+
+import pytest
+from support.pi import Pi
+
+from edge.doctor.access import SERVICE_USER, User, access, interfaces, service_user
+
+
+@pytest.fixture
+def pi(tmp_path: Path) -> Pi:
+    return Pi(tmp_path)
+
+
+def said(pi: Pi, *needed: str) -> dict[str, str]:
+    """Interface by code; the good ones together."""
+    return {
+        one.values.get("interface", "") or one.values["interfaces"]: one.code for one in interfaces(pi.root, needed)
+    }
+
+
+def test_a_pi_with_everything_on(pi: Pi) -> None:
+    assert said(pi) == {"I²C, SPI, 1-Wire": "on"}
+
+
+def test_what_is_off_is_a_note_and_what_is_needed_a_problem_with_the_line_to_write(pi: Pi) -> None:
+    (pi.root / "dev/i2c-1").unlink()
+    (pi.root / "sys/bus/i2c/devices/i2c-1").rmdir()
+    (pi.root / "dev/spidev0.0").unlink()
+    pi.write("boot/firmware/config.txt", "#dtparam=i2c_arm=on\ndtparam=spi=off\n")
+    assert said(pi, "I²C") == {"1-Wire": "on", "I²C": "needed", "SPI": "off"}
+    off = next(one for one in interfaces(pi.root) if one.values.get("interface") == "I²C")
+    assert (off.values["line"], off.values["file"]) == ("dtparam=i2c_arm=on", "/boot/firmware/config.txt")
+
+
+def test_a_line_that_waits_for_a_restart(pi: Pi) -> None:
+    (pi.root / "dev/spidev0.0").unlink()
+    assert said(pi)["SPI"] == "restart"
+
+
+def test_a_bus_without_its_device_file(pi: Pi) -> None:
+    (pi.root / "dev/i2c-1").unlink()
+    (found,) = (one for one in interfaces(pi.root) if one.code == "module")
+    assert found.values == {"interface": "I²C", "module": "i2c-dev"}
+
+
+def test_the_file_of_older_systems(pi: Pi) -> None:
+    pi.write("boot/config.txt", (pi.root / "boot/firmware/config.txt").read_text())
+    (pi.root / "boot/firmware/config.txt").unlink()
+    (pi.root / "dev/spidev0.0").unlink()
+    assert said(pi)["SPI"] == "restart"
+
+
+def test_another_board_is_told_nothing(pi: Pi) -> None:
+    pi.write("proc/device-tree/model", "Radxa ROCK 5B\0")
+    assert said(pi) == {}
+
+
+def test_devices_are_judged_by_owner_group_and_others(pi: Pi) -> None:
+    gid, uid = os.getegid(), os.geteuid()
+    for path, mode in (("i2c-1", 0o660), ("spidev0.0", 0o606), ("spidev0.1", 0o600)):
+        (pi.root / "dev" / path).chmod(mode)
+    member = User("anna", uid + 1, frozenset((gid,)))
+    (found,) = access(pi.root, member)
+    assert found.values == {"user": "anna", "group": grp.getgrgid(gid).gr_name, "devices": "spidev0.0, spidev0.1"}
+    stranger = User("bert", uid + 1, frozenset((gid + 1,)))
+    assert next(access(pi.root, stranger)).values["devices"] == "i2c-1, spidev0.1"
+    for fine in (User("owner", uid, frozenset()), User("root", 0, frozenset())):
+        (found,) = access(pi.root, fine)
+        assert (found.code, found.values["count"]) == ("good", 3)
+
+
+def test_without_devices_there_is_nothing_to_say(tmp_path: Path) -> None:
+    assert list(access(tmp_path, User("anna", 1000, frozenset()))) == []
+
+
+def test_the_service_has_the_groups_of_its_unit(pi: Pi, monkeypatch: pytest.MonkeyPatch) -> None:
+    for device in (pi.root / "dev").iterdir():
+        device.chmod(0o660)
+    gid = os.getegid()
+    monkeypatch.setattr("edge.doctor.access._gid", lambda name: gid if name == "i2c" else None)
+    (found,) = access(pi.root, User(SERVICE_USER, os.geteuid() + 1, frozenset()))
+    assert found.code == "good"
+
+
+def test_whoever_asks_is_looked_at() -> None:
+    found = service_user()
+    assert found.name
+    assert found.uid == os.geteuid() or found.name == SERVICE_USER
