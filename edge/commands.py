@@ -15,7 +15,7 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from edge.sensors.base import FaultInjectable, UnknownFault
-from models.condition.contract import Word
+from models.condition.contract import Confirmed, Word
 from wire.journal import Journal, Record
 from wire.messages import Command
 
@@ -149,8 +149,8 @@ class CommandDesk:
 class Listener(Protocol):
     """What a command can do to a machine's path."""
 
-    def hear(self, word: Word) -> None:
-        """Takes a person's word to the model."""
+    def hear(self, word: Word, confirmed: Confirmed | None = None) -> bool:
+        """Takes a person's word to the model; False where there is nothing that it could mean."""
 
     def pause(self, until_ns: int) -> None:
         """Judges nothing until then (monotonic)."""
@@ -163,11 +163,12 @@ class Listener(Protocol):
 
 
 DEFAULT_PAUSE_S = 1800.0
-_WORDS: Mapping[str, tuple[Word, str]] = {
-    "relearn": (Word.RELEARN, "forgot everything, learns anew"),
-    "confirm_normal": (Word.NORMAL_NOW, "takes what follows as normal"),
-    "false_alarm": (Word.FALSE_ALARM, "learned what alarmed as normal"),
+_WORDS: Mapping[str, tuple[Word, str, str]] = {
+    "relearn": (Word.RELEARN, "forgot everything, learns anew", ""),
+    "confirm_normal": (Word.NORMAL_NOW, "takes what follows as normal", ""),
+    "false_alarm": (Word.FALSE_ALARM, "learned what alarmed as normal", "no alarm is remembered that could be meant"),
 }
+"""What each word is to the model, what is answered, and what when it could mean nothing."""
 
 
 def perform(
@@ -187,10 +188,8 @@ def perform(
         now_ns: monotonic time.
         allow_faults: whether the configuration lets simulated machines be broken.
     """
-    if command.action in _WORDS:
-        word, said = _WORDS[command.action]
-        path.hear(word)
-        return Outcome(ok=True, reason=said, changed=True)
+    if command.action in (*_WORDS, "confirm_fault"):
+        return _heed(command, path)
     if command.action == "pause":
         seconds = command.seconds or DEFAULT_PAUSE_S
         path.pause(now_ns + round(seconds * 1e9))
@@ -203,6 +202,20 @@ def perform(
     if command.action in ("inject_fault", "clear_fault"):
         return _break_or_mend(command, sensors, allow_faults=allow_faults)
     return Outcome(ok=False, reason=f"{command.action} has no meaning for what listens to this machine")
+
+
+def _heed(command: Command, path: Listener) -> Outcome:
+    """Takes a person's word to the model."""
+    if command.action in _WORDS:
+        word, said, nothing = _WORDS[command.action]
+        heard = path.hear(word)
+        return Outcome(ok=True, reason=said if heard else nothing, changed=True)
+    if command.cause is None:
+        return Outcome(ok=False, reason="confirm_fault needs the cause's name")
+    evidence = {item.feature: item.deviation for item in command.evidence}
+    if not path.hear(Word.CONFIRMED, Confirmed(command.cause, command.label, evidence)):
+        return Outcome(ok=False, reason="no alarm is remembered that could be meant")
+    return Outcome(ok=True, reason=f"keeps what {command.label or command.cause} looks like"[:500], changed=True)
 
 
 def _set_product(command: Command, path: Listener) -> Outcome:

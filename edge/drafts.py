@@ -8,10 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from edge.machine import Column, FindingChange, Step
 from edge.sensor_setup import CHANNEL_NAME
-from models.condition.contract import Deviation, Explanation, FeatureInfo, PossibleCause, Verdict
+from models.condition.contract import Deviation, Explanation, FeatureInfo, PossibleCause, Prognosis, Verdict
 from wire.envelope import Envelope
 from wire.journal import Record
 from wire.messages import Cause, Condition, Evidence, Finding, Message, Series, Severity, Telemetry
+from wire.messages import Prognosis as Told
 
 VALUES_PER_MESSAGE = 8_000
 """About 150 kB of JSON with times; the limit on the wire is 262,144 bytes."""
@@ -103,6 +104,9 @@ class Drafter:
             ),
             causes=_causes(explanation.causes if explanation is not None else ()),
             model=self._model,
+            certainty=min(max(verdict.certainty, 0.0), 1.0),
+            learning_left_s=None if verdict.learning_left_s is None else _finite(round(verdict.learning_left_s, 1)),
+            prognosis=_prognosis(verdict.prognosis),
         )
 
     def finding(self, machine: str, step: Step, change: FindingChange, info: Mapping[str, FeatureInfo]) -> Record:
@@ -127,6 +131,7 @@ class Drafter:
             causes=_causes(change.causes),
             detail=change.detail[:500],
             model=self._model if change.type == "machine" else "",
+            prognosis=_prognosis(change.prognosis),
         )
 
 
@@ -188,6 +193,20 @@ def _evidence(deviations: Sequence[Deviation], info: Mapping[str, FeatureInfo], 
 
 def _causes(causes: Sequence[PossibleCause]) -> list[Cause]:
     return [
-        Cause(code=cause.code, confidence=min(max(cause.confidence, 0.0), 1.0), evidence=list(cause.evidence))
+        Cause(
+            code=cause.code,
+            confidence=min(max(cause.confidence, 0.0), 1.0),
+            evidence=list(cause.evidence),
+            label=cause.label,
+            recognised=cause.recognised,
+        )
         for cause in causes[:CAUSES]
     ]
+
+
+def _prognosis(said: Prognosis | None) -> Told | None:
+    """Whole seconds: more than anybody can know."""
+    if said is None:
+        return None
+    low_s, high_s = float(round(max(said.low_s, 0.0))), float(round(max(said.high_s, 0.0)))
+    return Told(low_s=low_s, high_s=high_s, confidence=said.confidence, reaches=Severity(said.reaches))

@@ -8,10 +8,12 @@ from hashlib import blake2s
 from typing import Any, Literal
 
 from edge.sensors.base import Fault
-from models.condition.contract import Deviation, Explanation, PossibleCause, Verdict
+from models.condition.contract import Deviation, Explanation, PossibleCause, Prognosis, Verdict
 
 CHANGE_EVERY_NS = 10_000_000_000
 """At most one change of a finding in this time."""
+PROGNOSIS_EVERY_NS = 600_000_000_000
+"""At most one change that tells only a new prognosis in this time."""
 STABLE_FOR = 3
 """Judgements that a new cause or severity must stand before it is told."""
 MOST_EVIDENCE = 8
@@ -34,6 +36,7 @@ class FindingChange:
     evidence: tuple[Deviation, ...] = ()
     causes: tuple[PossibleCause, ...] = ()
     detail: str = ""
+    prognosis: Prognosis | None = None
 
 
 class Findings:
@@ -119,6 +122,7 @@ class Findings:
                 evidence=evidence,
                 causes=causes,
                 detail=_detail(evidence),
+                prognosis=verdict.prognosis,
             )
             self._told_ns, self._next, self._stood = now_ns, (cause, verdict.severity), 0
             return self._open
@@ -129,11 +133,10 @@ class Findings:
         seen = (cause, verdict.severity)
         self._stood = self._stood + 1 if seen == self._next else 1
         self._next = seen
-        if (
-            seen == (opened.cause, opened.severity)
-            or self._stood < STABLE_FOR
-            or now_ns - self._told_ns < CHANGE_EVERY_NS
-        ):
+        age_ns = now_ns - self._told_ns
+        another = seen != (opened.cause, opened.severity) and age_ns >= CHANGE_EVERY_NS
+        news = age_ns >= PROGNOSIS_EVERY_NS and moved(opened.prognosis, verdict.prognosis, age_ns / 1e9)
+        if self._stood < STABLE_FOR or not (another or news):
             return None
         self._open = replace(
             opened,
@@ -147,6 +150,7 @@ class Findings:
             evidence=evidence,
             causes=causes,
             detail=_detail(evidence),
+            prognosis=verdict.prognosis,
         )
         self._told_ns = now_ns
         return self._open
@@ -156,7 +160,7 @@ class Findings:
         if opened is None:
             raise RuntimeError("no finding is open")
         self._open = None
-        return replace(opened, state="cleared", severity="good", detail=detail)
+        return replace(opened, state="cleared", severity="good", detail=detail, prognosis=None)
 
     def _sensor_changes(self, now_ns: int, faults: Mapping[str, tuple[Fault, str, int | None]]) -> list[FindingChange]:
         over = [name for name in self._sensors if name not in faults]
@@ -185,6 +189,17 @@ class Findings:
     def _id(self, kind: str, cause: str, now_ns: int) -> str:
         digest = blake2s(f"{self._machine}|{kind}|{cause}|{now_ns}|{self._boot}".encode(), digest_size=10).hexdigest()
         return f"{kind[0]}-{digest}"
+
+
+def moved(told: Prognosis | None, now: Prognosis | None, age_s: float) -> bool:
+    """Whether a prognosis says something else than the one told `age_s` seconds ago.
+
+    It came or went, or the middle of either interval lies outside the other.
+    """
+    if told is None or now is None:
+        return (told is None) != (now is None)
+    low_s, high_s = told.low_s - age_s, told.high_s - age_s
+    return not (low_s <= (now.low_s + now.high_s) / 2 <= high_s and now.low_s <= (low_s + high_s) / 2 <= now.high_s)
 
 
 def _detail(evidence: Sequence[Deviation]) -> str:

@@ -11,7 +11,7 @@ from edge.feature_taking import Column, FeatureTaking, raw_series
 from edge.findings import FindingChange, Findings
 from edge.sensors.base import Block, Channel, Fault
 from models.condition.bearing import Bearing
-from models.condition.contract import ConditionModel, Explanation, Sample, Verdict, Word
+from models.condition.contract import ConditionModel, Confirmed, Explanation, Sample, Verdict, Word
 from models.condition.features import Features
 
 __all__ = ["Column", "FindingChange", "MachinePath", "MachineSetup", "SensorReading", "Step"]
@@ -149,9 +149,9 @@ class MachinePath:
         )
         return Step(now_ns, series, sample, verdict, explanation, faults, findings, self._paused)
 
-    def hear(self, word: Word) -> None:
-        """Passes a person's word to the model."""
-        self._model.feedback(word)
+    def hear(self, word: Word, confirmed: Confirmed | None = None) -> bool:
+        """Passes a person's word to the model; False where there is nothing that it could mean."""
+        return self._model.feedback(word, confirmed)
 
     def pause(self, until_ns: int | None = None) -> None:
         """No findings and no learning until then (monotonic), or until `resume`."""

@@ -63,6 +63,7 @@ class Reporter:
             step.paused,
             frozenset(step.sensor_faults),
             self.product,
+            verdict.prognosis is not None,
         )
         if waiting and not step.paused and not step.sensor_faults:
             pass

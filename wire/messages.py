@@ -36,6 +36,7 @@ Seq = Annotated[int, Meta(ge=1, le=2**53, description="contiguous per log, from 
 Prev = Annotated[int, Meta(ge=0, le=2**53, description="sequence number of the message before this one, 0: none")]
 Identifier = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.:-]+$")]
 Text = Annotated[str, Meta(max_length=500)]
+Label = Annotated[str, Meta(max_length=80)]
 Unit = Annotated[str, Meta(max_length=16)]
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 NonNegative = Annotated[float, Meta(ge=0.0)]
@@ -128,6 +129,22 @@ class Cause(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
     confidence: Share
     evidence: list[ChannelName] = []
     """Names of the features that speak for it."""
+    label: Label = ""
+    """What a person called it, where the code is no key of the catalogue."""
+    recognised: bool = False
+    """It looks as it did when a person confirmed that cause; the confidence is the similarity."""
+
+
+class Prognosis(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """When the next limit is reached if what grows goes on growing: between these times, with that confidence."""
+
+    low_s: NonNegative
+    """Seconds after the message's own time."""
+    high_s: NonNegative
+    confidence: Share
+    """Share of such statements that come true."""
+    reaches: Severity
+    """What begins there: warning (the limit itself) or alarm."""
 
 
 class Condition(Message, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="condition"):
@@ -149,6 +166,12 @@ class Condition(Message, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     causes: Annotated[list[Cause], Meta(max_length=16)] = []
     model: Annotated[str, Meta(max_length=64)] = ""
     """Name and version of the model that said so."""
+    certainty: Share | None = None
+    """How well the normal is known that this was judged by; 0 while there is none."""
+    learning_left_s: NonNegative | None = None
+    """About how long the warm-up still takes."""
+    prognosis: Prognosis | None = None
+    """None where nothing grows, or where the data cannot say when a limit is reached."""
 
 
 FindingType: TypeAlias = Literal["machine", "sensor", "quality", "camera", "node"]
@@ -176,6 +199,8 @@ class Finding(Message, frozen=True, kw_only=True, forbid_unknown_fields=True, ta
     detail: Text = ""
     """English, for logs and engineers; people read the catalogue's text for `cause`."""
     model: Annotated[str, Meta(max_length=64)] = ""
+    prognosis: Prognosis | None = None
+    """When it becomes an alarm, where that can be said."""
 
 
 class Item(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -249,9 +274,18 @@ class Health(Message, frozen=True, kw_only=True, forbid_unknown_fields=True, tag
 
 
 Action: TypeAlias = Literal[
-    "relearn", "confirm_normal", "false_alarm", "set_product", "pause", "resume", "inject_fault", "clear_fault"
+    "relearn",
+    "confirm_normal",
+    "false_alarm",
+    "confirm_fault",
+    "set_product",
+    "pause",
+    "resume",
+    "inject_fault",
+    "clear_fault",
 ]
-"""`confirm_normal`: what follows is the new normal (repaired, changed). `false_alarm`: what alarmed just now was normal."""
+"""`confirm_normal`: what follows is the new normal (repaired, changed). `false_alarm`: what alarmed just now was normal.
+`confirm_fault`: it was a fault, of that cause: it is to be recognised when it comes back."""
 
 
 class Command(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -274,6 +308,12 @@ class Command(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
     """For `pause`: how long; the pause ends by itself."""
     fault: Name | None = None
     """For `inject_fault` and `clear_fault`."""
+    cause: Name | None = None
+    """For `confirm_fault`: a key of the catalogue, or a code made for `label`."""
+    label: Label = ""
+    """For `confirm_fault`: what a person calls it."""
+    evidence: Annotated[list[Evidence], Meta(max_length=32)] = []
+    """For `confirm_fault`: what was reported of it, so that the right one of several alarms is meant."""
     v: Literal[1] = 1
 
 
