@@ -78,8 +78,8 @@ class Ina226Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Largest current; what the shunt allows (0.08192 V / shunt_ohm) when left out. A smaller one makes finer steps."""
     averages: Literal[1, 4, 16, 64, 128, 256, 512, 1024] = 256
     """How many conversions are averaged."""
-    conversion_ms: Literal["0.14", "0.204", "0.332", "0.588", "1.1", "2.116", "4.156", "8.244"] = "1.1"
-    """Length of one conversion of each, shunt and bus."""
+    conversion_ms: float = 1.1
+    """Length of one conversion of each, shunt and bus: 0.14, 0.204, 0.332, 0.588, 1.1, 2.116, 4.156 or 8.244."""
     every_s: Annotated[float, Meta(ge=0.05, le=3600)] = 1.0
     """Seconds between readings."""
     peak_a: Annotated[float, Meta(gt=0, le=10_000)] | None = None
@@ -109,18 +109,21 @@ class Ina226(Polled):
         self._cal = _calibration(config)
         self._current_step = SCALING / (self._cal * config.shunt_ohm)
         self._limit = _limit(config)
-        self._cycle_s = 2 * float(config.conversion_ms) * 1e-3 * config.averages
+        if config.conversion_ms not in CONVERSION_MS:
+            allowed = ", ".join(f"{length:g}" for length in CONVERSION_MS)
+            raise SensorConfigError(f"conversion_ms {config.conversion_ms:g} is none of {allowed}")
+        self._cycle_s = 2 * config.conversion_ms * 1e-3 * config.averages
         if self._cycle_s > config.every_s:
             raise SensorConfigError(
-                f"{config.averages} averages of 2 x {config.conversion_ms} ms take {self._cycle_s:.2f} s, longer than "
+                f"{config.averages} averages of 2 x {config.conversion_ms:g} ms take {self._cycle_s:.2f} s, longer than "
                 f"every_s {config.every_s:g}"
             )
         self._where = f"i2c-{config.bus} address 0x{config.address:02X}"
         self._settings = (
             FIXED
             | AVERAGES.index(config.averages) << 9
-            | CONVERSION_MS.index(float(config.conversion_ms)) << 6
-            | CONVERSION_MS.index(float(config.conversion_ms)) << 3
+            | CONVERSION_MS.index(config.conversion_ms) << 6
+            | CONVERSION_MS.index(config.conversion_ms) << 3
             | CONTINUOUS
         )
         self._bus: I2c | None = None

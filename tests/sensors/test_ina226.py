@@ -256,6 +256,7 @@ def test_energy_is_integrated_and_kept(tmp_path: Path) -> None:
         ({"max_a": 50.0}, "max_a 50: a shunt of 0.002 ohm ends at 40.96 A"),
         ({"max_a": 1.0}, "max_a 1 is too small for this shunt; at least 2.56"),
         ({"averages": 1024}, "take 2.25 s, longer than every_s 1"),
+        ({"conversion_ms": 1.0}, "conversion_ms 1 is none of 0.14, 0.204"),
         ({"peak_a": 60.0}, "peak_a 60 is beyond 40.96 A"),
     ],
 )
