@@ -232,7 +232,7 @@ class FifoAccelerometer(ABC):
         """Blocks since the last call; raises SensorError when the chip cannot be read."""
         if self._sampler is None:
             raise SensorError(f"{self.chip} is not open")
-        blocks = self._sampler.take()
+        blocks = self.deliver(self._sampler.take())
         if self._temperature is not None and self._registers is not None:
             blocks += self._temperature.read(self._registers, self._monotonic_ns())
         return sorted(blocks, key=lambda block: block.start_ns)
@@ -251,6 +251,10 @@ class FifoAccelerometer(ABC):
     def stream_channel(self) -> Channel:
         """The channel of the stream that is drained; that of the sensor unless several come from one FIFO."""
         return self.channel
+
+    def deliver(self, blocks: list[Block]) -> list[Block]:
+        """What becomes of the blocks of `stream_channel`; themselves unless several channels come from one FIFO."""
+        return blocks
 
     @abstractmethod
     def identify(self, registers: Registers) -> None:

@@ -25,6 +25,7 @@ SENSOR_TYPES = {
     "mqtt": "edge.sensors.mqtt:Mqtt",
     "adxl345": "edge.sensors.adxl345:Adxl345",
     "lis3dh": "edge.sensors.lis3dh:Lis3dh",
+    "mpu6050": "edge.sensors.mpu6050:Mpu6050",
     "modbus": "edge.sensors.modbus:Modbus",
     "pzem004t": "edge.sensors.pzem004t:Pzem004t",
     "ds18b20": "edge.sensors.ds18b20:Ds18b20",

@@ -115,13 +115,13 @@ class RateMeter:
         late = times - counts * rough
         late -= np.median(late)
         limit = OUTLIER * 1.4826 * float(np.median(np.abs(late))) + 0.5e9 / self._nominal_hz
-        good = np.abs(late) <= limit
-        counts, times = counts[good], times[good]
-        centred = counts - counts.mean()
+        good = late <= limit
+        kept = counts[good]
+        centred = kept - kept.mean()
         spread = float(centred @ centred)
-        period = float(centred @ times) / spread
+        period = float(centred @ times[good]) / spread
         rest = times - counts * period
-        deviation = max(float(rest.std()), 0.3 * period)
+        deviation = max(float(rest[good].std()), 0.3 * period)
         if deviation > STANDARD_ERROR * period * spread**0.5:
             return None
         # `count` samples had been taken: the newest of them has the number count - 1.
@@ -224,6 +224,9 @@ class Stream:
             raise SensorError(
                 f"{self._channel.name}: samples come at {rate_hz:.0f} Hz where {self._nominal_hz:g} Hz were set"
             )
+        # The line is that of a moment ago: what is there now was taken before it was seen.
+        ahead_ns = max(fit.time_ns(self._count - 1) - self._heard_ns, 0)
+        fit = fit._replace(reference_ns=fit.reference_ns - ahead_ns)
         made: list[Block] = []
         pieces, self._pieces, self._held = self._pieces, deque(), 0
         while pieces:
