@@ -43,7 +43,7 @@ ADDRESS, ADDRESS_ALT_HIGH = 0x53, 0x1D
 
 # Register map: table 19, p. 23.
 DEVID, DEVICE = 0x00, 0xE5
-BW_RATE = 0x2C
+BW_RATE, LARGEST_RATE_SETTING = 0x2C, 0x1F
 POWER_CTL, MEASURE = 0x2D, 0x08
 INT_SOURCE, OVERRUN = 0x30, 0x01
 DATA_FORMAT, SELF_TEST, FULL_RES, RANGE_16_G = 0x31, 0x80, 0x08, 0x03
@@ -181,11 +181,14 @@ def _identify(chip: I2cReader) -> str | None:
 
 
 def _identify_on_spi(spi: Spi) -> str | None:
-    asked = bytes([flags_on_top(DEVID, 1, write=False), 0])
-    return CHIP if spi.transfer(asked)[1] == DEVICE else None
+    """First a register whose number no other chip knows: where bit 7 is a write, DEVID's would be that of a setting."""
+    rate = spi.transfer(bytes([flags_on_top(BW_RATE, 1, write=False), 0]))[1]
+    if not 0 < rate <= LARGEST_RATE_SETTING:
+        return None
+    return CHIP if spi.transfer(bytes([flags_on_top(DEVID, 1, write=False), 0]))[1] == DEVICE else None
 
 
 PROBES = (
     I2cProbe((ADDRESS, ADDRESS_ALT_HIGH), _identify),
-    SpiProbe(3, 1_000_000, _identify_on_spi, rank=5),
+    SpiProbe(3, 1_000_000, _identify_on_spi, rank=1),
 )

@@ -191,4 +191,4 @@ def _identify(spi: Spi) -> str | None:
     return "MAX31855" if JUNCTION_LOW_C <= decode(frame)[1] <= JUNCTION_HIGH_C else None
 
 
-PROBES = (SpiProbe(SPI_MODE, 500_000, _identify, rank=3, certain=False),)
+PROBES = (SpiProbe(SPI_MODE, 500_000, _identify, rank=5, certain=False),)

@@ -236,4 +236,4 @@ def _identify(spi: Spi) -> str | None:
     return CHIP if found[SETTINGS - len(REST) :] == REST else None
 
 
-PROBES = (SpiProbe(SPI_MODE, 500_000, _identify, rank=1, certain=False),)
+PROBES = (SpiProbe(SPI_MODE, 500_000, _identify, rank=3, certain=False),)

@@ -250,4 +250,4 @@ def _identify(spi: Spi) -> str | None:
     return CHIP if (high, low) == (0xFFFF, 0x0000) or set_here else None
 
 
-PROBES = (SpiProbe(SPI_MODE, 500_000, _identify, rank=2, certain=False),)
+PROBES = (SpiProbe(SPI_MODE, 500_000, _identify, rank=4, certain=False),)

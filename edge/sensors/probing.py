@@ -76,14 +76,14 @@ class I2cProbe:
 class SpiProbe:
     """A chip on SPI. SPI has no addresses: the same bytes are a read to one chip and a write to another.
 
-    `rank` orders the probes so that what one sends is no write to any chip that would be recognised only later; looking
-    ends with the first that is recognised. Kinds of chips by their first byte:
+    `rank` orders the probes so that what one sends is no write to a register of a chip that would be recognised only later;
+    looking ends with the first that is recognised.
 
-        0  a read has bit 7 set, and register 0 must not be written (LIS3DH); no other chip has what 0x8F names
-        1  a write has bit 7 set (Maxim): from here on only zeros are sent, which to the others is a write
-        2  of read-only registers; several ranks, as the first must not take another for itself
-        5  a read has bit 7 set (ADXL345), 6 bit 0 (ADXL355)
-        8  no registers: an analog converter
+        0  LIS3DH: 0x8F reads its identity; to Maxim's chips it is a write of what can only be read, or is not there
+        1  ADXL345: a register that no other chip has, and only if that looks right its identity, 0x80
+        2  ADXL355: 0x01 reads its identity, and is a read to all that come later
+        3  Maxim's chips with registers, 5 those without: only zeros, a read
+        8  analog converters, which have no registers
     """
 
     mode: int

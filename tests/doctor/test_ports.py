@@ -1,0 +1,76 @@
+"""What the kernel lists by itself: 1-wire, serial ports, cameras."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from support.pi import Pi
+
+from edge.doctor.ports import cameras, onewire, serial
+
+
+@pytest.fixture
+def pi(tmp_path: Path) -> Pi:
+    return Pi(tmp_path)
+
+
+def test_1_wire(pi: Pi) -> None:
+    devices = pi.root / "sys/bus/w1/devices"
+    assert [one.code for one in onewire(pi.root)] == ["nothing"]
+    (devices / "28-00000a1b2c3d").mkdir()
+    assert [one.code for one in onewire(pi.root)] == []
+    for ghost in ("00-400000000000", "00-800000000000"):
+        (devices / ghost).mkdir()
+    assert [(one.code, one.values["count"]) for one in onewire(pi.root)] == [("noise", 2)]
+
+
+def test_1_wire_that_is_off_is_no_line_to_judge(tmp_path: Path) -> None:
+    assert list(onewire(tmp_path)) == []
+
+
+def test_serial_ports_with_the_name_of_what_is_plugged_in(pi: Pi) -> None:
+    pi.device("ttyUSB0")
+    pi.device("ttyAMA0")
+    pi.write("proc/cmdline", "console=ttyAMA0,115200 console=tty1\n")
+    usb = pi.root / "sys/devices/usb1/1-1"
+    (usb / "1-1:1.0/ttyUSB0").mkdir(parents=True)
+    (usb / "manufacturer").write_text("FTDI\n")
+    (usb / "product").write_text("USB-RS485 Cable\n")
+    (pi.root / "sys/class/tty/ttyUSB0").mkdir(parents=True)
+    (pi.root / "sys/class/tty/ttyUSB0/device").symlink_to(usb / "1-1:1.0/ttyUSB0")
+    by_id = pi.root / "dev/serial/by-id"
+    by_id.mkdir(parents=True)
+    (by_id / "usb-FTDI_USB-RS485_Cable-if00-port0").symlink_to("../../ttyUSB0")
+    console, port = serial(pi.root)
+    assert (console.code, console.values["port"]) == ("console", "/dev/ttyAMA0")
+    assert port.values == {
+        "port": "/dev/serial/by-id/usb-FTDI_USB-RS485_Cable-if00-port0",
+        "what": "FTDI USB-RS485 Cable",
+    }
+
+
+def test_a_port_of_which_nothing_is_known(pi: Pi) -> None:
+    pi.device("ttyACM0")
+    (port,) = serial(pi.root)
+    assert port.values == {"port": "/dev/ttyACM0", "what": ""}
+
+
+def test_cameras_and_not_the_processors_own_video_devices(pi: Pi) -> None:
+    names = {
+        0: "HD Pro Webcam C920",
+        1: "HD Pro Webcam C920",
+        10: "bcm2835-codec-decode",
+        14: "bcm2835-isp",
+        19: "rpi-hevc-dec",
+        20: "unicam",
+    }
+    for number, name in names.items():
+        pi.write(f"sys/class/video4linux/video{number}/name", f"{name}\n")
+        pi.write(f"sys/class/video4linux/video{number}/index", "1\n" if number == 1 else "0\n")
+    pi.hold(10, 0x1A, "imx708")
+    pi.hold(1, 0x68, "ds3231")
+    assert [(one.values["what"], one.values["place"]) for one in cameras(pi.root)] == [
+        ("HD Pro Webcam C920", "/dev/video0"),
+        ("imx708", "CSI (10-001a)"),
+    ]
