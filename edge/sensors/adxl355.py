@@ -198,8 +198,7 @@ def samples(data: bytes) -> tuple[NDArray[np.float64], bytes, bool]:
     words = np.frombuffer(data, dtype=np.uint8).reshape(-1, WORD_BYTES).astype(np.int32)
     marks = words[:, 2] & (X_WORD | NO_WORD)
     count = len(words) // 3
-    regular = marks[: 3 * count].reshape(-1, 3)
-    broken = bool((regular != (X_WORD, 0, 0)).any())
+    broken = bool((marks != np.resize([X_WORD, 0, 0], len(marks))).any())
     if broken:
         starts = [
             place
