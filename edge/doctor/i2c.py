@@ -16,6 +16,8 @@ ADDRESSES = range(0x08, 0x78)
 """The rest is reserved (NXP UM10204, table 4)."""
 NOT_OURS = re.compile(r"(?i)smbus (?:i801|piix4|nforce|ali|sis|via|amd)|hdmi|ddc|dp-?aux|gpu|i915|nvidia|radeon|gmux")
 """Adapters of monitors and mainboards, by the name their driver gives: no sensor is there, and memory modules are."""
+USUAL_BUS = 1
+"""Pins 3 and 5 of a Raspberry Pi; what drivers take where none is configured."""
 STUCK_ANSWERS = 40
 """So many answering addresses are no chips: the data line is held low, which reads as acknowledge."""
 HOPELESS_ERRORS = 3
@@ -129,7 +131,8 @@ def _recognised(
             continue
         if chip is not None:
             place = _place(bus, address)
-            implied = frozenset({"address"} if address == probe.addresses[0] else ())
+            usual = {"address": address == probe.addresses[0], "bus": bus == USUAL_BUS}
+            implied = frozenset(name for name, is_usual in usual.items() if is_usual)
             yield name, Found(chip, place, probe.options(bus, address), probe.certain, implied)
 
 

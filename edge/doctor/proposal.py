@@ -109,4 +109,4 @@ def _value(value: Any, *, hexadecimal: bool = False) -> str:
 def _text(text: str) -> str:
     """A basic string (toml.io, v1.0.0, String)."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return '"' + "".join(sign if sign.isprintable() else f"\\u{ord(sign):04X}" for sign in escaped) + '"'
+    return '"' + "".join(sign if sign.isprintable() else f"\\U{ord(sign):08X}" for sign in escaped) + '"'

@@ -12,6 +12,9 @@ from edge.doctor.i2c import Sight
 from edge.sensors.bus.base import BusError, Buses
 from edge.sensors.probing import Found, SpiProbe
 
+USUAL_BUS = 0
+"""What drivers take where none is configured."""
+
 
 def spi_selects(root: Path) -> list[tuple[int, int]]:
     """(bus, select) of each /dev/spidev."""
@@ -48,7 +51,8 @@ def look_at_spi(bus: int, select: int, buses: Buses, probes: Iterable[tuple[str,
         finally:
             line.close()
         if chip is not None:
-            sight.found.append((name, Found(chip, place, probe.options(bus, select), certain=probe.certain)))
+            implied = frozenset({"bus"} if bus == USUAL_BUS else ())
+            sight.found.append((name, Found(chip, place, probe.options(bus, select), probe.certain, implied)))
             return sight
     sight.checks.append(check("spi", "nothing", place=place))
     return sight

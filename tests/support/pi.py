@@ -28,6 +28,7 @@ ON_I2C: Mapping[str, Wired] = {
     "adxl345": Wired("adxl345:SimulatedAdxl345", 0x53),
     "ina226": Wired("ina226:SimulatedIna226", 0x40),
     "lis3dh": Wired("lis3dh:SimulatedLis3dh", 0x18),
+    "adxl355": Wired("adxl355:SimulatedAdxl355", 0x1D),
     "mpu6050": Wired("mpu6050:SimulatedMpu6050", 0x68),
     "mlx90614": Wired("mlx90614:Mlx90614Chip", 0x5A, clocked=False),
     "sht31": Wired("sht31:Sht31Chip", 0x44),
