@@ -7,39 +7,23 @@ importing `scipy.signal` costs 70 MB on a node. All together cost less than eigh
 
 from __future__ import annotations
 
-import math
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from models.condition.bearing import Bearing
 from models.condition.features import current, envelope, vibration
-from models.condition.features.spectrum import (
-    NOTHING,
-    Floats,
-    Found,
-    Plans,
-    axis_names,
-    fast_length,
-    rows_of,
-    with_axes,
-)
-from models.condition.features.speed import RunningSpeed, salient
+from models.condition.features.plans import Plans
+from models.condition.features.spectrum import NOTHING, Floats, Found, axis_names, fast_length, rows_of, with_axes
+from models.condition.features.speed import TOP_HZ, RunningSpeed, salient
 from models.condition.features.track import ENOUGH_S, Track
 
 __all__ = ["Features", "Found", "axis_names"]
 
 MIN_SAMPLES = 32
 LOW_RATE_HZ = 2000.0
-_SPEED_STEPS = 1000
-_LARGEST = 1e100
-
-
-class _Names(NamedTuple):
-    """Names and units of one plan's features for a number of axes."""
-
-    names: tuple[str, ...]
-    units: dict[str, str]
+_LARGEST = 1e70
+"""Of a square; what is louder would overflow, and is no acceleration."""
 
 
 class Features:
@@ -61,14 +45,11 @@ class Features:
         gear_teeth: int | None = None,
     ) -> None:
         self.speed = RunningSpeed(running_speed_hz)
-        self._bearing = bearing
         self._nominal_hz = nominal_hz
-        self._gear_teeth = gear_teeth
-        self._blocks: Plans[vibration.VibrationPlan] = Plans()
-        self._rhythms: Plans[envelope.EnvelopePlan] = Plans()
-        self._currents: Plans[current.CurrentPlan] = Plans()
+        self._plans = Plans(bearing, gear_teeth, nominal_hz)
         self._tracks: dict[str, Track] = {}
-        self._named: dict[tuple[object, ...], _Names] = {}
+        self._told: dict[str, dict[str, float]] = {}
+        self._named: dict[tuple[object, ...], tuple[tuple[str, ...], Mapping[str, str]]] = {}
 
     def interrupt(self) -> None:
         """What comes does not follow what was, though times may look so; what was learned of the speed is kept."""
@@ -96,38 +77,40 @@ class Features:
         samples = fast_length(len(values))
         values = np.asarray(values, dtype=np.float64)[len(values) - samples :]
         wave = rows_of(values)
-        level = float(np.abs(wave).max())
-        if not level < _LARGEST:
+        with np.errstate(over="ignore"):
+            squared = wave * wave
+        if not float(squared.max()) < _LARGEST:
             return NOTHING
-        factor = vibration.ACCELERATION_UNITS.get(unit)
         divisor = envelope.decimation(samples, rate_hz)
-        whole = envelope.envelope(wave, divisor)
-        length_s = samples / rate_hz
-        joined: tuple[Floats, Floats] | None = None
-        if length_s < ENOUGH_S and start_s is not None:
-            started = start_s + (len(values) - samples) / rate_hz
-            low = envelope.decimation(samples, rate_hz, LOW_RATE_HZ)
-            raw = values[None, :] if values.ndim == 1 else values.T
-            joined = self._tracks.setdefault(channel, Track()).add(raw, whole, low, rate_hz, started)
-            self._look(joined[0], rate_hz / low, start_s)
-        elif length_s >= ENOUGH_S:
-            self._look(wave, rate_hz, start_s or 0.0)
-        speed_hz = self._speed_hz
-        plan = self._blocks.get(samples, rate_hz, self._vibration_plan(speed_hz, factor), speed_hz, factor is not None)
-        found = vibration.of_block(wave, plan, factor)
-        rhythm = self._rhythms.get(len(whole), rate_hz / divisor, self._envelope_plan(speed_hz), speed_hz)
-        depth = envelope.depths(whole, rhythm)
-        ours = envelope.knocks(depth, rhythm)
-        more: list[tuple[str, float, str]] = []
-        if rhythm.names:
-            ratios = (rhythm.lines @ depth) / max(float(rhythm.background @ depth), 1e-300)
-            more = [(f"envelope_{name}", value, "1") for name, value in zip(rhythm.names, ratios.tolist(), strict=True)]
-        if ours is not None:
-            more += [("envelope_line", 100.0 * ours.depth, "%"), ("envelope_shaft", 100.0 * ours.shaft, "%")]
-        signs: dict[str, float] = {}
-        if speed_hz is not None:
-            signs = self._signs(joined[1] if joined else None, rate_hz / divisor, ours, speed_hz)
-        return self._found(plan.names, found, unit, more, signs)
+        whole = envelope.envelope(wave, squared, divisor)
+        rhythm_hz = rate_hz / divisor
+        plans, factor = self._plans, vibration.ACCELERATION_UNITS.get(unit)
+        density = vibration.spectrum_of(wave, plans.window(samples))
+        track: Track | None = None
+        if samples / rate_hz >= ENOUGH_S:
+            if self.speed.due(start_s or 0.0):
+                self._look(density, rate_hz / samples, start_s or 0.0)
+        elif start_s is not None:
+            track = self._joined(channel, values, whole, rate_hz, start_s)
+        speed_hz = self.speed.hz
+        plan = plans.block(samples, rate_hz, speed_hz, velocity=factor is not None)
+        found = vibration.of_block(wave, squared, density, plan, factor)
+        beat = plans.rhythm(len(whole), rhythm_hz, speed_hz)
+        depth = envelope.depths(whole, beat)
+        knocks = envelope.knocks(depth, beat)
+        more = envelope.ratios(depth, beat)
+        if knocks is not None:
+            more["envelope_line"], more["envelope_shaft"] = 100.0 * knocks.depth, 100.0 * knocks.shaft
+        if track is None:
+            signs = _signs(speed_hz, knocks)
+        else:
+            if speed_hz is not None and track.renewed():
+                joined = track.rhythm()
+                longer = plans.rhythm(len(joined), rhythm_hz, speed_hz)
+                knocks = envelope.knocks(envelope.depths(joined, longer), longer)
+                self._told[channel] = _signs(speed_hz, knocks)
+            signs = self._told.get(channel, {})
+        return self._found(plan.names, len(wave), found, unit, more, signs)
 
     def current(self, values: Floats, rate_hz: float, unit: str) -> Found:
         """Features of a current waveform of one or more phases sampled together; see `models.condition.features.current`."""
@@ -135,78 +118,75 @@ class Features:
             return NOTHING
         samples = fast_length(len(values))
         wave = rows_of(np.asarray(values, dtype=np.float64)[len(values) - samples :])
-        if not float(np.abs(wave).max()) < _LARGEST:
+        if not float(np.abs(wave).max()) ** 2 < _LARGEST:
             return NOTHING
-        plan = self._currents.get(
-            samples, rate_hz, lambda length, rate: current.current_plan(length, rate, self._nominal_hz)
-        )
+        plan = self._plans.current(samples, rate_hz)
         each, whole, amplitude = current.of_block(wave, plan)
         if plan.names and self.speed.confidence <= 0.0:
             told = current.running_speed(amplitude, plan.step_hz, self._nominal_hz)
             if told is not None:
                 self.speed.hear(*told)
-        more = [(name, value, "%") for name, value in whole.items()]
-        return self._found(tuple(each), np.array(list(each.values())), unit, more, {})
+        found = [value for row in each.values() for value in row.tolist()]
+        return self._found(tuple(each), len(wave), found, unit, whole, {})
 
-    @property
-    def _speed_hz(self) -> float | None:
-        """The running speed in steps of a thousandth: plans need not be made anew for less."""
-        hz = self.speed.hz
-        return None if hz is None else math.exp(round(math.log(hz) * _SPEED_STEPS) / _SPEED_STEPS)
+    def _joined(self, channel: str, values: Floats, whole: Floats, rate_hz: float, start_s: float) -> Track:
+        track = self._tracks.setdefault(channel, Track())
+        low = envelope.decimation(len(values), rate_hz, LOW_RATE_HZ)
+        track.add(values[None, :] if values.ndim == 1 else values.T, whole, low, rate_hz, start_s)
+        if self.speed.due(start_s):
+            wave = track.low()
+            samples = wave.shape[1]
+            self._look(vibration.spectrum_of(wave, np.hanning(samples)), rate_hz / low / samples, start_s)
+        return track
 
-    def _look(self, wave: Floats, rate_hz: float, time_s: float) -> None:
-        if not self.speed.due(time_s):
-            return
-        samples = wave.shape[1]
-        spectrum = np.fft.rfft(wave * np.hanning(samples), axis=1)
-        source = salient(np.abs(spectrum), rate_hz / samples, self._nominal_hz)
-        self.speed.look(time_s, source, samples / rate_hz)
-
-    def _signs(
-        self, whole: Floats | None, rate_hz: float, ours: envelope.Knocks | None, speed_hz: float
-    ) -> dict[str, float]:
-        knocks = ours
-        if whole is not None:
-            plan = self._rhythms.get(len(whole), rate_hz, self._envelope_plan(speed_hz), speed_hz)
-            knocks = envelope.knocks(envelope.depths(whole, plan), plan)
-        signs = {"running_speed": 60.0 * speed_hz}
-        if knocks is not None:
-            signs.update({f"knock_{name}": value for name, value in knocks._asdict().items()})
-        return signs
-
-    def _vibration_plan(self, speed_hz: float | None, factor: float | None):  # type: ignore[no-untyped-def]
-        mesh_hz = speed_hz * self._gear_teeth if speed_hz is not None and self._gear_teeth else None
-        return lambda samples, rate: vibration.vibration_plan(
-            samples, rate, speed_hz, mesh_hz, velocity=factor is not None
-        )
-
-    def _envelope_plan(self, speed_hz: float | None):  # type: ignore[no-untyped-def]
-        lines = self._bearing.lines(speed_hz) if self._bearing is not None and speed_hz is not None else {}
-        if self._gear_teeth and speed_hz is not None:
-            lines = {**lines, "mesh": self._gear_teeth * speed_hz}
-        return lambda samples, rate: envelope.envelope_plan(samples, rate, speed_hz, lines)
+    def _look(self, density: Floats, step_hz: float, time_s: float) -> None:
+        lines = int(TOP_HZ / step_hz) + 1
+        source = salient(np.sqrt(density[:, :lines]), step_hz, self._nominal_hz)
+        self.speed.look(time_s, source, 1.0 / step_hz)
 
     def _found(
         self,
         names: tuple[str, ...],
-        found: Floats,
+        axes: int,
+        found: Sequence[float],
         unit: str,
-        more: list[tuple[str, float, str]],
-        signs: dict[str, float],
+        more: Mapping[str, float],
+        signs: Mapping[str, float],
     ) -> Found:
-        key = (names, found.shape[1], unit, tuple(name for name, _, _ in more))
+        key = (names, axes, unit)
         named = self._named.get(key)
         if named is None:
-            spoken = with_axes(names, found.shape[1])
-            units = [f"{unit}·s" if name == "velocity" else _UNITS.get(name, unit) for name in names for _ in range(found.shape[1])]
-            named = _Names(spoken, {**dict(zip(spoken, units, strict=True)), **{name: u for name, _, u in more}})
-            self._named[key] = named
-        values = dict(zip(named.names, found.ravel().tolist(), strict=True))
-        for name, value, _ in more:
-            values[name] = value
-        return Found(values, named.units, signs)
+            spoken = with_axes(names, axes)
+            units = [_unit(name, unit) for name in names for _ in range(axes)]
+            named = self._named[key] = spoken, dict(zip(spoken, units, strict=True)) | _WHOLE_UNITS
+        values = dict(zip(named[0], found, strict=True))
+        values.update(more)
+        return Found(values, named[1], signs)
+
+
+def _signs(speed_hz: float | None, knocks: envelope.Knocks | None) -> dict[str, float]:
+    if speed_hz is None:
+        return {}
+    if knocks is None:
+        return {"running_speed": 60.0 * speed_hz}
+    return {
+        "running_speed": 60.0 * speed_hz,
+        "knock_order": knocks.order,
+        "knock_depth": knocks.depth,
+        "knock_sidebands": knocks.sidebands,
+        "knock_shaft": knocks.shaft,
+        "knock_cage": knocks.cage,
+    }
+
+
+def _unit(name: str, unit: str) -> str:
+    return f"{unit}·s" if name == "velocity" else _UNITS.get(name, unit)
 
 
 _UNITS = {
     "crest": "1", "kurtosis": "1", "skewness": "1", "entropy": "1", "velocity_rms": "mm/s", "harmonics": "%", "sidebands": "%",
+}  # fmt: skip
+_WHOLE_UNITS = {
+    "envelope_line": "%", "envelope_shaft": "%", "unbalance": "%", "negative_real": "%", "negative_imaginary": "%",
+    **{f"envelope_{line}": "1" for line in ("bpfo", "bpfi", "bsf", "ftf", "mesh")},
 }  # fmt: skip

@@ -76,8 +76,9 @@ def of_block(wave: Floats, plan: CurrentPlan) -> tuple[dict[str, Floats], dict[s
 
 
 def unbalance(rms: Floats) -> dict[str, float]:
-    """Unbalance of phases in percent, nothing while no current flows: the largest distance of a phase's RMS from the mean of all,
-    over that mean (NEMA MG-1 14.36 defines it so for voltages).
+    """Unbalance of phases in percent; nothing while no current flows.
+
+    It is the largest distance of a phase's RMS from the mean of all, over that mean (NEMA MG-1 14.36 defines it so for voltages).
 
     >>> {name: round(value, 1) for name, value in unbalance(np.array([10.0, 10.0, 7.0])).items()}
     {'unbalance': 22.2}
@@ -96,8 +97,8 @@ def sequences(phasors: Complexes) -> dict[str, float]:
     it does not depend on when a block began. The order in which the clamps were put on does not matter: the larger one is the
     positive one. Nothing while no current flows.
 
-    >>> {name: round(value, 6) for name, value in sequences(np.array([1, _THIRD**2, _THIRD])).items()}
-    {'negative_real': 0.0, 'negative_imaginary': -0.0}
+    >>> {name: round(value, 3) for name, value in sequences(np.array([1.1, _THIRD**2, _THIRD])).items()}
+    {'negative_real': 3.226, 'negative_imaginary': 0.0}
     """
     first, second, third = phasors.tolist()
     turning = (first + _THIRD * second + _THIRD**2 * third) / 3

@@ -3,8 +3,8 @@
 The Teager-Kaiser energy operator x²(n) - x(n-1)·x(n+1) follows the squared envelope of an oscillation times its squared frequency
 (Kaiser, On a simple algorithm to calculate the energy of a signal, ICASSP 1990), so the ringing that a knock excites stands out
 from the shaft's own slow shaking without a band having to be chosen (Liang and Soltani Bozchalooi, An energy operator approach
-to joint application of amplitude and frequency-demodulations for bearing fault detection, MSSP 24, 2010). Its root is the envelope: one
-hard knock does not drown the rhythm of many. Every axis counts the same.
+to joint application of amplitude and frequency-demodulations for bearing fault detection, MSSP 24, 2010). The root of its mean over a
+few samples is the envelope: one hard knock does not drown the rhythm of many. Every axis counts the same.
 
 The spectrum of it is a *depth of modulation*: 0.5 at a frequency means that the envelope swings by half of its mean in that rhythm.
 Noise has a few percent. Lines between the shaft's own multiples come from rolling bearings alone (Randall and Antoni, Rolling element
@@ -30,7 +30,7 @@ RESOLVED = 30.0
 LEAST_REVOLUTIONS = 2.5
 _SYNCHRONOUS_LINES = 1.2
 _SYNCHRONOUS_SHARE = 0.015
-_RATE_HZ = 2500.0
+_RATE_HZ = 1600.0
 
 
 class EnvelopePlan(NamedTuple):
@@ -45,38 +45,46 @@ class EnvelopePlan(NamedTuple):
     background: Floats
     races: Floats
     """1 where a ring's frequency may be; of length 0 while the running speed is unknown or too slow for the window."""
+    half_races: Floats
+    """Half of it: what a second harmonic counts."""
     order: float
     """The running speed, in lines."""
+    turns: tuple[int, int]
+    """Once and twice the running speed, in whole lines."""
+    cage: tuple[slice, ...]
+    """Where once and twice the cage's speed may lie; none where a window is too short to tell them from the shaft's."""
 
 
 def decimation(samples: int, rate_hz: float, target_hz: float = _RATE_HZ) -> int:
     """The largest divisor of the length that leaves at least the target rate.
 
     >>> decimation(2000, 20_000), decimation(3200, 3200)
-    (8, 1)
+    (10, 2)
     """
     most = max(int(rate_hz / target_hz), 1)
     return next(factor for factor in range(most, 0, -1) if samples % factor == 0)
 
 
-def envelope(wave: Floats, factor: int) -> Floats:
+def envelope(wave: Floats, squared: Floats, factor: int) -> Floats:
     """Envelope of (axes, n) around a mean of 0, in units of that mean; (n / factor,).
 
-    An axis in which nothing moves has none.
+    Every axis counts the same; one in which nothing moves does not count.
     """
-    inner = wave[:, 1:-1]
-    energy = inner * inner
-    energy -= wave[:, :-2] * wave[:, 2:]
-    level = np.sqrt(np.abs(energy, out=energy), out=energy)
-    means = np.add.reduce(level, axis=1) / level.shape[1]
-    moving = means > 0
-    share = np.where(moving, 1.0 / np.where(moving, means, 1.0), 0.0) / max(int(moving.sum()), 1)
-    whole = np.empty(wave.shape[1])
-    whole[1:-1] = share @ level
-    whole[0], whole[-1] = whole[1], whole[-2]
+    axes, samples = wave.shape
+    # The first and the last sample have one neighbour only; nothing there does less harm than a guess.
+    energy = np.zeros((axes, samples))
+    inner = energy[:, 1:-1]
+    np.multiply(wave[:, :-2], wave[:, 2:], out=inner)
+    np.subtract(squared[:, 1:-1], inner, out=inner)
+    means = np.add.reduce(energy, axis=1).tolist()
+    whole: Floats = np.array([samples / mean if mean > 0 else 0.0 for mean in means]) @ energy
     if factor > 1:
-        whole = np.add.reduce(whole.reshape(-1, factor), axis=1) / factor
-    whole -= np.add.reduce(whole) / len(whole)
+        whole = np.add.reduce(whole.reshape(-1, factor), axis=1)
+    whole = np.sqrt(np.abs(whole))
+    mean = float(np.add.reduce(whole)) / len(whole)
+    if mean > 0:
+        whole /= mean
+        whole -= 1.0
     return whole
 
 
@@ -110,13 +118,27 @@ def envelope_plan(samples: int, rate_hz: float, speed_hz: float | None, lines: d
         np.array(rows) if rows else np.zeros((0, len(frequency))),
         background / max(background.sum(), 1.0),
         races,
+        0.5 * races,
         order,
+        (round(order), round(2 * order)),
+        tuple(slice(round(k * CAGE_ORDERS[0] * order), round(k * CAGE_ORDERS[1] * order) + 1) for k in (1, 2))
+        if order >= RESOLVED
+        else (),
     )
 
 
 def depths(whole: Floats, plan: EnvelopePlan) -> Floats:
     """Depth of modulation at each line of the envelope's spectrum."""
     return np.abs(np.fft.rfft(whole * plan.window))
+
+
+def ratios(depth: Floats, plan: EnvelopePlan) -> dict[str, float]:
+    """How far the watched frequencies stand above the mean of the spectrum, by `envelope_<name>`."""
+    if not plan.names:
+        return {}
+    level = max(float(plan.background @ depth), 1e-300)
+    lines = (plan.lines @ depth).tolist()
+    return {f"envelope_{name}": line / level for name, line in zip(plan.names, lines, strict=True)}
 
 
 class Knocks(NamedTuple):
@@ -142,20 +164,17 @@ def knocks(depth: Floats, plan: EnvelopePlan) -> Knocks | None:
         return None
     comb = depth * plan.races
     half = (len(comb) + 1) // 2
-    comb[:half] += 0.5 * depth[: 2 * half : 2] * plan.races[:half]
-    at = int(np.argmax(comb))
+    comb[:half] += depth[: 2 * half : 2] * plan.half_races[:half]
+    at = int(comb.argmax())
     line = float(depth[at])
-    beside = [
-        0.5 * (_around(depth, at - turns * plan.order) + _around(depth, at + turns * plan.order)) for turns in (1, 2)
-    ]
-    shaft = 0.5 * (_around(depth, plan.order) + _around(depth, 2 * plan.order))
-    cage = 0.0
-    if plan.order >= RESOLVED:
-        low, high = (turns * plan.order for turns in CAGE_ORDERS)
-        cage = max(float(depth[round(k * low) : round(k * high) + 1].max(initial=0.0)) for k in (1, 2))
-    return Knocks(at / plan.order, line, max(beside) / max(line, 1e-12), shaft, cage)
+    once, twice = plan.turns
+    beside = max(
+        _around(depth, at - once) + _around(depth, at + once), _around(depth, at - twice) + _around(depth, at + twice)
+    )
+    shaft = 0.5 * (_around(depth, once) + _around(depth, twice))
+    cage = max((float(depth[place].max(initial=0.0)) for place in plan.cage), default=0.0)
+    return Knocks(at / plan.order, line, 0.5 * beside / max(line, 1e-12), shaft, cage)
 
 
-def _around(depth: Floats, line: float) -> float:
-    at = max(round(line), 1)
-    return max(depth[at - 1 : at + 2].tolist(), default=0.0)
+def _around(depth: Floats, line: int) -> float:
+    return max(depth[max(line - 1, 0) : line + 2].tolist(), default=0.0) if line > 0 else 0.0

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import math
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
-from typing import Generic, NamedTuple, TypeAlias, TypeVar
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats: TypeAlias = NDArray[np.float64]
 Complexes: TypeAlias = NDArray[np.complex128]
-Plan = TypeVar("Plan")
 
 HANN_MAIN_LOBE = 2
 """Half the width of a Hann window's main lobe, in lines (Harris, On the use of windows, Proc. IEEE 66, 1978)."""
 SPEED_TOLERANCE = 0.015
 """Slip of an induction motor and of the balls: a line is looked for within this share of its frequency."""
-_RATE_STEPS = 1000
 _FACTORS = (2, 3, 5)
-_KEPT_PLANS = 16
 
 
 class Found(NamedTuple):
@@ -36,29 +31,6 @@ class Found(NamedTuple):
 
 
 NOTHING = Found({}, {}, {})
-
-
-class Plans(Generic[Plan]):
-    """What is fixed for one length and rate, made once and kept while it is used.
-
-    Measured rates wander a little; a plan serves within a thousandth, less than the lines of a bearing lie beside the shaft's.
-    """
-
-    def __init__(self) -> None:
-        self._plans: OrderedDict[tuple[object, ...], Plan] = OrderedDict()
-
-    def get(self, samples: int, rate_hz: float, make: Callable[[int, float], Plan], *more: object) -> Plan:
-        """The plan for these; `make` gets the length and the rounded rate, `more` are what else it depends on."""
-        step = round(math.log(rate_hz) * _RATE_STEPS)
-        key = (samples, step, *more)
-        plan = self._plans.get(key)
-        if plan is None:
-            plan = self._plans[key] = make(samples, math.exp(step / _RATE_STEPS))
-            if len(self._plans) > _KEPT_PLANS:
-                self._plans.popitem(last=False)
-        else:
-            self._plans.move_to_end(key)
-        return plan
 
 
 def fast_length(samples: int) -> int:
@@ -89,7 +61,9 @@ def rows_of(values: Floats) -> Floats:
     return rows
 
 
-def near(frequency: Floats, centres: Iterable[float], step_hz: float, lobe: float = HANN_MAIN_LOBE) -> Floats:
+def near(
+    frequency: NDArray[np.floating[Any]], centres: Iterable[float], step_hz: float, lobe: float = HANN_MAIN_LOBE
+) -> Floats:
     """1 at the lines of a spectrum that belong to one of these frequencies, 0 elsewhere."""
     chosen = np.zeros(len(frequency))
     for centre in centres:

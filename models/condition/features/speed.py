@@ -27,7 +27,7 @@ LEAST_CONFIDENCE = 0.35
 LEAST_WINDOW_S = 0.3
 SETTLED_WINDOW_S = 0.95
 """What is told from a shorter window may be a multiple of the speed; it is looked for anew as the window grows."""
-LOOK_SOON_S, LOOK_AGAIN_S = 0.5, 10.0
+LOOK_SOON_S, LOOK_AGAIN_S, LOOK_SELDOM_S = 0.5, 20.0, 60.0
 MOST_MISSES = 3
 _NEIGHBOURHOOD_HZ = 12.0
 _MOST_SALIENT = 8.0
@@ -178,9 +178,10 @@ class RunningSpeed:
         """Whether it is time to look again: soon while nothing is known, seldom afterwards."""
         if self._looked_s is None or time_s < self._looked_s:
             return True
-        return time_s - self._looked_s >= (
-            LOOK_AGAIN_S if self._found is not None and not self._misses else LOOK_SOON_S
-        )
+        known = self._settled and self._found is not None and not self._misses
+        # A machine without a shaft, or at rest, need not be asked again and again.
+        wait = LOOK_AGAIN_S if known else min(LOOK_SOON_S * 2.0 ** min(self._misses, 7), LOOK_SELDOM_S)
+        return time_s - self._looked_s >= wait
 
     def look(self, time_s: float, source: Source, window_s: float) -> None:
         """Takes a spectrum of a window of that length."""

@@ -31,9 +31,10 @@ class Track:
         self._tail: Floats | None = None
         self._rate_hz = 0.0
         self._end_s: float | None = None
+        self._new_s = 0.0
 
-    def add(self, wave: Floats, whole: Floats, factor: int, rate_hz: float, start_s: float) -> tuple[Floats, Floats]:
-        """Takes a block; returns what is joined of both, lengths quick to transform.
+    def add(self, wave: Floats, whole: Floats, factor: int, rate_hz: float, start_s: float) -> None:
+        """Takes a block.
 
         Args:
             wave: the block as it was sampled, (axes, n).
@@ -52,13 +53,29 @@ class Track:
         self._rate_hz, self._end_s = rate_hz, start_s + length_s
         self._parts.append((low, whole))
         self._held_s.append(length_s)
+        self._new_s += length_s
         while len(self._parts) > 1 and sum(self._held_s) > WINDOW_S * 1.001:
             self._parts.popleft()
             self._held_s.popleft()
+
+    def low(self) -> Floats:
+        """The joined waves at their low rate, around zero; as many as are quick to transform."""
         joined = np.concatenate([part[0] for part in self._parts], axis=1)
         joined = joined[:, joined.shape[1] - fast_length(joined.shape[1]) :]
-        rhythm = np.concatenate([part[1] for part in self._parts])
-        return joined - joined.mean(axis=1, keepdims=True), rhythm[len(rhythm) - fast_length(len(rhythm)) :]
+        free: Floats = joined - joined.mean(axis=1, keepdims=True)
+        return free
+
+    def renewed(self) -> bool:
+        """Whether an eighth of what is joined came since this was last true: less is not worth another look."""
+        new = self._new_s >= 0.125 * sum(self._held_s)
+        if new:
+            self._new_s = 0.0
+        return new
+
+    def rhythm(self) -> Floats:
+        """The joined envelopes; as much as is quick to transform."""
+        joined = np.concatenate([part[1] for part in self._parts])
+        return joined[len(joined) - fast_length(len(joined)) :]
 
     def clear(self) -> None:
         """What comes does not follow what was."""

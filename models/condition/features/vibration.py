@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.condition.features.spectrum import HANN_MAIN_LOBE, Floats, near
 
@@ -25,19 +26,19 @@ HIGH_ORDERS = (4, 5, 6, 7, 8)
 LEAST_LINES = 2.0
 """An order is resolved where the shaft turns more than so often in a block."""
 _LEAST_POWER = 1e-140
+_BINS = 48
 _SHAPES = ("rms", "peak", "crest", "kurtosis", "skewness", "entropy")
 
 
 class VibrationPlan(NamedTuple):
     """What is fixed for one length, rate, running speed and gear."""
 
-    window: Floats
     names: tuple[str, ...]
     """Of the rows of the spectrum, the shapes before them."""
     weights: Floats
     """(rows, lines)"""
-    lowest: int
-    """First line that entropy looks at: what is below is offset and drift."""
+    bins: NDArray[np.intp]
+    """First lines of the bins that entropy looks at; what is below is offset and drift."""
 
 
 def vibration_plan(
@@ -69,7 +70,8 @@ def vibration_plan(
         names.append(name)
         rows.append(2.0 * near(frequency, centres, step_hz, lobe=lobe))
     weights = np.array(rows) * scale if rows else np.zeros((0, len(frequency)))
-    return VibrationPlan(window, (*_SHAPES, *names), weights, min(2, len(frequency) - 1))
+    bins = np.unique(np.linspace(min(2, len(frequency) - 1), len(frequency), _BINS, endpoint=False).astype(np.intp))
+    return VibrationPlan((*_SHAPES, *names), weights, bins)
 
 
 def _lines(speed_hz: float | None, mesh_hz: float | None, step_hz: float, half: float) -> dict[str, list[float]]:
@@ -93,39 +95,54 @@ def _lines(speed_hz: float | None, mesh_hz: float | None, step_hz: float, half: 
     return lines
 
 
-def of_block(wave: Floats, plan: VibrationPlan, factor: float | None) -> Floats:
-    """(features, axes) in the plan's order; `wave` is (axes, n) around zero, `factor` makes m/s² of its unit."""
-    samples = wave.shape[1]
-    squared = wave * wave
-    power = np.add.reduce(squared, axis=1) / samples
-    safe = np.maximum(power, _LEAST_POWER)
-    rms = np.sqrt(power)
-    peak = np.sqrt(squared.max(axis=1))
-    found = np.empty((len(plan.names), len(wave)))
-    found[0], found[1] = rms, peak
-    found[2] = peak / np.sqrt(safe)
-    found[3] = np.einsum("ij,ij->i", squared, squared) / (samples * safe * safe)
-    found[4] = np.einsum("ij,ij->i", squared, wave) / (samples * safe**1.5)
-    spectrum = np.fft.rfft(wave * plan.window, axis=1)
+def spectrum_of(wave: Floats, window: Floats) -> Floats:
+    """Power at each line, (axes, lines), not scaled."""
+    spectrum = np.fft.rfft(wave * window, axis=1)
     density = spectrum.real**2
     density += spectrum.imag**2
-    found[5] = entropy(density[:, plan.lowest :])
-    linear = found[len(_SHAPES) :]
-    np.sqrt(np.maximum(plan.weights @ density.T, 0.0), out=linear)
+    return density
+
+
+def of_block(wave: Floats, squared: Floats, density: Floats, plan: VibrationPlan, factor: float | None) -> list[float]:
+    """Features in the plan's order, each for all axes.
+
+    Args:
+        wave: (axes, n) around zero.
+        squared: its squares.
+        density: its power at each line.
+        plan: for that length and rate.
+        factor: makes m/s² of the wave's unit; None where that is unknown.
+    """
+    samples = wave.shape[1]
+    power = (np.add.reduce(squared, axis=1) / samples).tolist()
+    top = np.maximum.reduce(squared, axis=1).tolist()
+    fourth = np.einsum("ij,ij->i", squared, squared).tolist()
+    third = np.einsum("ij,ij->i", squared, wave).tolist()
+    # A few numbers are quicker in Python than in arrays of three.
+    safe = [max(value, _LEAST_POWER) for value in power]
+    found = [math.sqrt(value) for value in power]
+    found += [math.sqrt(value) for value in top]
+    found += [math.sqrt(value / least) for value, least in zip(top, safe, strict=True)]
+    found += [value / (samples * least * least) for value, least in zip(fourth, safe, strict=True)]
+    found += [value / (samples * least * math.sqrt(least)) for value, least in zip(third, safe, strict=True)]
+    found += entropy(np.add.reduceat(density, plan.bins, axis=1))
+    linear = np.sqrt(plan.weights @ density.T)
     if factor is not None and len(plan.names) > len(_SHAPES) and plan.names[len(_SHAPES)] == "velocity_rms":
         linear[0] *= factor * 1000.0
+    found += linear.ravel().tolist()
     return found
 
 
-def entropy(density: Floats) -> Floats:
-    """Spectral entropy of (axes, lines), 0 for a single line to 1 for white noise (Inouye et al., Electroenceph. Clin.
-    Neurophysiol. 79, 1991); 0 where there is no power.
+def entropy(power: Floats) -> list[float]:
+    """Spectral entropy of (axes, bins): 0 where all power is in one bin, 1 where all have the same.
+
+    Inouye et al., Quantification of EEG irregularity by use of the entropy of the power spectrum, Electroenceph. Clin.
+    Neurophysiol. 79, 1991. 0 where there is no power.
     """
-    total = np.add.reduce(density, axis=1)
-    known = total > 0
-    share = density / np.where(known, total, 1.0)[:, None]
-    np.maximum(share, 1e-30, out=share)
-    spread: Floats = np.where(
-        known, -np.einsum("ij,ij->i", share, np.log(share)) / math.log(max(density.shape[1], 2)), 0.0
-    )
-    return spread
+    totals = np.add.reduce(power, axis=1).tolist()
+    weighted = np.einsum("ij,ij->i", power, np.log(np.maximum(power, _LEAST_POWER))).tolist()
+    most = math.log(max(power.shape[1], 2))
+    return [
+        max(math.log(total) - each / total, 0.0) / most if total > _LEAST_POWER else 0.0
+        for total, each in zip(totals, weighted, strict=True)
+    ]

@@ -1,0 +1,104 @@
+"""What is fixed for one length, rate and running speed of one machine: made once, and kept while it is used."""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from typing import Generic, TypeVar
+
+import numpy as np
+
+from models.condition.bearing import Bearing
+from models.condition.features.current import CurrentPlan, current_plan
+from models.condition.features.envelope import EnvelopePlan, envelope_plan
+from models.condition.features.spectrum import Floats
+from models.condition.features.vibration import VibrationPlan, vibration_plan
+
+Plan = TypeVar("Plan")
+
+STEPS = 1000
+"""Measured rates and speeds wander a little; a plan serves within a thousandth, less than a bearing's lines lie beside the shaft's."""
+_KEPT = 16
+
+
+class _Kept(Generic[Plan]):
+    """The plans that were used last."""
+
+    def __init__(self) -> None:
+        self._plans: OrderedDict[tuple[float, ...], Plan] = OrderedDict()
+
+    def find(self, key: tuple[float, ...]) -> Plan | None:
+        plan = self._plans.get(key)
+        if plan is not None:
+            self._plans.move_to_end(key)
+        return plan
+
+    def keep(self, key: tuple[float, ...], plan: Plan) -> Plan:
+        self._plans[key] = plan
+        if len(self._plans) > _KEPT:
+            self._plans.popitem(last=False)
+        return plan
+
+
+class Plans:
+    """The plans of one machine.
+
+    Args:
+        bearing: geometry, where it is known.
+        gear_teeth: of the wheel on the shaft, where there is one.
+        nominal_hz: frequency of the mains.
+    """
+
+    def __init__(self, bearing: Bearing | None, gear_teeth: int | None, nominal_hz: float) -> None:
+        self._bearing = bearing
+        self._gear_teeth = gear_teeth
+        self._nominal_hz = nominal_hz
+        self._windows: _Kept[Floats] = _Kept()
+        self._blocks: _Kept[VibrationPlan] = _Kept()
+        self._rhythms: _Kept[EnvelopePlan] = _Kept()
+        self._currents: _Kept[CurrentPlan] = _Kept()
+
+    def window(self, samples: int) -> Floats:
+        """The window of a block."""
+        window = self._windows.find((samples,))
+        return self._windows.keep((samples,), np.hanning(samples)) if window is None else window
+
+    def block(self, samples: int, rate_hz: float, speed_hz: float | None, *, velocity: bool) -> VibrationPlan:
+        """For a block of acceleration; `velocity` where its unit is known."""
+        key = (samples, _step(rate_hz), _step(speed_hz), velocity)
+        plan = self._blocks.find(key)
+        if plan is None:
+            speed_hz = _rounded(speed_hz)
+            mesh_hz = speed_hz * self._gear_teeth if speed_hz is not None and self._gear_teeth else None
+            made = vibration_plan(samples, _rounded(rate_hz) or rate_hz, speed_hz, mesh_hz, velocity=velocity)
+            plan = self._blocks.keep(key, made)
+        return plan
+
+    def rhythm(self, samples: int, rate_hz: float, speed_hz: float | None) -> EnvelopePlan:
+        """For an envelope."""
+        key = (samples, _step(rate_hz), _step(speed_hz))
+        plan = self._rhythms.find(key)
+        if plan is None:
+            speed_hz = _rounded(speed_hz)
+            lines = self._bearing.lines(speed_hz) if self._bearing is not None and speed_hz is not None else {}
+            if self._gear_teeth and speed_hz is not None:
+                lines = {**lines, "mesh": self._gear_teeth * speed_hz}
+            made = envelope_plan(samples, _rounded(rate_hz) or rate_hz, speed_hz, lines)
+            plan = self._rhythms.keep(key, made)
+        return plan
+
+    def current(self, samples: int, rate_hz: float) -> CurrentPlan:
+        """For a block of current."""
+        key = (samples, _step(rate_hz))
+        plan = self._currents.find(key)
+        if plan is None:
+            plan = self._currents.keep(key, current_plan(samples, _rounded(rate_hz) or rate_hz, self._nominal_hz))
+        return plan
+
+
+def _step(value: float | None) -> int:
+    return 0 if value is None else round(math.log(value) * STEPS)
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else math.exp(_step(value) / STEPS)
