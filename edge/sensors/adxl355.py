@@ -29,8 +29,8 @@ from edge.sensors.accelerometer import (
     require_wiring,
     response,
 )
-from edge.sensors.bus.base import BusError
-from edge.sensors.probing import I2cProbe, I2cReader
+from edge.sensors.bus.base import BusError, Spi
+from edge.sensors.probing import I2cProbe, I2cReader, SpiProbe
 from edge.sensors.registers import Registers, flag_below
 from edge.sensors.registry import Surroundings
 from edge.sensors.stream import Drained
@@ -230,4 +230,12 @@ def _identify(chip: I2cReader) -> str | None:
     return CHIP if chip.read(DEVID_AD, 3) == bytes(value for _, value in IDENTITY) else None
 
 
-PROBES = (I2cProbe((ADDRESS, ADDRESS_ASEL_HIGH), _identify),)
+def _identify_on_spi(spi: Spi) -> str | None:
+    asked = bytes([flag_below(DEVID_AD, len(IDENTITY), write=False)]) + bytes(len(IDENTITY))
+    return CHIP if spi.transfer(asked)[1:] == bytes(value for _, value in IDENTITY) else None
+
+
+PROBES = (
+    I2cProbe((ADDRESS, ADDRESS_ASEL_HIGH), _identify),
+    SpiProbe(0, 1_000_000, _identify_on_spi, rank=2),
+)

@@ -35,6 +35,7 @@ ON_I2C: Mapping[str, Wired] = {
 }
 ON_SPI: Mapping[str, Wired] = {
     "adxl345": Wired("adxl345:SimulatedAdxl345", None),
+    "adxl355": Wired("adxl355:SimulatedAdxl355", None),
     "lis3dh": Wired("lis3dh:SimulatedLis3dh", None),
     "max31855": Wired("max31855:Max31855Chip", None),
     "max31856": Wired("max31856:Max31856Chip", None),
