@@ -13,10 +13,13 @@ from edge.sensors.base import Block, Channel, Fault
 from models.condition.bearing import Bearing
 from models.condition.contract import ConditionModel, Confirmed, Explanation, Sample, Verdict, Word
 from models.condition.features import Features
+from models.condition.features.cycles import Cycles
 
 __all__ = ["Column", "FindingChange", "MachinePath", "MachineSetup", "SensorReading", "Step"]
 
 SNAPSHOT_VERSION = 1
+SWITCHED_BY_HAND = ("mixer", "lathe")
+"""Kinds of machine whose time on is a person's choice and says nothing of a thermostat."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,7 @@ class MachinePath:
         self._model = model
         self._checks = Checks(channels)
         self._taking = FeatureTaking(features or setup.features())
+        self._cycles = Cycles()
         self._findings = Findings(setup.name, setup.boot)
         self._fresh = False
         self._judged_ns: int | None = None
@@ -167,6 +171,7 @@ class MachinePath:
             "version": SNAPSHOT_VERSION,
             "model": self._model.snapshot(),
             "checks": self._checks.state(),
+            "cycles": self._cycles.state(),
             "findings": self._findings.state(),
         }
 
@@ -183,6 +188,8 @@ class MachinePath:
             findings = Findings(self.setup.name, self.setup.boot)
             findings.load(state["findings"])
             self._checks.load(state["checks"])
+            if "cycles" in state:
+                self._cycles.load(state["cycles"])
         except (KeyError, TypeError, IndexError, AttributeError) as exc:
             raise ValueError(f"machine snapshot is damaged: {exc!r}") from exc
         self._model, self._findings = model, findings
@@ -195,4 +202,7 @@ class MachinePath:
 
     def _sample(self, now_ns: int) -> Sample | None:
         values = self._taking.values(lambda name: self._checks.holds(name, now_ns))
+        if self.setup.kind not in SWITCHED_BY_HAND:
+            values.update(self._cycles.look(now_ns / 1e9, values, self._taking.info))
+            self._taking.info.update(self._cycles.info)
         return Sample(now_ns / 1e9, values, self._taking.info) if values else None
