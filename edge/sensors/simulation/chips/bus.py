@@ -62,8 +62,9 @@ class SimulatedI2c:
         self._chip(address).write(register, data)
 
     def exchange(self, address: int, out: bytes, count: int) -> bytes:
-        """As the contract."""
-        return self._chip(address).exchange(out, count)
+        """As the contract. A plain read begins at register 0, where a chip's pointer stands after power on."""
+        chip = self._chip(address)
+        return chip.exchange(out, count) if out else chip.read(0, count)
 
     def close(self) -> None:
         """Nothing to release."""
