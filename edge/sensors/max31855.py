@@ -22,10 +22,11 @@ from edge.sensors.bus.base import BusError, Spi, persistent
 from edge.sensors.polled import Polled, Reading
 from edge.sensors.probing import SpiProbe
 from edge.sensors.registry import Surroundings
-from edge.sensors.spi_registers import hexadecimal, silence
+from edge.sensors.spi_registers import SpiRegisters, hexadecimal, silence
 from edge.sensors.thermocouple import ThermocoupleType, temperature_c, voltage_mv
 from wire.messages import Name
 
+CHIP = "MAX31855"
 SPI_MODE = 0
 FRAME_BYTES = 4
 PROBE_STEP_C = 0.25
@@ -114,6 +115,11 @@ class Max31855(Polled):
     def start(self) -> None:
         """Opens the bus and reads one frame; raises BusError when it cannot be a MAX31855's."""
         self._spi = self._buses.spi(self._config.bus, self._config.select, mode=SPI_MODE, max_hz=self._config.max_hz)
+        # More bits than a frame has: a chip with registers takes them for a read, and shows what it is.
+        registers = SpiRegisters(self._spi, self._place, CHIP)
+        other = persistent(registers.other)
+        if other is not None:
+            raise registers.not_it("but found another chip", other)
         persistent(self._frame)
 
     def measure(self) -> Sequence[Reading]:
@@ -143,8 +149,12 @@ class Max31855(Polled):
         except ValueError as exc:
             return Reading(self._probe, faults=((Fault.OUT_OF_RANGE, f"{name}: {exc}"),))
 
+    @property
+    def _place(self) -> str:
+        return f"spidev{self._config.bus}.{self._config.select}"
+
     def _frame(self) -> int:
-        place = f"spidev{self._config.bus}.{self._config.select}"
+        place = self._place
         if self._spi is None:
             raise BusError(f"{place} is closed")
         found = self._spi.transfer(bytes(FRAME_BYTES))

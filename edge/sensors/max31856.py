@@ -16,7 +16,7 @@ from edge.sensors.bus.base import BusError, Spi, persistent
 from edge.sensors.polled import Polled, Reading
 from edge.sensors.probing import SpiProbe
 from edge.sensors.registry import Surroundings
-from edge.sensors.spi_registers import SpiRegisters, hexadecimal, silence
+from edge.sensors.spi_registers import MAXIM_REGISTERS, SpiRegisters, hexadecimal, maxim_name, silence
 from wire.messages import Name
 
 CHIP = "MAX31856"
@@ -149,7 +149,8 @@ class Max31856(Polled):
         """Opens the bus, writes every setting, reads all of them back and lets the chip convert."""
         config = self._config
         self._spi = self._buses.spi(config.bus, config.select, mode=SPI_MODE, max_hz=config.max_hz)
-        persistent(self._configure)
+        other = persistent(self._registers().other)
+        persistent(lambda: self._configure(other))
 
     def measure(self) -> Sequence[Reading] | None:
         """The last conversion's result; None until the first test for an open circuit is over.
@@ -186,14 +187,14 @@ class Max31856(Polled):
             raise BusError(f"{place} is closed")
         return SpiRegisters(self._spi, place, CHIP)
 
-    def _configure(self) -> None:
+    def _configure(self, other: str | None) -> None:
         registers = self._registers()
         # The notch must not be changed while the chip converts by itself (CR0).
         stopped = bytes([self._idle]) + self._wanted[1:]
         registers.write(CR0, stopped)
         found = registers.read(CR0, SETTINGS)
         if found != stopped:
-            raise registers.wrong(found, stopped)
+            raise registers.wrong(found, stopped, other)
         self._clear()
         self._open_until_ns = 0
         self._ready_ns = self._monotonic_ns() + self._test_ns + self._conversion_ns
@@ -231,9 +232,8 @@ def decode(results: bytes) -> tuple[float, float]:
 
 
 def _identify(spi: Spi) -> str | None:
-    """Limits and offset at their power-up values, which this driver leaves as they are."""
-    found = spi.transfer(bytes([CR0]) + bytes(SETTINGS))[1:]
-    return CHIP if found[SETTINGS - len(REST) :] == REST else None
+    found = maxim_name(SpiRegisters(spi, "", CHIP).read(0, MAXIM_REGISTERS))
+    return CHIP if found == CHIP else None
 
 
 PROBES = (SpiProbe(SPI_MODE, 500_000, _identify, rank=3, certain=False),)

@@ -19,7 +19,7 @@ from edge.sensors.polled import Polled, Reading
 from edge.sensors.probing import SpiProbe
 from edge.sensors.registry import Surroundings
 from edge.sensors.rtd import HIGH_C, LOW_C, resistance_ohm, temperature_c
-from edge.sensors.spi_registers import SpiRegisters, hexadecimal, silence
+from edge.sensors.spi_registers import MAXIM_REGISTERS, SpiRegisters, hexadecimal, maxim_name, silence
 from wire.messages import Name
 
 CHIP = "MAX31865"
@@ -143,6 +143,10 @@ class Max31865(Polled):
         """Opens the bus, writes settings and limits, reads them back, tests the element's wires and lets the chip convert."""
         config = self._config
         self._spi = self._buses.spi(config.bus, config.select, mode=SPI_MODE, max_hz=config.max_hz)
+        other = persistent(self._registers().other)
+        if other is not None:
+            # It would keep what is written, but is certainly another one: seven of its registers say so.
+            raise self._registers().not_it("but found another chip", other)
         persistent(self._configure)
         self._sleep(BIAS_SETTLE_S)
         # What this cycle finds is kept in the chip, and told by the first reading.
@@ -200,7 +204,7 @@ class Max31865(Polled):
         found = registers.read(CONFIGURATION, FAULT_STATUS)
         settings, wanted = found[:1] + found[HIGH_LIMIT:], bytes([self._idle]) + self._limits
         if settings != wanted:
-            raise registers.wrong(settings, wanted)
+            raise registers.wrong(settings, wanted, None)
 
     def _detect(self) -> int:
         """Runs a fault detection cycle; returns the fault status, which stays in the chip."""
@@ -243,11 +247,8 @@ class Max31865(Polled):
 
 
 def _identify(spi: Spi) -> str | None:
-    """Limits that are those of power-up, or such as this driver writes: even numbers, the higher one first."""
-    found = spi.transfer(bytes([CONFIGURATION]) + bytes(REGISTERS))[1:]
-    high, low = (int.from_bytes(found[at : at + 2], "big") for at in (HIGH_LIMIT, HIGH_LIMIT + 2))
-    set_here = high % 2 == low % 2 == 0 and high > low > 0 and not found[FAULT_STATUS] & 0x03
-    return CHIP if (high, low) == (0xFFFF, 0x0000) or set_here else None
+    found = maxim_name(SpiRegisters(spi, "", CHIP).read(0, MAXIM_REGISTERS))
+    return CHIP if found == CHIP else None
 
 
 PROBES = (SpiProbe(SPI_MODE, 500_000, _identify, rank=4, certain=False),)

@@ -15,12 +15,13 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from edge.sensors.base import Channel, Fault, Quantity
-from edge.sensors.bus.base import BusError, I2c, persistent
+from edge.sensors.bus.base import Absent, BusError, I2c, persistent
 from edge.sensors.crc8 import smbus_pec
 from edge.sensors.polled import Polled, Reading
 from edge.sensors.probing import I2cProbe, I2cReader
 from edge.sensors.registry import Surroundings
 from edge.sensors.spi_registers import hexadecimal
+from edge.sensors.stranger import stranger
 from wire.messages import Name
 
 CHIP = "MLX90614"
@@ -97,7 +98,12 @@ class Mlx90614(Polled):
     def start(self) -> None:
         """Opens the bus and knows the chip by its own address in its EEPROM; reads the emissivity it calculates with."""
         self._i2c = self._buses.i2c(self._config.bus)
-        own = self._word(SMBUS_ADDRESS) & 0xFF
+        try:
+            own = self._word(SMBUS_ADDRESS) & 0xFF
+        except Absent:
+            raise
+        except BusError as exc:
+            raise BusError(f"{exc}{stranger(self._i2c, self._config.address, 'mlx90614')}") from exc
         if own != self._config.address:
             raise BusError(
                 f"{self._place}: no {CHIP}: register 0x{SMBUS_ADDRESS:02X} holds its own address 0x{self._config.address:02X} "

@@ -19,6 +19,7 @@ from edge.sensors.polled import Polled, Reading
 from edge.sensors.probing import I2cProbe, I2cReader
 from edge.sensors.registry import Surroundings
 from edge.sensors.spi_registers import hexadecimal
+from edge.sensors.stranger import stranger
 from wire.messages import Name
 
 CHIP = "SHT3x"
@@ -100,7 +101,7 @@ class Sht31(Polled):
         self._sleep(COMMAND_S)
         self._send(SOFT_RESET)
         self._sleep(COMMAND_S)
-        status = self._status()
+        status = self._first_status(self._i2c)
         if not status & RESET_DETECTED or status & HEATER_ON:
             raise BusError(f"{self._place}: no {CHIP}: after a reset its status is {status:016b}, bit 4 is not set")
         self._send(CLEAR_STATUS)
@@ -142,6 +143,12 @@ class Sht31(Polled):
     @property
     def _place(self) -> str:
         return f"i2c-{self._config.bus} address 0x{self._config.address:02X}"
+
+    def _first_status(self, i2c: I2c) -> int:
+        try:
+            return self._status()
+        except BusError as exc:
+            raise BusError(f"{exc}{stranger(i2c, self._config.address, 'sht31')}") from exc
 
     def _status(self) -> int:
         try:

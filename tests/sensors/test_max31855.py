@@ -12,6 +12,9 @@ from edge.sensors.base import Fault
 from edge.sensors.max31855 import RANGES_C, SENSITIVITY_UV_K, Max31855, Max31855Config, decode, linearised_c
 from edge.sensors.registry import sensor_type
 from edge.sensors.simulation.chips.max31855 import Max31855Chip
+from edge.sensors.simulation.chips.max31856 import Max31856Chip
+from edge.sensors.simulation.chips.max31865 import Max31865Chip
+from edge.sensors.simulation.chips.spi_registers import SpiRegisterChip
 from edge.sensors.thermocouple import REFERENCES, ThermocoupleType, temperature_c, voltage_mv
 
 
@@ -159,6 +162,15 @@ def test_a_silent_line_a_line_at_ground_and_other_chips_are_named() -> None:
         bench.wire.chip = ForeignSpi(frame)
         with refused("spidev0.1", "none of its frames"):
             bench.sensor.open()
+
+
+@pytest.mark.parametrize("kind", [Max31856Chip, Max31865Chip])
+def test_the_other_chips_of_the_family_are_named(kind: type[SpiRegisterChip]) -> None:
+    bench = Bench()
+    bench.wire.chip = kind(bench.clock)  # type: ignore[arg-type]  # both take a clock
+    name = kind.__name__[:8]
+    with refused("spidev0.1", f"looks like a {name.upper()}, sensor type {name.lower()}"):
+        bench.sensor.open()
 
 
 def test_just_after_power_on_there_is_no_reading() -> None:

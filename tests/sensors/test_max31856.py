@@ -12,6 +12,7 @@ from edge.sensors.base import Fault
 from edge.sensors.max31856 import RANGES_C, TYPES, Max31856, Max31856Config, decode
 from edge.sensors.registry import sensor_type
 from edge.sensors.simulation.chips.max31856 import Max31856Chip
+from edge.sensors.simulation.chips.max31865 import Max31865Chip
 
 
 class Bench(Rig):
@@ -176,7 +177,14 @@ def test_a_silent_line_and_another_chip_are_named() -> None:
     with refused("spidev1.0", "only zeros"):
         bench.sensor.open()
     bench.wire.chip = ForeignSpi("0c801900")
-    with refused("spidev1.0", "no MAX31856", "wrote 15 23 FF", "read back 80 19 00"):
+    with refused("spidev1.0", "MAX31856 expected", "wrote 15 23 FF", "read back 80 19 00"):
+        bench.sensor.open()
+
+
+def test_the_other_chip_of_the_family_is_named() -> None:
+    bench = Bench()
+    bench.wire.chip = Max31865Chip(bench.clock)
+    with refused("MAX31856 expected", "looks like a MAX31865, sensor type max31865"):
         bench.sensor.open()
 
 

@@ -14,6 +14,7 @@ from edge.sensors.base import Fault, SensorConfigError
 from edge.sensors.max31865 import Max31865, Max31865Config
 from edge.sensors.registry import sensor_type
 from edge.sensors.rtd import resistance_ohm, temperature_c
+from edge.sensors.simulation.chips.max31856 import Max31856Chip
 from edge.sensors.simulation.chips.max31865 import Max31865Chip
 
 
@@ -186,7 +187,14 @@ def test_a_silent_line_and_another_chip_are_named() -> None:
     with refused("spidev0.0", "only zeros"):
         bench.sensor.open()
     bench.wire.chip = ForeignSpi("0c801900")
-    with refused("spidev0.0", "no MAX31865", "read back 80"):
+    with refused("spidev0.0", "MAX31865 expected", "read back 80"):
+        bench.sensor.open()
+
+
+def test_the_other_chip_of_the_family_is_named() -> None:
+    bench = Bench()
+    bench.wire.chip = Max31856Chip(bench.clock)
+    with refused("MAX31865 expected", "looks like a MAX31856, sensor type max31856"):
         bench.sensor.open()
 
 

@@ -13,6 +13,7 @@ from edge.sensors.crc8 import smbus_pec
 from edge.sensors.mlx90614 import Mlx90614, Mlx90614Config, celsius, corrected_c
 from edge.sensors.registry import sensor_type
 from edge.sensors.simulation.chips.mlx90614 import Mlx90614Chip
+from edge.sensors.simulation.chips.sht31 import Sht31Chip
 
 
 class Bench(Rig):
@@ -156,6 +157,17 @@ def test_another_chip_there_is_told() -> None:
     damaged = Bench(wrong)
     with refused("should end with the check code"):
         damaged.sensor.open()
+
+
+def test_a_chip_that_another_driver_knows_is_named() -> None:
+    class Acknowledges(Sht31Chip):
+        def read(self, register: int, count: int) -> bytes:
+            return bytes([register] * count)
+
+    bench = Bench(address=0x44)
+    bench.wire.plug(0x44, Acknowledges(bench.clock))
+    with refused("no MLX90614", "it is an SHT3x, sensor type sht31"):
+        bench.sensor.open()
 
 
 def test_the_chip_knows_its_own_address() -> None:

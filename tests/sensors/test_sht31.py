@@ -157,6 +157,17 @@ def test_other_chips_there_are_told() -> None:
         bench.sensor.open()
 
 
+def test_a_chip_that_another_driver_knows_is_named() -> None:
+    class Ina226(ForeignI2c):
+        def read(self, register: int, count: int) -> bytes:
+            return {0xFE: b"TI", 0xFF: b"\x22\x60"}.get(register, bytes(2))[:count]
+
+    bench = Bench()
+    bench.wire.plug(0x44, Ina226(bytes(3)))
+    with refused("no SHT3x", "it is an INA226, sensor type ina226"):
+        bench.sensor.open()
+
+
 def test_a_chip_that_refuses_commands_is_told() -> None:
     class Deaf(Sht31Chip):
         def exchange(self, out: bytes, count: int) -> bytes:
