@@ -15,11 +15,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from hashlib import blake2s
 from typing import Annotated, Literal, NamedTuple, TypeAlias
 
 from msgspec import Meta, Struct
 
-from wire.messages import Action, Cause, Evidence, Finding, FindingType, NonNegative, Severity
+from wire.messages import Action, Cause, Evidence, Finding, FindingType, NonNegative, Prognosis, Severity
 
 SECOND_NS = 1_000_000_000
 SYSTEM = "system"
@@ -135,11 +136,38 @@ class Alert(Struct, frozen=True, kw_only=True):
     evidence: list[Evidence] = []
     detail: str = ""
     model: str = ""
+    reported_ns: int = 0
+    """The moment that evidence and prognosis are relative to."""
+    prognosis: Prognosis | None = None
+    """When it becomes an alarm, as the node said last."""
+    confirmed: str = ""
+    """The cause that a person found, by its code."""
+    confirmed_label: str = ""
+    """What they called it, where it is none of the catalogue."""
+    confirmed_by: str = ""
+
+    @property
+    def named(self) -> Cause | None:
+        """What the node says of `cause`; None where it gave nothing but the code."""
+        return next((cause for cause in self.causes if cause.code == self.cause), None)
 
     @property
     def confidence(self) -> float | None:
         """How sure the node is of `cause`, 0 to 1; None where it gave none."""
-        return next((cause.confidence for cause in self.causes if cause.code == self.cause), None)
+        return self.named.confidence if self.named is not None else None
+
+    @property
+    def label(self) -> str:
+        """What a person once called this cause; empty for causes of the catalogue."""
+        return self.named.label if self.named is not None else ""
+
+    @property
+    def expected_ns(self) -> tuple[int, int] | None:
+        """Between which moments the prognosis sees the next limit reached; None without one, or once it is closed."""
+        if self.prognosis is None or self.state.closed:
+            return None
+        low_ns, high_ns = round(self.prognosis.low_s * SECOND_NS), round(self.prognosis.high_s * SECOND_NS)
+        return self.reported_ns + low_ns, self.reported_ns + high_ns
 
     @property
     def flapping(self) -> bool:
@@ -155,12 +183,36 @@ class Entry(Struct, frozen=True, kw_only=True):
     at_ns: int
     what: str
     """suspected, opened, escalated, eased, cause_changed, flapping, reopened, still_there, acknowledged, snoozed, snooze_ended,
-    note, resolved, passed, merged."""
+    note, confirmed, foreseen, resolved, passed, merged."""
     by: str
     text: str
     state: State
     severity: Severity
     cause: str
+
+
+class Fault(NamedTuple):
+    """What a person found: a cause of the catalogue, or their own name for it with a code made of that."""
+
+    code: str
+    label: str = ""
+
+    @classmethod
+    def of(cls, cause: str | None, label: str) -> Fault | None:
+        """From what was filled in; None where nothing was. The same words give the same code, however they are spaced.
+
+        >>> Fault.of("belt", ""), Fault.of(None, " "), Fault.of(None, "Splint  fehlt") == Fault.of(None, "Splint fehlt")
+        (Fault(code='belt', label=''), None, True)
+        """
+        words = " ".join(label.split())[:80]
+        if words:
+            return cls(f"own-{blake2s(words.casefold().encode(), digest_size=6).hexdigest()}", words)
+        return cls(cause) if cause else None
+
+    @property
+    def text(self) -> str:
+        """For history and audit trail."""
+        return self.label or self.code
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +238,8 @@ class Instruct:
     alert: Alert
     action: Action
     by: str
+    fault: Fault | None = None
+    """For `confirm_fault`."""
 
 
 Effect: TypeAlias = Notify | Publish | Instruct
@@ -222,6 +276,7 @@ class Observation:
     evidence: tuple[Evidence, ...] = ()
     detail: str = ""
     model: str = ""
+    prognosis: Prognosis | None = None
 
     @property
     def source(self) -> str:
@@ -276,4 +331,5 @@ def observe(finding: Finding, *, now_ns: int) -> Observation:
         evidence=tuple(finding.evidence),
         detail=finding.detail,
         model=finding.model,
+        prognosis=finding.prognosis,
     )

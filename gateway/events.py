@@ -90,6 +90,17 @@ class Explanation(Struct, frozen=True, kw_only=True):
     check: str
 
 
+class Expected(Struct, frozen=True, kw_only=True):
+    """When the trouble is expected to get worse: between `from` and `until`, with that confidence, if it goes on growing."""
+
+    start: str = msgspec.field(name="from")
+    until: str
+    confidence: float
+    """Share of such statements that come true."""
+    reaches: str
+    """The severity that begins then."""
+
+
 class AlertData(Struct, frozen=True, kw_only=True):
     """An alert as it stands after a change."""
 
@@ -116,6 +127,10 @@ class AlertData(Struct, frozen=True, kw_only=True):
     evidence: list[Evidence]
     texts: dict[str, Explanation]
     """By language: de, en."""
+    prognosis: Expected | None
+    """None where nothing grows, or where the data cannot say."""
+    confirmed: str
+    """The cause that a person found: its code, or their own words; empty until somebody says so."""
 
 
 class CloudEvent(Struct, frozen=True, kw_only=True, omit_defaults=False):

@@ -17,7 +17,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-from gateway.alerts import Alert, Entry, Policy
+from gateway.alerts import Alert, Entry, Fault, Policy
 from gateway.batches import Batch, BatchPolicy
 from gateway.ledger_file import LedgerError, LedgerFile, LedgerUnavailable
 from gateway.ledger_transaction import COMMAND_LIFE_NS, COMMAND_RETRY_NS, Transaction
@@ -139,20 +139,38 @@ class Ledger:
     # What people do. Each returns the alert as it is afterwards, and raises `UnknownAlert`, `WrongState`, or `StaleVersion`
     # when `version` is given and the alert has changed since.
 
-    def acknowledge(self, alert: str, *, by: str, note: str = "", version: int | None = None) -> Alert:
-        """Somebody takes it on."""
-        with self._by(by, "acknowledge", alert, note) as (triage, at_ns):
-            return triage.acknowledge(alert, by=by, at_ns=at_ns, note=note, version=version)
+    def acknowledge(
+        self, alert: str, *, by: str, note: str = "", fault: Fault | None = None, version: int | None = None
+    ) -> Alert:
+        """Somebody takes it on, and may say what it is."""
+        with self._by(by, "acknowledge", alert, note, fault) as (triage, at_ns):
+            return triage.acknowledge(alert, by=by, at_ns=at_ns, note=note, fault=fault, version=version)
+
+    def confirm(self, alert: str, *, fault: Fault, by: str, version: int | None = None) -> Alert:
+        """It was a fault, and this is what it was; the node is told to know it again."""
+        with self._by(by, "confirm", alert, fault.text) as (triage, at_ns):
+            return triage.confirm(alert, fault=fault, by=by, at_ns=at_ns, version=version)
 
     def snooze(self, alert: str, *, until_ns: int, by: str, note: str = "", version: int | None = None) -> Alert:
         """Hides it until a moment, or until it gets worse."""
         with self._by(by, "snooze", alert, note) as (triage, at_ns):
             return triage.snooze(alert, until_ns=until_ns, by=by, at_ns=at_ns, note=note, version=version)
 
-    def resolve(self, alert: str, *, done: str, by: str, new_normal: bool = False, version: int | None = None) -> Alert:
+    def resolve(
+        self,
+        alert: str,
+        *,
+        done: str,
+        by: str,
+        new_normal: bool = False,
+        fault: Fault | None = None,
+        version: int | None = None,
+    ) -> Alert:
         """Somebody did something about it; `new_normal` tells the node to take what follows as normal."""
-        with self._by(by, "resolve", alert, done) as (triage, at_ns):
-            return triage.resolve(alert, done=done, by=by, at_ns=at_ns, new_normal=new_normal, version=version)
+        with self._by(by, "resolve", alert, done, fault) as (triage, at_ns):
+            return triage.resolve(
+                alert, done=done, by=by, at_ns=at_ns, new_normal=new_normal, fault=fault, version=version
+            )
 
     def false_alarm(self, alert: str, *, by: str, note: str = "", version: int | None = None) -> Alert:
         """There was nothing; the node's model is told so."""
@@ -176,6 +194,7 @@ class Ledger:
         product: str | None = None,
         seconds: float | None = None,
         fault: str | None = None,
+        confirmed: Fault | None = None,
     ) -> Command:
         """Queues a command for a node and returns it; its fate is in `commands()`.
 
@@ -193,11 +212,14 @@ class Ledger:
             "product": product,
             "seconds": seconds,
             "fault": fault,
+            "cause": confirmed.code if confirmed is not None else None,
+            "label": confirmed.label if confirmed is not None else "",
         }
         command = msgspec.convert(raw, Command)
         with self.transaction() as work:
             work.instruct(command, site=site, node=node, origin=origin)
-            work.audit(by, action, f"{node}/{machine}", product or fault or "")
+            said = product or fault or (confirmed.text if confirmed is not None else "")
+            work.audit(by, action, f"{node}/{machine}", said)
         return command
 
     def resend(self, dead_letter: int, *, by: str) -> bool:
@@ -382,10 +404,14 @@ class Ledger:
         self._file.close()
 
     @contextmanager
-    def _by(self, by: str, what: str, alert: str, text: str) -> Iterator[tuple[Triage, int]]:
+    def _by(
+        self, by: str, what: str, alert: str, text: str, fault: Fault | None = None
+    ) -> Iterator[tuple[Triage, int]]:
         with self.transaction() as work:
             yield Triage(work, self.policy), self._now_ns()
             work.audit(by, what, alert, text)
+            if fault is not None:
+                work.audit(by, "confirm", alert, fault.text)
 
     def _alerts(self, sql: str, values: dict[str, object]) -> list[Alert]:
         with self._file.read() as db:

@@ -199,14 +199,18 @@ class Transaction:
         if isinstance(effect, Notify):
             self.queue([notice(effect.alert, effect.reason, self._now_ns)])
         elif isinstance(effect, Instruct):
-            alert = effect.alert
+            alert, fault = effect.alert, effect.fault
             command = Command(
-                id=f"{alert.id}.{alert.version}",
+                # One step may ask for two things; each is carried out once.
+                id=f"{alert.id}.{alert.version}" if fault is None else f"{alert.id}.{alert.version}.fault",
                 machine=alert.machine,
                 action=effect.action,
                 issued_ns=self._now_ns,
                 expires_ns=self._now_ns + COMMAND_LIFE_NS,
                 by=effect.by[:80],
+                cause=fault.code if fault is not None else None,
+                label=fault.label if fault is not None else "",
+                evidence=alert.evidence if fault is not None else [],
             )
             self.instruct(command, site=alert.site, node=alert.node, origin=alert.origin)
         elif self._translator is not None:

@@ -19,6 +19,7 @@ from gateway.alerts import (
     Change,
     Effect,
     Entry,
+    Fault,
     Instruct,
     Notify,
     Observation,
@@ -28,7 +29,7 @@ from gateway.alerts import (
     Resolution,
     State,
 )
-from wire.messages import Action, Severity
+from wire.messages import Action, Prognosis, Severity
 
 RESTATE_NS = 60 * SECOND_NS
 """A cause that is still being found out is told to subscribers at most this often."""
@@ -41,7 +42,7 @@ class Pen:
         self.alert = alert
         self._entries: list[Entry] = []
         self._effects: list[tuple[type[Notify | Publish], Reason]] = []
-        self._instructions: list[tuple[Action, str]] = []
+        self._instructions: list[tuple[Action, str, Fault | None]] = []
 
     def set(self, **changes: Any) -> None:
         """Changes fields without an entry."""
@@ -75,14 +76,14 @@ class Pen:
         self.set(published_ns=at_ns, restate=False)
         self._effects.append((Publish, reason))
 
-    def instruct(self, action: Action, by: str) -> None:
+    def instruct(self, action: Action, by: str, fault: Fault | None = None) -> None:
         """Tells the node, once the step is done."""
-        self._instructions.append((action, by))
+        self._instructions.append((action, by, fault))
 
     def change(self) -> Change:
         """The step's result. Every effect carries the alert as it is after the whole step, so one of a kind is enough."""
         effects: list[Effect] = [kind(self.alert, reason) for kind, reason in dict(self._effects).items()]
-        effects += [Instruct(self.alert, action, by) for action, by in self._instructions]
+        effects += [Instruct(self.alert, action, by, fault) for action, by, fault in self._instructions]
         return Change(self.alert, tuple(self._entries), tuple(effects))
 
 
@@ -139,6 +140,9 @@ def sight(alert: Alert, seen: Observation, policy: Policy) -> Change:
             )
             if alert.state.visible:
                 _restate(pen, seen.at_ns)
+        elif alert.state.visible and seen.prognosis != alert.prognosis:
+            pen.write("foreseen", seen.at_ns, text=foreseen(seen.prognosis))
+            _restate(pen, seen.at_ns)
     if came_back and alert.flaps + 1 == policy.flap_opens - 1 and alert.state.visible:
         pen.write("flapping", seen.at_ns)
     grade(pen, seen.at_ns, policy)
@@ -231,6 +235,20 @@ def grade(pen: Pen, at_ns: int, policy: Policy) -> None:
     if _worth_telling(pen.alert, at_ns, policy):
         pen.notify("escalated", at_ns)
     pen.publish("escalated", at_ns)
+
+
+def confirm(pen: Pen, fault: Fault, at_ns: int, *, by: str) -> None:
+    """A person says what it was; the node is told to know it again."""
+    pen.write(
+        "confirmed",
+        at_ns,
+        by=by,
+        text=fault.text,
+        confirmed=fault.code,
+        confirmed_label=fault.label,
+        confirmed_by=by,
+    )
+    pen.instruct("confirm_fault", by, fault)
 
 
 def resolve(pen: Pen, at_ns: int, *, by: str, resolution: Resolution, text: str = "") -> None:
@@ -328,6 +346,18 @@ def _turn(pen: Pen, at_ns: int, policy: Policy) -> None:
         pen.publish("changed", at_ns)
 
 
+def foreseen(prognosis: Prognosis | None) -> str:
+    """A prognosis for the history, in hours.
+
+    >>> foreseen(None), foreseen(Prognosis(low_s=7200.0, high_s=90000.0, confidence=0.8, reaches=Severity.ALARM))
+    ('', 'alarm in 2 to 25 h (80 %)')
+    """
+    if prognosis is None:
+        return ""
+    low, high = prognosis.low_s / 3600, prognosis.high_s / 3600
+    return f"{prognosis.reaches} in {low:.2g} to {high:.2g} h ({prognosis.confidence:.0%})".replace("%", " %")
+
+
 def due_clear(alert: Alert, policy: Policy) -> int:
     """When a visible alert without active findings resolves by itself."""
     return (alert.clear_since_ns or 0) + round(policy.clear_after_s * SECOND_NS)
@@ -368,6 +398,8 @@ def _explain(pen: Pen, seen: Observation) -> None:
         evidence=list(seen.evidence),
         detail=seen.detail,
         model=seen.model,
+        prognosis=seen.prognosis,
+        reported_ns=seen.at_ns,
     )
 
 

@@ -19,6 +19,7 @@ from gateway.events import (
     Capacity,
     CloudEvent,
     Cost,
+    Expected,
     Explanation,
     Outgoing,
     Scrap,
@@ -120,8 +121,9 @@ class Translator:
         texts: dict[str, Explanation] = {}
         for wording in self._wordings:
             said = wording.describe(alert, now_ns=now_ns)
-            check = wording.cause(alert.cause).check
+            check = wording.cause(alert.cause, alert.label).check
             texts[wording.language] = Explanation(title=said.title, text="\n".join(said.lines), check=check)
+        between, prognosis = alert.expected_ns, alert.prognosis
         return AlertData(
             alert=alert.id,
             version=alert.version,
@@ -144,6 +146,15 @@ class Translator:
             causes=alert.causes,
             evidence=alert.evidence,
             texts=texts,
+            prognosis=Expected(
+                start=rfc3339(between[0]),
+                until=rfc3339(between[1]),
+                confidence=prognosis.confidence,
+                reaches=prognosis.reaches,
+            )
+            if between is not None and prognosis is not None
+            else None,
+            confirmed=alert.confirmed_label or alert.confirmed,
         )
 
     def _event(self, event_type: str, alert: Alert, data: Capacity | Cost | AlertData, now_ns: int) -> Outgoing:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from gateway.alerts import SECOND_NS, SYSTEM, Alert, Change, Observation, Policy, State
-from gateway.lifecycle import Pen, begin, clear, pass_time, reopen, resolve, sight, take_over
+from gateway.alerts import SECOND_NS, SYSTEM, Alert, Change, Fault, Observation, Policy, State
+from gateway.lifecycle import Pen, begin, clear, confirm, pass_time, reopen, resolve, sight, take_over
 
 
 class AlertError(Exception):
@@ -82,10 +82,32 @@ class Triage:
                 self._present(alert, now_ns)
         return len(due)
 
-    def acknowledge(self, alert: str, *, by: str, at_ns: int, note: str = "", version: int | None = None) -> Alert:
-        """Somebody takes it on. Acknowledging again changes the owner."""
+    def acknowledge(
+        self,
+        alert: str,
+        *,
+        by: str,
+        at_ns: int,
+        note: str = "",
+        fault: Fault | None = None,
+        version: int | None = None,
+    ) -> Alert:
+        """Somebody takes it on, and may say what it is. Acknowledging again changes the owner."""
         pen = self._pen(alert, version, visible=True)
         pen.write("acknowledged", at_ns, by=by, text=note, state=State.ACKNOWLEDGED, owner=by)
+        _found(pen, fault, at_ns, by)
+        return self._keep(pen)
+
+    def confirm(self, alert: str, *, fault: Fault, by: str, at_ns: int, version: int | None = None) -> Alert:
+        """It was a fault, and this is what it was; also of an alert that is over.
+
+        Raises:
+            WrongState: also for what is no machine's alert, or never became one.
+        """
+        pen = self._pen(alert, version, visible=False)
+        if pen.alert.opened_ns is None:
+            raise WrongState(f"alert {alert} is {pen.alert.state}")
+        _found(pen, fault, at_ns, by)
         return self._keep(pen)
 
     def snooze(
@@ -102,12 +124,21 @@ class Triage:
         pen.write("snoozed", at_ns, by=by, text=note, snoozed_until_ns=until_ns)
         return self._keep(pen)
 
-    def resolve(
-        self, alert: str, *, done: str, by: str, at_ns: int, new_normal: bool = False, version: int | None = None
+    def resolve(  # one argument per thing that a person can say with it
+        self,
+        alert: str,
+        *,
+        done: str,
+        by: str,
+        at_ns: int,
+        new_normal: bool = False,
+        fault: Fault | None = None,
+        version: int | None = None,
     ) -> Alert:
         """Somebody did something about it, and says what; `new_normal`: the model takes what follows as normal."""
         pen = self._pen(alert, version, visible=True)
         machine = pen.alert.kind == "machine"
+        _found(pen, fault, at_ns, by)
         resolve(pen, at_ns, by=by, resolution="done", text=done)
         if machine and new_normal:
             pen.instruct("confirm_normal", by)
@@ -212,6 +243,14 @@ class Triage:
     def _keep(self, pen: Pen) -> Alert:
         self._book.put(pen.change())
         return pen.alert
+
+
+def _found(pen: Pen, fault: Fault | None, at_ns: int, by: str) -> None:
+    if fault is None:
+        return
+    if pen.alert.kind != "machine":
+        raise WrongState(f"alert {pen.alert.id} is about a {pen.alert.kind}, which has no cause to confirm")
+    confirm(pen, fault, at_ns, by=by)
 
 
 def _touched(alert: Alert, seen: Observation) -> Alert:

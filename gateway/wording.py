@@ -11,11 +11,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from gateway.alerts import Alert, Reason, State
-from wire.messages import Severity
+from wire.messages import Evidence, Severity
 
 LANGUAGES = ("de", "en")
 """German first: it is what the people at the machine speak."""
@@ -24,6 +25,10 @@ _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 _PHASE = re.compile(r"(.+)_l([1-9])")
 _NUMBERED = re.compile(r"(.+?)_?([0-9]+)")
 _AXIS = re.compile(r"[xyz]|a[0-9]+")
+_NOT_OF_MACHINES = re.compile(r"unknown|own|(camera|node)_.*|rejects_high|colour_drift|too_dark|too_light|shape")
+_MUCH, _VERY_MUCH = 6.0, 15.0
+"""Deviations from which something has moved clearly, and far."""
+_SHOWN_EVIDENCE = 3
 
 
 class WordingError(Exception):
@@ -46,6 +51,8 @@ class Description:
     title: str
     explain: str
     since: str
+    expected: str
+    """When the next limit is expected to be reached; empty where nothing can be said."""
     sure: str
     also: str
     """Other possible causes; empty where there are none."""
@@ -56,7 +63,9 @@ class Description:
     def lines(self) -> tuple[str, ...]:
         """The body of a message, one statement a line."""
         return tuple(
-            line for line in (self.explain, self.since, self.sure, self.also, *self.evidence, self.check) if line
+            line
+            for line in (self.explain, self.since, self.expected, self.sure, self.also, *self.evidence, self.check)
+            if line
         )
 
 
@@ -82,8 +91,11 @@ class Wording:
         self._zone = zone
         self._titles = dict(titles or {})
 
-    def cause(self, code: str) -> CauseText:
-        """A cause or sensor fault; one the catalogue does not know is called `unknown`, with its code."""
+    def cause(self, code: str, label: str = "") -> CauseText:
+        """A cause or sensor fault; one with a person's own label is called that, and one nobody knows `unknown`, with its code."""
+        if label:
+            own = self.catalogue["causes"]["own"]
+            return CauseText(label, own["explain"], own["check"])
         found = self.catalogue["causes"].get(code) or self.catalogue["faults"].get(code)
         if found is not None:
             return CauseText(found["name"], found["explain"], found["check"])
@@ -163,6 +175,44 @@ class Wording:
                 return str(self.catalogue["durations"][unit]).format(n=round(seconds / length))
         return str(self.catalogue["durations"]["seconds"]).format(n=max(round(seconds), 0))
 
+    def span(self, low_s: float, high_s: float) -> str:
+        """A time to come as people say it, in the unit that suits its end.
+
+        >>> Wording("de").span(3 * 86_400, 9 * 86_400), Wording("en").span(100, 7000), Wording("en").span(5500, 8000)
+        ('in 3 bis 9 Tagen', 'in 2 to 117 min', 'in about 2 h')
+        """
+        for unit, length in (("days", _DAY), ("hours", _HOUR), ("minutes", _MINUTE), ("seconds", 1)):
+            if high_s >= 2 * length or unit == "seconds":
+                break
+        low, high = round(low_s / length), max(round(high_s / length), 1)
+        kind = "within" if low < 1 else "about" if low == high else "between"
+        return str(self.catalogue["spans"][kind]).format(low=low, high=high, unit=self.catalogue["spans"][unit])
+
+    def expected(self, low_s: float, high_s: float, confidence: float, reaches: str) -> str:
+        """When a limit is expected to be reached, and how sure that is."""
+        key = "expected_alarm" if reaches == Severity.ALARM else "expected_limit"
+        return self.text(key, span=self.span(low_s, high_s), percent=round(100 * confidence))
+
+    def evidence(self, item: Evidence, *, at_ns: int, now_ns: int) -> str:
+        """One feature that moved: what was measured, what is usual, in which direction, and since when.
+
+        `at_ns` is the moment that the evidence is relative to; 0 where it is not known.
+        """
+        said = self.text(
+            "evidence",
+            feature=self.feature(item.feature),
+            value=self.number(item.value),
+            expected=self.number(item.expected),
+            unit=self.word("units", item.unit),
+        )
+        size = "far" if abs(item.deviation) >= _VERY_MUCH else "clear" if abs(item.deviation) >= _MUCH else "some"
+        direction = self.word("directions", f"{size}_{'up' if item.deviation >= 0 else 'down'}")
+        if item.since_ms is None or not at_ns:
+            return self.text("moved", evidence=said, direction=direction)
+        since_ns = at_ns + round(item.since_ms * 1e6)
+        when = self.clock(since_ns)[:5] if now_ns - since_ns < 12 * _HOUR * 1e9 else self.when(since_ns)
+        return self.text("moved_since", evidence=said, direction=direction, when=when)
+
     def when(self, time_ns: int) -> str:
         """A moment in the people's own time."""
         moment = datetime.fromtimestamp(time_ns / 1e9, tz=UTC).astimezone(self._zone)
@@ -174,13 +224,17 @@ class Wording:
 
     def describe(self, alert: Alert, *, now_ns: int, reason: Reason | None = None) -> Description:
         """An alert in plain words: machine, what, since when, how sure, what to check first."""
-        cause = self.cause(alert.cause)
+        cause = self.cause(alert.cause, alert.label)
         title = self.text(
             "title", severity=self.severity(alert.severity), machine=self.machine(alert.machine), cause=cause.name
         )
         if reason is not None and reason != "opened":
             title = self.text("title_reason", reason=self.word("reasons", reason), title=title)
-        others = [self.cause(other.code).name for other in alert.causes if other.code not in {alert.cause, "unknown"}]
+        others = [
+            self.cause(other.code, other.label).name
+            for other in alert.causes
+            if other.code not in {alert.cause, "unknown"}
+        ]
         explain = self.text("what", explain=cause.explain)
         if alert.kind == "sensor" and alert.channel:
             explain += " " + self.text("channel", channel=self.feature(alert.channel))
@@ -192,22 +246,25 @@ class Wording:
             since=self.text(
                 "since", when=self.when(alert.since_ns), duration=self.duration((now_ns - alert.since_ns) / 1e9)
             ),
+            expected=self._expected(alert, now_ns),
             sure=self._sure(alert) if alert.kind in {"machine", "quality"} else "",
             also=self.text("also", causes=", ".join(others[:2])) if others else "",
             evidence=tuple(
-                self.text(
-                    "evidence",
-                    feature=self.feature(item.feature),
-                    value=self.number(item.value),
-                    expected=self.number(item.expected),
-                    unit=self.word("units", item.unit),
-                )
-                for item in alert.evidence[:2]
+                self.evidence(item, at_ns=alert.reported_ns, now_ns=now_ns) for item in alert.evidence[:_SHOWN_EVIDENCE]
             ),
             check=self.text("check", check=cause.check),
         )
 
+    def _expected(self, alert: Alert, now_ns: int) -> str:
+        between, prognosis = alert.expected_ns, alert.prognosis
+        if between is None or prognosis is None or between[1] <= now_ns:
+            return ""
+        low_s, high_s = max(between[0] - now_ns, 0) / 1e9, (between[1] - now_ns) / 1e9
+        return self.expected(low_s, high_s, prognosis.confidence, prognosis.reaches)
+
     def _sure(self, alert: Alert) -> str:
+        if alert.named is not None and alert.named.recognised:
+            return self.text("sure_recognised", percent=round(100 * alert.named.confidence))
         if alert.cause not in self.catalogue["causes"] or alert.cause == "unknown":
             return self.text("sure_unknown")  # a number would be about the deviation, and be read as about the cause
         confidence = alert.confidence
@@ -215,3 +272,9 @@ class Wording:
             return self.text("sure_none", word=self.word("confidence", "none"))
         grade = "high" if confidence >= 0.75 else "medium" if confidence >= 0.4 else "low"
         return self.text("sure", word=self.word("confidence", grade), percent=round(100 * confidence))
+
+
+@cache
+def machine_causes() -> frozenset[str]:
+    """Codes of the catalogue that a person can confirm as what was wrong with a machine."""
+    return frozenset(code for code in Wording(LANGUAGES[0]).catalogue["causes"] if not _NOT_OF_MACHINES.fullmatch(code))

@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from gateway.alerts import Alert
+from gateway.alerts import Alert, Fault
 from gateway.ledger import AuditEntry, Ledger
 from gateway.outbox import DeadLetter, Kind, TargetStatus
 from gateway.services import Services
@@ -18,7 +18,7 @@ from gateway.web import views
 from gateway.web.endpoint import Call, Endpoint, Param
 from gateway.web.problems import HttpProblem
 from gateway.web.state import health, machine_view, machine_views, node_views, stats
-from gateway.wording import LANGUAGES
+from gateway.wording import LANGUAGES, machine_causes
 from wire.codec import Refused
 from wire.messages import NAME_PATTERN
 
@@ -78,6 +78,7 @@ def alert_text(services: Services, alert: Alert, language: str | None) -> views.
         title=words.title,
         explain=words.explain,
         since=words.since,
+        expected=words.expected,
         sure=words.sure,
         also=words.also,
         evidence=list(words.evidence),
@@ -133,17 +134,34 @@ def change_alert(services: Services, alert: str, body: object, by: str) -> Alert
 def _change(ledger: Ledger, now_ns: int, alert: str, body: object, by: str) -> Alert:
     match body:
         case views.Acknowledge(note=note, version=version):
-            return ledger.acknowledge(alert, by=by, note=note, version=version)
+            return ledger.acknowledge(alert, by=by, note=note, fault=found(body.cause, body.label), version=version)
+        case views.Confirm(version=version):
+            fault = found(body.cause, body.label)
+            if fault is None:
+                raise HttpProblem(422, "say which cause it was, by cause or by label")
+            return ledger.confirm(alert, fault=fault, by=by, version=version)
         case views.Snooze(minutes=minutes, note=note, version=version):
             until_ns = now_ns + round(minutes * MINUTE_NS)
             return ledger.snooze(alert, until_ns=until_ns, by=by, note=note, version=version)
         case views.Resolve(done=done, new_normal=new_normal, version=version):
-            return ledger.resolve(alert, done=done, by=by, new_normal=new_normal, version=version)
+            fault = found(body.cause, body.label)
+            return ledger.resolve(alert, done=done, by=by, new_normal=new_normal, fault=fault, version=version)
         case views.FalseAlarm(note=note, version=version):
             return ledger.false_alarm(alert, by=by, note=note, version=version)
         case views.Note(text=text, version=version):
             return ledger.note(alert, text=text, by=by, version=version)
     raise TypeError(f"not a word about an alert: {type(body).__name__}")
+
+
+def found(cause: str | None, label: str) -> Fault | None:
+    """What a person found, from what they filled in; None where that is nothing.
+
+    Raises:
+        HttpProblem: 422, no cause of a machine that the catalogue knows.
+    """
+    if cause is not None and cause not in machine_causes():
+        raise HttpProblem(422, f"no cause {cause!r} of a machine; use label for your own words")
+    return Fault.of(cause, label)
 
 
 def post_alert(services: Services, call: Call) -> views.AlertView:
@@ -167,6 +185,7 @@ def post_command(services: Services, call: Call) -> views.CommandAccepted:
             product=asked.product,
             seconds=asked.seconds,
             fault=asked.fault,
+            confirmed=found(asked.cause, asked.label),
         )
     except (msgspec.ValidationError, Refused) as exc:
         raise HttpProblem(422, str(exc)) from exc
@@ -313,6 +332,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         problems=(404,),
     ),
     _word("acknowledge", views.Acknowledge, "Somebody takes the alert on."),
+    _word("confirm", views.Confirm, "It was a fault, and this was its cause; it is recognised from here on."),
     _word("snooze", views.Snooze, "Hides the alert for a while, or until it gets worse."),
     _word("resolve", views.Resolve, "Something was done about it."),
     _word("false_alarm", views.FalseAlarm, "There was nothing; the machine's model learns it."),

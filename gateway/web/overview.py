@@ -12,7 +12,7 @@ from gateway.services import Services
 from gateway.store.base import Chart, SeriesKey, StoreUnavailable
 from gateway.web import views
 from gateway.web.state import machine_views, node_views
-from gateway.wording import Wording
+from gateway.wording import Wording, machine_causes
 
 CHART_MINUTES = 15
 CHART_POINTS = 240
@@ -21,6 +21,8 @@ RESOLVED_SHOWN = 10
 SILENT_S = 120.0
 """A machine that says nothing for longer is shown with the time since."""
 METER_WIDTH = 200
+CERTAIN = 0.75
+"""A normal that is known less well is said to be."""
 _MINUTE_NS = 60_000_000_000
 _FIRST_CHOICES = (
     "vibration*.velocity_rms",
@@ -71,15 +73,30 @@ class Overview:
             "severity": alert.severity.value,
             "severity_name": words.severity(alert.severity),
             "machine": words.machine(alert.machine),
-            "cause": words.cause(alert.cause).name,
+            "cause": words.cause(alert.cause, alert.label).name,
             "explain": text.explain,
-            "lines": [line for line in (text.since, text.sure, text.also, *text.evidence) if line],
+            "lines": [line for line in (text.since, text.expected, text.sure, text.also, *text.evidence) if line],
             "check": text.check,
+            "confirmed": self._confirmed(alert),
+            "causes": self._causes(alert) if alert.kind == "machine" else [],
             "owner": alert.owner,
             "acknowledged": alert.state is State.ACKNOWLEDGED,
             "state_name": words.word("states", alert.state),
             "until": str(self._page["until"]).format(when=words.when(alert.snoozed_until_ns or 0)),
         }
+
+    def _confirmed(self, alert: Alert) -> str:
+        if not alert.confirmed:
+            return ""
+        name = self._words.cause(alert.confirmed, alert.confirmed_label).name
+        return str(self._page["confirmed_line"]).format(cause=name, by=alert.confirmed_by)
+
+    def _causes(self, alert: Alert) -> list[tuple[str, str]]:
+        """Causes to confirm, by code and name: those that are suspected first, then all of them by name."""
+        suspected = [cause.code for cause in alert.causes if cause.code in machine_causes()]
+        names = {code: self._words.cause(code).name for code in machine_causes()}
+        others = sorted(names.keys() - set(suspected), key=lambda code: names[code].casefold())
+        return [(code, names[code]) for code in (*suspected, *others)]
 
     def _asleep(self, alert: Alert) -> bool:
         return alert.snoozed_until_ns is not None and alert.snoozed_until_ns > self._now_ns
@@ -101,7 +118,8 @@ class Overview:
         return {
             "id": alert.id,
             "machine": words.machine(alert.machine),
-            "cause": words.cause(alert.cause).name,
+            "cause": words.cause(alert.cause, alert.label).name,
+            "confirmed": self._confirmed(alert),
             "line": str(self._page["resolved_line"]).format(when=when, state=state, by=alert.resolved_by)
             if by
             else f"{when}: {state}",
@@ -128,7 +146,8 @@ class Overview:
             else page["offline"],
             "facts": self._facts(machine),
             "learned": machine.learned,
-            "learning_text": str(page["learning"]).format(percent=int(100 * machine.learned)),
+            "learning_text": self._learning(machine),
+            "notes": self._notes(machine),
             "score": f"{machine.score or 0.0:.3g}",
             "limit": f"{limit:.3g}",
             "meter": f"{METER_WIDTH * share:.1f}",
@@ -139,6 +158,27 @@ class Overview:
             "chosen": chosen,
             **self._drawn(self._chart(machine, chosen) if chosen else None),
         }
+
+    def _learning(self, machine: views.Machine) -> str:
+        percent, left_s = int(100 * machine.learned), machine.learning_left_s
+        if left_s is None or not machine.online or machine.paused:
+            return str(self._page["learning"]).format(percent=percent)
+        return str(self._page["learning_left"]).format(percent=percent, duration=self._words.duration(left_s))
+
+    def _notes(self, machine: views.Machine) -> list[str]:
+        """What is worth knowing besides the score: what is coming, what moved, and how far it can be trusted."""
+        notes: list[str] = []
+        if not machine.online or machine.learned < 1:
+            return notes
+        if (coming := machine.prognosis) is not None:
+            notes.append(self._words.expected(coming.low_s, coming.high_s, coming.confidence, coming.reaches))
+        if machine.severity not in (None, "good") and not machine.alerts:
+            at_ns = machine.condition_ns
+            notes += [self._words.evidence(item, at_ns=at_ns, now_ns=self._now_ns) for item in machine.evidence[:2]]
+        if machine.certainty is not None and machine.certainty < CERTAIN:
+            key = "uncertain" if machine.certainty > 0 else "new_regime"
+            notes.append(str(self._page[key]).format(percent=round(100 * machine.certainty)))
+        return notes
 
     def _facts(self, machine: views.Machine) -> str:
         facts = [machine.node]

@@ -29,6 +29,7 @@ MAX_FORM_BYTES = 10_000
 MAX_RESENT = 1000
 _ACTIONS: dict[str, type[msgspec.Struct]] = {
     "acknowledge": views.Acknowledge,
+    "confirm": views.Confirm,
     "snooze": views.Snooze,
     "resolve": views.Resolve,
     "false_alarm": views.FalseAlarm,
@@ -44,6 +45,8 @@ class Draft:
     alert: str = ""
     by: str = ""
     note: str = ""
+    cause: str = ""
+    label: str = ""
 
 
 class Pages:
@@ -71,7 +74,8 @@ class Pages:
         if kind is None:
             raise HttpProblem(400, f"unknown action {action[:40]!r}")
         language = form.get("lang", "")
-        draft = Draft(str(request.path_params["alert"]), form.get("by", "").strip(), form.get("note", "").strip())
+        filled = (form.get(name, "").strip() for name in ("by", "note", "cause", "label"))
+        draft = Draft(str(request.path_params["alert"]), *filled)
         try:
             word = self._word(kind, draft, form.get("version", ""), language)
             by = signed(draft.by, request)
@@ -111,8 +115,10 @@ class Pages:
             word["version"] = seen
         if kind is views.Resolve:
             word["done"] = draft.note or self._services.wording(language).word("page", "done_without_words")
-        else:
+        elif kind is not views.Confirm:
             word["note"] = draft.note
+        if kind in (views.Acknowledge, views.Confirm, views.Resolve):
+            word["cause"], word["label"] = draft.cause or None, draft.label
         if kind is views.Snooze:
             word["minutes"] = SNOOZE_MINUTES
         try:

@@ -6,12 +6,14 @@ from collections import defaultdict
 from collections.abc import Callable
 from importlib.metadata import version
 
+import msgspec
+
 from gateway.ledger_file import LedgerError, LedgerUnavailable
 from gateway.live import MachineState
 from gateway.services import Services
 from gateway.web import views
 from wire.journal import JournalError
-from wire.messages import Condition, Severity
+from wire.messages import Condition, Prognosis, Severity
 
 
 def machine_views(services: Services) -> list[views.Machine]:
@@ -38,6 +40,7 @@ def _alerts(services: Services) -> dict[str, list[str]]:
 
 def _view(services: Services, state: MachineState, online: set[str], alerts: dict[str, list[str]]) -> views.Machine:
     condition = state.condition
+    age_s = max(services.wall_ns() - condition.time_ns, 0) / 1e9 if condition else 0.0
     return views.Machine(
         site=state.site,
         node=state.node,
@@ -45,11 +48,15 @@ def _view(services: Services, state: MachineState, online: set[str], alerts: dic
         title=services.titles.get(state.machine) or state.machine,
         online=state.node in online,
         seen_ns=state.seen_ns,
+        condition_ns=condition.time_ns if condition else 0,
         regime=condition.regime if condition else None,
         severity=_severity(condition),
         score=condition.score if condition else None,
         limit=condition.limit if condition else None,
         learned=condition.learned if condition else 0.0,
+        learning_left_s=_left_s(condition.learning_left_s, age_s) if condition else None,
+        certainty=condition.certainty if condition else None,
+        prognosis=_later(condition.prognosis, age_s) if condition else None,
         paused=bool(condition and condition.paused),
         sensor_faults=list(condition.sensor_faults) if condition else [],
         causes=list(condition.causes) if condition else [],
@@ -58,6 +65,17 @@ def _view(services: Services, state: MachineState, online: set[str], alerts: dic
         values={name: views.Value(value=value, unit=unit) for name, (value, unit) in state.values.items()},
         alerts=alerts.get(state.machine, []),
     )
+
+
+def _left_s(told_s: float | None, age_s: float) -> float | None:
+    return None if told_s is None else max(told_s - age_s, 0.0)
+
+
+def _later(told: Prognosis | None, age_s: float) -> Prognosis | None:
+    """A prognosis as it reads so much later; None once its time has passed."""
+    if told is None or told.high_s <= age_s:
+        return None
+    return msgspec.structs.replace(told, low_s=max(told.low_s - age_s, 0.0), high_s=told.high_s - age_s)
 
 
 def _severity(condition: Condition | None) -> str | None:

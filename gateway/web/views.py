@@ -7,13 +7,17 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from gateway.alerts import Alert, Entry
-from wire.messages import Action, Cause, Evidence, Name
+from wire.messages import Action, Cause, Evidence, Label, Name, Prognosis
 
 Person = Annotated[str, Meta(min_length=1, max_length=80, description="who says so, for the audit trail")]
 Version = Annotated[
     int, Meta(ge=0, description="version of the alert that the person saw; refused when it has changed")
 ]
 Words = Annotated[str, Meta(max_length=500)]
+CauseCode = Annotated[Name, Meta(description="the cause that was found, a key of the message catalogue")]
+OwnLabel = Annotated[
+    Label, Meta(description="what was found in one's own words, where the catalogue has no name for it")
+]
 
 
 class Value(Struct, frozen=True, kw_only=True):
@@ -33,11 +37,19 @@ class Machine(Struct, frozen=True, kw_only=True):
     online: bool
     """Whether its node is connected."""
     seen_ns: int
+    condition_ns: int
+    """When its condition was told; what `evidence` is relative to. 0 before the first."""
     regime: str | None
     severity: str | None
     score: float | None
     limit: float | None
     learned: float
+    learning_left_s: float | None
+    """About how long it still learns."""
+    certainty: float | None
+    """How well its normal is known, 0 to 1."""
+    prognosis: Prognosis | None
+    """When the next limit is reached, from now on."""
     paused: bool
     sensor_faults: list[str]
     causes: list[Cause]
@@ -73,6 +85,8 @@ class AlertText(Struct, frozen=True, kw_only=True):
     title: str
     explain: str
     since: str
+    expected: str
+    """When it is expected to get worse; empty where nothing can be said."""
     sure: str
     also: str
     evidence: list[str]
@@ -99,6 +113,17 @@ class Acknowledge(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
     by: Person
     note: Words = ""
+    cause: CauseCode | None = None
+    label: OwnLabel = ""
+    version: Version | None = None
+
+
+class Confirm(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """It was a fault, and this was its cause: `cause` or `label`. The machine's model knows it again from here on."""
+
+    by: Person
+    cause: CauseCode | None = None
+    label: OwnLabel = ""
     version: Version | None = None
 
 
@@ -118,6 +143,8 @@ class Resolve(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     done: Annotated[str, Meta(min_length=1, max_length=500)]
     new_normal: bool = False
     """The machine was repaired or changed: what follows is its normal."""
+    cause: CauseCode | None = None
+    label: OwnLabel = ""
     version: Version | None = None
 
 
@@ -145,6 +172,9 @@ class CommandRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     product: Name | None = None
     seconds: Annotated[float, Meta(gt=0.0, le=86_400.0)] | None = None
     fault: Name | None = None
+    cause: CauseCode | None = None
+    """For `confirm_fault`: the cause of the machine's latest alarm."""
+    label: OwnLabel = ""
 
 
 class CommandAccepted(Struct, frozen=True, kw_only=True):

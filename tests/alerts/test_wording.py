@@ -19,11 +19,11 @@ from gateway import lifecycle, triage
 from gateway.alerts import Policy, Reason, Resolution, State
 from gateway.lifecycle import begin
 from gateway.nodewatch import _CAUSES
-from gateway.wording import LANGUAGES, Wording, WordingError
+from gateway.wording import LANGUAGES, Wording, WordingError, machine_causes
 from models.condition.bearing import Bearing
 from models.condition.causes import RULES
 from models.condition.features import Features
-from wire.messages import Action, Cause, Evidence, FindingType, Severity
+from wire.messages import Action, Cause, Evidence, FindingType, Prognosis, Severity
 
 WORDINGS = {language: Wording(language) for language in LANGUAGES}
 
@@ -92,7 +92,18 @@ def test_an_alert_in_plain_words() -> None:
     observation = seen(
         0,
         causes=(Cause(code="bearing_outer", confidence=0.82), Cause(code="looseness", confidence=0.3)),
-        evidence=(Evidence(feature="vibration.velocity_rms", value=7.25, expected=1.2, unit="mm/s", deviation=9.0),),
+        evidence=(
+            Evidence(
+                feature="vibration.velocity_rms",
+                value=7.25,
+                expected=1.2,
+                unit="mm/s",
+                deviation=9.0,
+                since_ms=-600_000.0,
+            ),
+            Evidence(feature="speed", value=900.0, expected=1400.0, unit="rpm", deviation=-20.0),
+        ),
+        prognosis=Prognosis(low_s=3 * 86_400.0, high_s=9 * 86_400.0, confidence=0.8, reaches=Severity.ALARM),
     )
     alert = begin(observation, Policy()).alert
     zone = ZoneInfo("Europe/Berlin")
@@ -103,11 +114,21 @@ def test_an_alert_in_plain_words() -> None:
     assert said.since == "Seit: 28.05.2026 22:26 (3 h)"
     assert said.sure == "Wie sicher: ziemlich sicher (82 %)"
     assert said.also == "Auch möglich: Etwas ist locker"
-    assert said.evidence == ("Gemessen: Schwingung: Rütteln insgesamt 7,25 mm/s, sonst 1,2 mm/s",)
+    assert said.evidence == (
+        "Gemessen: Schwingung: Rütteln insgesamt 7,25 mm/s, sonst 1,2 mm/s (deutlich höher, seit 22:16)",
+        "Gemessen: Drehzahl 900 U/min, sonst 1400 U/min (viel niedriger)",
+    )
+    assert said.expected == "Alarmstufe voraussichtlich in 3 bis 9 Tagen erreicht (80 % sicher)"
+    assert said.expected in said.lines
     assert said.check.startswith("Zuerst prüfen: Lager abhören")
     english = Wording("en", zone=zone).describe(alert, now_ns=START + 90 * SECOND)
     assert english.title == "Warning: mixer – Bearing damage, outer ring"
     assert english.since == "Since: 28 May 2026 22:26 (90 s)"
+    assert english.expected == "Alarm level probably reached in 3 to 9 days (80 % sure)"
+    later = Wording("en", zone=zone).describe(alert, now_ns=START + 8 * 86_400 * SECOND)
+    assert later.expected == "Alarm level probably reached within 24 h (80 % sure)"
+    assert later.evidence[0].endswith("(clearly higher, since 28 May 2026 22:16)")
+    assert Wording("en").describe(alert, now_ns=START + 10 * 86_400 * SECOND).expected == "", "its time has passed"
 
 
 def test_a_code_nobody_knows_is_said_to_be_unknown_with_its_code() -> None:
@@ -115,6 +136,39 @@ def test_a_code_nobody_knows_is_said_to_be_unknown_with_its_code() -> None:
     said = WORDINGS["en"].describe(alert, now_ns=START)
     assert "flux_capacitor" in said.title
     assert "unclear" in said.title
+
+
+def test_a_fault_that_is_known_by_a_persons_name_is_called_that() -> None:
+    known = Cause(code="own-1", confidence=0.93, label="Splint fehlt", recognised=True)
+    alert = begin(seen(0, cause="own-1", causes=(known, Cause(code="belt", confidence=0.4))), Policy()).alert
+    said = WORDINGS["de"].describe(alert, now_ns=START)
+    assert said.title == "Warnung: mixer – Splint fehlt"
+    assert "beim letzten Mal" in said.sure
+    assert "93 %" in said.sure
+    assert said.also == "Auch möglich: Riemen rutscht oder ist verschlissen"
+    assert "own-1" not in "".join(WORDINGS["en"].describe(alert, now_ns=START).lines)
+
+
+@pytest.mark.parametrize(
+    ("low_s", "high_s", "german", "english"),
+    [
+        (3 * 86_400, 9 * 86_400, "in 3 bis 9 Tagen", "in 3 to 9 days"),
+        (5400, 10 * 3600, "in 2 bis 10 Stunden", "in 2 to 10 h"),
+        (600, 3000, "in 10 bis 50 Minuten", "in 10 to 50 min"),
+        (10, 7000, "innerhalb von 117 Minuten", "within 117 min"),
+        (86_000 * 2, 88_000 * 2, "in etwa 2 Tagen", "in about 2 days"),
+        (0, 30, "innerhalb von 30 Sekunden", "within 30 seconds"),
+    ],
+)
+def test_a_time_to_come_is_told_in_one_unit(low_s: float, high_s: float, german: str, english: str) -> None:
+    assert (WORDINGS["de"].span(low_s, high_s), WORDINGS["en"].span(low_s, high_s)) == (german, english)
+
+
+def test_what_a_person_can_confirm_of_a_machine_is_in_the_catalogue_and_of_machines_only() -> None:
+    found = machine_causes()
+    assert {"bearing_outer", "belt", "heating_element_open", "winding_short"} <= found
+    assert not found & {"unknown", "own", "node_offline", "camera_dark", "too_dark", "rejects_high"}
+    assert found <= set(WORDINGS["en"].catalogue["causes"])
 
 
 def test_an_unknown_cause_is_never_sure() -> None:

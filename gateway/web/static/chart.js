@@ -71,7 +71,7 @@ window.Card = class Card {
       meter.setAttribute("aria-valuenow", data.score.toPrecision(3));
     }
     const learning = data.learned < 1 ? Math.floor(20 * data.learned) : "";
-    const signature = [data.regime, data.severity, learning, data.paused, ...(data.sensor_faults ?? [])].join("|");
+    const signature = [data.regime, data.severity, learning, data.paused, !data.prognosis, ...(data.sensor_faults ?? [])].join("|");
     const changed = this.signature !== signature;
     this.signature = signature;
     return changed;

@@ -15,8 +15,9 @@
   addEventListener("pointerdown", () => { pressed = true; });
   for (const end of ["pointerup", "pointercancel"]) addEventListener(end, () => setTimeout(() => { pressed = false; }, 700));
 
-  const writing = (part) => [...part.querySelectorAll('input:not([type="hidden"])')].some((input) =>
-    input === document.activeElement || (input.name === "note" && input.value !== input.defaultValue));
+  const chosen = (input) => input.options ? input.value !== "" : input.name !== "by" && input.value !== input.defaultValue;
+  const writing = (part) => [...part.querySelectorAll('select, input:not([type="hidden"])')].some((input) =>
+    input === document.activeElement || chosen(input));
 
   // What the server said last, by part: what has not changed is left alone.
   const said = new Map();
