@@ -131,12 +131,12 @@ class Features:
 
     def _joined(self, channel: str, values: Floats, whole: Floats, rate_hz: float, start_s: float) -> Track:
         track = self._tracks.setdefault(channel, Track())
-        low = envelope.decimation(len(values), rate_hz, LOW_RATE_HZ)
-        track.add(values[None, :] if values.ndim == 1 else values.T, whole, low, rate_hz, start_s)
+        track.add(values, whole, rate_hz, start_s)
         if self.speed.due(start_s):
-            wave = track.low()
+            factor = max(int(rate_hz / LOW_RATE_HZ), 1)
+            wave = track.low(factor)
             samples = wave.shape[1]
-            self._look(vibration.spectrum_of(wave, np.hanning(samples)), rate_hz / low / samples, start_s)
+            self._look(vibration.spectrum_of(wave, np.hanning(samples)), rate_hz / factor / samples, start_s)
         return track
 
     def _look(self, density: Floats, step_hz: float, time_s: float) -> None:

@@ -60,7 +60,7 @@ def of_block(wave: Floats, plan: CurrentPlan) -> tuple[dict[str, Floats], dict[s
     Per phase: RMS in the wave's unit; harmonics and sidebands in percent of the fundamental. Of all: see `unbalance` and
     `sequences`.
     """
-    rms = np.sqrt(np.einsum("ij,ij->i", wave, wave) / wave.shape[1])
+    rms = np.sqrt(np.vecdot(wave, wave) / wave.shape[1])
     each: dict[str, Floats] = {"rms": rms}
     amplitude = np.zeros((len(wave), 0))
     if plan.names:

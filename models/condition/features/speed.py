@@ -7,6 +7,7 @@ twice the speed finds the true one's odd multiples exactly there.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -64,10 +65,12 @@ def salient(amplitude: Floats, step_hz: float, mains_hz: float) -> Source:
     reach = max(round(_NEIGHBOURHOOD_HZ / step_hz), 3)
     total = np.zeros((len(part), lines + 1))
     np.cumsum(part, axis=1, out=total[:, 1:])
-    low, high = np.maximum(np.arange(lines) - reach, 0), np.minimum(np.arange(lines) + reach + 1, lines)
+    place = np.arange(lines)
+    low, high = np.maximum(place - reach, 0), np.minimum(place + reach + 1, lines)
     level = (total[:, high] - total[:, low]) / (high - low)
     ratio = part / np.maximum(level, 1e-300)
-    standing = np.log(np.minimum(np.maximum(ratio, 1.0), _MOST_SALIENT)).mean(axis=0) / np.log(_MOST_SALIENT)
+    np.minimum(np.maximum(ratio, 1.0, out=ratio), _MOST_SALIENT, out=ratio)
+    standing = np.log(ratio, out=ratio).sum(axis=0) / (len(part) * math.log(_MOST_SALIENT))
     hum = np.round(np.arange(1, int(TOP_HZ / mains_hz) + 1) * mains_hz / step_hz).astype(np.intp)
     standing[hum[hum < lines]] /= 3.0
     standing[: max(round(0.5 * SLOWEST_HZ / step_hz), 1)] = 0.0

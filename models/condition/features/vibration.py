@@ -114,10 +114,10 @@ def of_block(wave: Floats, squared: Floats, density: Floats, plan: VibrationPlan
         factor: makes m/s² of the wave's unit; None where that is unknown.
     """
     samples = wave.shape[1]
-    power = (np.add.reduce(squared, axis=1) / samples).tolist()
+    power = [total / samples for total in np.add.reduce(squared, axis=1).tolist()]
     top = np.maximum.reduce(squared, axis=1).tolist()
-    fourth = np.einsum("ij,ij->i", squared, squared).tolist()
-    third = np.einsum("ij,ij->i", squared, wave).tolist()
+    fourth = np.vecdot(squared, squared).tolist()
+    third = np.vecdot(squared, wave).tolist()
     # A few numbers are quicker in Python than in arrays of three.
     safe = [max(value, _LEAST_POWER) for value in power]
     found = [math.sqrt(value) for value in power]
@@ -140,7 +140,7 @@ def entropy(power: Floats) -> list[float]:
     Neurophysiol. 79, 1991. 0 where there is no power.
     """
     totals = np.add.reduce(power, axis=1).tolist()
-    weighted = np.einsum("ij,ij->i", power, np.log(np.maximum(power, _LEAST_POWER))).tolist()
+    weighted = np.vecdot(power, np.log(np.maximum(power, _LEAST_POWER))).tolist()
     most = math.log(max(power.shape[1], 2))
     return [
         max(math.log(total) - each / total, 0.0) / most if total > _LEAST_POWER else 0.0
