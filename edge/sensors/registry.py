@@ -36,6 +36,8 @@ SENSOR_TYPES = {
     "mlx90614": "edge.sensors.mlx90614:Mlx90614",
     "sht31": "edge.sensors.sht31:Sht31",
     "ina226": "edge.sensors.ina226:Ina226",
+    "ads1115": "edge.sensors.ads1115:Ads1115",
+    "mcp3008": "edge.sensors.mcp3008:Mcp3008",
 }
 
 

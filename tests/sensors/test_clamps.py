@@ -1,0 +1,483 @@
+"""Current clamps on ADS1115 and MCP3008: true RMS, waveforms, phases, and clamps that are not there."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.clamps import A_PER_V, Scheduler, SlowI2c, SlowSpi, Wave, mains, on_bias
+from support.sensor_contract import FakeClock, SensorCase, SensorContract
+
+from edge.machine import MachinePath, MachineSetup, SensorReading
+from edge.sensors import ads1115, mcp3008
+from edge.sensors.ads1115 import Ads1115, Ads1115Clamp, Ads1115Config
+from edge.sensors.base import Block, Fault, SensorConfigError, SensorError
+from edge.sensors.burst import evenly, unbroken
+from edge.sensors.clamp import ClampConfig, amperes_per_volt, true_rms
+from edge.sensors.clamped import Clamped
+from edge.sensors.mcp3008 import Mcp3008, Mcp3008Clamp, Mcp3008Config
+from edge.sensors.probing import I2cReader
+from edge.sensors.registry import Surroundings, sensor_type
+from edge.sensors.simulation.chips.ads1115 import SimulatedAds1115
+from edge.sensors.simulation.chips.bus import SimulatedBuses
+from edge.sensors.simulation.chips.mcp3008 import SimulatedMcp3008
+from models.condition.model import Condition
+from models.condition.settings import Settings
+
+SCT: dict[str, Any] = {"rated_a": 100.0, "output_ma": 50.0, "burden_ohm": 33.0}
+
+
+class Bench:
+    """What both have: a clock that transfers and sleeps move, a scheduler that can stall."""
+
+    sensor: Clamped
+
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.buses = SimulatedBuses()
+        self.scheduler = Scheduler(self.clock)
+        self.surroundings = Surroundings("mixer", "mixer", self.clock, 1.0, buses=self.buses)
+
+    def feed(self, seconds: float) -> None:
+        self.clock.step(seconds)
+        self.sensor.pump()
+
+    def read(self, seconds: float = 1.0) -> dict[str, Block]:
+        self.feed(seconds)
+        return {block.channel.name: block for block in self.sensor.read()}
+
+    def fault(self) -> tuple[Fault, str]:
+        (block,) = self.read().values()
+        (found,) = block.faults
+        return found
+
+
+class Ads(Bench):
+    """An ADS1115 at 0x48 on a bus of 400 kHz."""
+
+    def __init__(
+        self,
+        *waves: Wave,
+        clamps: Sequence[dict[str, Any]] | None = None,
+        transfer_s: float = 0.00014,
+        speed: float = 1.0,
+        bits: int = 16,
+        **options: Any,
+    ) -> None:
+        super().__init__()
+        self.bus = self.buses.wire_i2c(1)
+        volts = [*waves, *([lambda _: 0.0] * (4 - len(waves)))]
+        self.chip = SimulatedAds1115(self.clock, volts, speed=speed, bits=bits)
+        self.bus.plug(0x48, SlowI2c(self.chip, self.clock, transfer_s))
+        made = [Ads1115Clamp(**{**SCT, **clamp}) for clamp in clamps or [{}]]
+        self.sensor = Ads1115(
+            Ads1115Config(clamps=made, **options), self.surroundings, sleep=self.scheduler, background=False
+        )
+
+
+class Mcp(Bench):
+    """An MCP3008 whose transfers take 80 µs each."""
+
+    def __init__(
+        self,
+        *waves: Wave,
+        clamps: Sequence[dict[str, Any]] | None = None,
+        transfer_s: float = 80e-6,
+        bits: int = 10,
+        **options: Any,
+    ) -> None:
+        super().__init__()
+        self.line = self.buses.wire_spi(0, 0)
+        self.chip = SimulatedMcp3008(self.clock, waves, bits=bits)
+        self.line.chip = SlowSpi(self.chip, self.clock, transfer_s)
+        made = [Mcp3008Clamp(**{**SCT, **clamp}) for clamp in clamps or [{}]]
+        self.sensor = Mcp3008(
+            Mcp3008Config(clamps=made, **options), self.surroundings, sleep=self.scheduler, background=False
+        )
+
+
+def phases(count: int = 3) -> list[dict[str, Any]]:
+    return [{"input": number, "channel": "current"} for number in range(count)]
+
+
+def three(*amps: float) -> list[Wave]:
+    return [on_bias(mains(one, degrees=-120.0 * place)) for place, one in enumerate(amps)]
+
+
+class TestAds1115Contract(SensorContract):
+    @pytest.fixture
+    def case(self) -> SensorCase:
+        bench = Ads(on_bias(mains(10.0)))
+        return SensorCase(bench.sensor, bench.feed, monotonic_ns=bench.clock)
+
+
+class TestMcp3008Contract(SensorContract):
+    @pytest.fixture
+    def case(self) -> SensorCase:
+        bench = Mcp(*three(10.0, 10.0, 10.0), clamps=phases())
+        return SensorCase(bench.sensor, bench.feed, monotonic_ns=bench.clock)
+
+
+class TestRmsContract(SensorContract):
+    @pytest.fixture
+    def case(self) -> SensorCase:
+        bench = Mcp(*three(10.0, 10.0, 10.0), clamps=phases(), output="rms")
+        return SensorCase(bench.sensor, bench.feed, monotonic_ns=bench.clock)
+
+
+def test_are_registered() -> None:
+    assert sensor_type("ads1115").make is Ads1115
+    assert sensor_type("mcp3008").make is Mcp3008
+
+
+# Amperes.
+
+
+def test_the_ratio_of_a_clamp() -> None:
+    assert amperes_per_volt(ClampConfig(**SCT)) == pytest.approx(60.606, abs=1e-3)
+    assert amperes_per_volt(ClampConfig(rated_a=30.0, output_v=1.0)) == 30.0
+    assert amperes_per_volt(ClampConfig(rated_a=30.0, output_v=1.0, scale=0.5)) == 15.0
+    for wrong in (
+        {},
+        {"output_ma": 50.0},
+        {"burden_ohm": 33.0},
+        {"output_ma": 50.0, "burden_ohm": 33.0, "output_v": 1.0},
+    ):
+        with pytest.raises(SensorConfigError, match="either output_ma with burden_ohm"):
+            amperes_per_volt(ClampConfig(**wrong))
+
+
+@pytest.mark.parametrize("make", [Ads, Mcp])
+@pytest.mark.parametrize("hz", [50.0, 49.8, 50.2])
+def test_true_rms_of_a_distorted_current(make: Any, hz: float) -> None:
+    """10 A with 3 A of the third harmonic are the root of 109 A²."""
+    bench = make(on_bias(mains(10.0, hz=hz, h3=3.0)), output="rms")
+    bench.sensor.open()
+    # The ADS1115 averages over 1.16 ms, which takes 4.4 % more of the third harmonic than of the first.
+    expected = math.hypot(10.0, 3.0 * 0.956) if make is Ads else math.sqrt(109.0)
+    assert bench.read()["current"].values[0] == pytest.approx(expected, rel=0.008)
+
+
+def test_true_rms_at_60_hz_and_of_small_currents() -> None:
+    bench = Ads(on_bias(mains(0.5, hz=60.0)), output="rms", mains_hz=60)
+    bench.sensor.open()
+    assert bench.read()["current"].values[0] == pytest.approx(0.5, rel=0.02)
+
+
+@pytest.mark.parametrize("speed", [0.91, 1.09])
+def test_a_converter_that_is_slower_or_faster_than_nominal_gives_the_same(speed: float) -> None:
+    bench = Ads(on_bias(mains(10.0)), speed=speed, output="rms")
+    bench.sensor.open()
+    assert bench.read()["current"].values[0] == pytest.approx(10.0, rel=0.004)
+
+
+def test_a_difference_of_two_inputs_needs_no_bias() -> None:
+    bench = Ads(on_bias(mains(10.0)), lambda _: 1.65, clamps=[{"input": "0-1"}], range_v=2.048, output="rms")
+    bench.sensor.open()
+    assert bench.read()["current"].values[0] == pytest.approx(10.0, rel=0.004)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.floats(-0.4, 0.4), min_size=60, max_size=60), st.floats(0.0, 6.0))
+def test_samples_at_uneven_times_are_put_on_an_even_grid(jitter: list[float], phase: float) -> None:
+    """Ten samples a period, each up to 0.4 of the distance off; a wave of amplitude 1."""
+    times = np.array([round((k + off) * 1e6) for k, off in enumerate(jitter)], dtype=np.int64)
+    grid = np.arange(8, 52) * 1e6
+    made = evenly(times, np.sin(2 * np.pi * times / 1e7 + phase), grid)
+    assert made == pytest.approx(np.sin(2 * np.pi * grid / 1e7 + phase), abs=0.03)
+
+
+def test_the_longest_stretch_without_a_hole() -> None:
+    times = np.array([0, 1, 2, 3, 10, 11, 12, 13, 14, 16, 30], dtype=np.int64)
+    assert unbroken(times, 1.0) == slice(4, 10)
+
+
+def test_whole_periods_only() -> None:
+    wave = 2.5 + np.sqrt(2.0) * np.sin(2 * np.pi * 50.0 * np.arange(430) / 2000.0)
+    assert true_rms(wave, 2000.0, 50.0) == pytest.approx(1.0, abs=1e-9)
+
+
+# Waveforms.
+
+
+def test_a_waveform_has_an_even_rate_whole_periods_and_no_bias() -> None:
+    bench = Mcp(on_bias(mains(20.0, h3=4.0, h5=2.0, h7=1.0)))
+    bench.sensor.open()
+    block = bench.read()["current"]
+    assert (block.rate_hz, len(block.values), block.channel.rate_hz) == (2000.0, 400, 2000.0)
+    spectrum = np.abs(np.fft.rfft(block.values)) * np.sqrt(2.0) / 400
+    assert spectrum[[10, 30, 50, 70]] == pytest.approx([20.0, 4.0, 2.0, 1.0], rel=0.02, abs=0.02)
+    others = np.delete(spectrum, [10, 30, 50, 70])
+    assert others.max() < 0.05, "jitter of the clock is not in it"
+    assert abs(block.values.mean()) < 1e-9
+
+
+def test_three_phases_are_at_one_time_though_asked_one_after_the_other() -> None:
+    bench = Mcp(*three(20.0, 20.0, 20.0), clamps=phases(), transfer_s=120e-6)
+    bench.sensor.open()
+    block = bench.read()["current"]
+    assert block.values.shape == (400, 3)
+    lines = np.fft.rfft(block.values, axis=0)[10]
+    angles = np.degrees(np.angle(lines[1:] / lines[0]))
+    # 120 µs are 2.2 degrees; a step of the ADC is 0.2 A.
+    assert angles == pytest.approx([-120.0, 120.0], abs=0.3)
+
+
+def test_harmonics_and_unbalance_come_out_of_the_machines_path() -> None:
+    waves = [on_bias(mains(amps, degrees=-120.0 * k, h5=0.1 * amps)) for k, amps in enumerate((20.0, 20.0, 14.0))]
+    bench = Mcp(*waves, clamps=phases())
+    bench.sensor.open()
+    path = MachinePath(MachineSetup("mixer"), bench.sensor.channels, Condition(Settings(warmup=8)))
+    values: dict[str, float] = {}
+    for _ in range(3):
+        bench.feed(1.0)
+        step = path.step(bench.clock.now_ns, [SensorReading("clamps", bench.sensor.read())])
+        assert not step.sensor_faults
+        values.update({name: column.values[-1] for name, column in step.series.items() if len(column.values)})
+    assert values["current.x.rms"] == pytest.approx(20.1, rel=0.01)
+    assert values["current.z.rms"] == pytest.approx(14.07, rel=0.01)
+    assert values["current.x.harmonics"] == pytest.approx(10.0, rel=0.05)
+    assert values["current.unbalance"] == pytest.approx(22.2, abs=0.5)
+
+
+def test_clamps_of_two_machines_parts_are_two_channels() -> None:
+    clamps = [{"input": 0, "channel": "motor"}, {"input": 5, "channel": "heater", "rated_a": 30.0, "output_ma": 15.0}]
+    still = on_bias(mains(0.0))
+    bench = Mcp(on_bias(mains(20.0)), still, still, still, still, on_bias(mains(5.0)), clamps=clamps, output="rms")
+    bench.sensor.open()
+    found = bench.read()
+    assert found["motor"].values[0] == pytest.approx(20.0, rel=0.01)
+    assert found["heater"].values[0] == pytest.approx(5.0, rel=0.03)
+
+
+def test_an_ads1115_gives_phases_as_rms_one_after_the_other() -> None:
+    clamps = [{"input": str(number), "channel": "current"} for number in range(3)]
+    bench = Ads(*three(10.0, 8.0, 6.0), clamps=clamps, output="rms")
+    bench.sensor.open()
+    assert bench.read()["current"].values == pytest.approx(np.array([[10.0, 8.0, 6.0]]), rel=0.005)
+
+
+def test_only_the_newest_waveform_is_delivered_but_every_rms_reading() -> None:
+    for output, expected in (("waveform", 1), ("rms", 3)):
+        bench = Mcp(on_bias(mains(10.0)), output=output)
+        bench.sensor.open()
+        for _ in range(3):
+            bench.feed(1.0)
+        assert len(bench.sensor.read()) == expected
+
+
+def test_a_busy_computer_costs_a_second_try_and_then_the_reading() -> None:
+    bench = Mcp(on_bias(mains(10.0)), output="rms")
+    bench.sensor.open()
+    bench.scheduler.stall_every = 600
+    for _ in range(5):
+        block = bench.read()["current"]
+        assert block.values[0] == pytest.approx(10.0, rel=0.01)
+        assert not block.faults
+    bench.scheduler.stall_every = 50
+    fault, said = bench.fault()
+    assert fault is Fault.GAPS
+    assert "too busy" in said
+
+
+@pytest.mark.parametrize(
+    ("bench", "said"),
+    [
+        (
+            Mcp(on_bias(mains(1.0)), transfer_s=600e-6),
+            r"spidev0\.0 CH0: 1 clamps can be asked 1583 times a second here, rate_hz is 2000",
+        ),
+        (
+            Ads(on_bias(mains(1.0)), transfer_s=0.0006),
+            r"i2c-1 address 0x48 A0: 1 clamps can be asked 37\d times a second",
+        ),
+    ],
+)
+def test_a_bus_that_is_too_slow_is_told_with_what_it_reaches(bench: Bench, said: str) -> None:
+    with pytest.raises(SensorError, match=said):
+        bench.sensor.open()
+
+
+@pytest.mark.parametrize("make", [Ads, Mcp])
+def test_the_thread_samples_by_the_real_clock(make: Any) -> None:
+    """Alone on an idle core it hardly ever stalls; here it may, and then says so."""
+    buses = SimulatedBuses()
+    wave = on_bias(mains(10.0))
+    where = Surroundings("mixer", "mixer", time.monotonic_ns, 1.0, buses=buses)
+    options: dict[str, Any] = {"every_s": 0.2, "burst_s": 0.1, "rate_hz": 200.0}
+    sensor: Clamped
+    if make is Ads:
+        buses.wire_i2c(1).plug(0x48, SimulatedAds1115(time.monotonic_ns, [wave] * 4))
+        sensor = Ads1115(Ads1115Config(clamps=[Ads1115Clamp(**SCT)], **options), where)
+    else:
+        buses.wire_spi(0, 0).chip = SimulatedMcp3008(time.monotonic_ns, [wave])
+        sensor = Mcp3008(Mcp3008Config(clamps=[Mcp3008Clamp(**SCT)], **options), where)
+    sensor.open()
+    found: list[Block] = []
+    until = time.monotonic() + 10.0
+    while len(found) < 2 and time.monotonic() < until:
+        time.sleep(0.05)
+        found.extend(block for block in sensor.read() if not block.faults)
+    sensor.close()
+    assert [float(true_rms(block.values, 200.0, 50.0)) for block in found] == pytest.approx([10.0, 10.0], rel=0.06)
+
+
+# Clamps that are not there.
+
+
+@pytest.mark.parametrize("make", [Ads, Mcp])
+@pytest.mark.parametrize(
+    ("wave", "fault", "words"),
+    [
+        (lambda _: 0.0, Fault.OPEN, "stays at the end of its range, 0.0"),
+        (lambda _: 3.3, Fault.OPEN, "stays at the end of its range, 3."),
+        (lambda _: 0.9, Fault.OPEN, "rests at 0.90 V where 1.65 V is expected"),
+        (on_bias(mains(90.0)), Fault.CLIPPED, "of the samples at the end of the range"),
+        (on_bias(mains(0.0)), Fault.OPEN, "quieter than 0.01 V; is the clamp plugged in?"),
+    ],
+)
+def test_what_a_clamps_voltage_tells(make: Any, wave: Wave, fault: Fault, words: str) -> None:
+    bench = make(wave, clamps=[{"quiet_v": 0.01}])
+    bench.sensor.open()
+    found, said = bench.fault()
+    assert found is fault
+    assert words in said
+    assert "A0" in said or "CH0" in said
+
+
+@pytest.mark.parametrize("make", [Ads, Mcp])
+def test_a_machine_that_is_off_is_no_fault(make: Any) -> None:
+    bench = make(on_bias(mains(0.0)), output="rms")
+    bench.sensor.open()
+    block = bench.read()["current"]
+    assert not block.faults
+    assert block.values[0] == pytest.approx(0.0, abs=block.channel.resolution)
+
+
+def test_the_largest_current_that_fits_is_not_clipped() -> None:
+    bench = Ads(on_bias(mains(1.60 * A_PER_V / math.sqrt(2.0))), output="rms")
+    bench.sensor.open()
+    block = bench.read()["current"]
+    assert not block.faults
+    assert block.channel.low <= block.values[0] <= block.channel.high
+
+
+# Chips.
+
+
+def test_chips_are_recognised_by_what_speaks_for_them() -> None:
+    ads, mcp = Ads(lambda _: 1.65), Mcp(lambda _: 1.65)
+    (probe,) = ads1115.PROBES
+    assert probe.identify(I2cReader(ads.bus, 0x48)) == "ADS1115"
+    (spi,) = mcp3008.PROBES
+    assert spi.identify(mcp.line) == "MCP3008"
+    mcp.line.chip = None
+    assert spi.identify(mcp.line) is None
+    mcp.line.floating = 0x00
+    assert spi.identify(mcp.line) is None
+
+
+def test_another_adc_is_told() -> None:
+    with pytest.raises(SensorError, match=r"i2c-1 address 0x48: expected an ADS1115, .* found 0x1230 \(an ADS1015"):
+        Ads(lambda _: 1.65, bits=12).sensor.open()
+    with pytest.raises(SensorError, match=r"spidev0\.0: expected an MCP3008; a value of .* an MCP3208"):
+        Mcp(lambda _: 1.23, bits=12).sensor.open()
+
+
+def test_absent_chips_are_told() -> None:
+    ads, mcp = Ads(lambda _: 1.65), Mcp(lambda _: 1.65)
+    ads.bus.pull(0x48)
+    with pytest.raises(SensorError, match="i2c-1 address 0x48: nobody answers"):
+        ads.sensor.open()
+    mcp.line.chip = None
+    with pytest.raises(SensorError, match=r"spidev0\.0: expected an MCP3008; nobody answers \(MISO stays high\)"):
+        mcp.sensor.open()
+    with pytest.raises(SensorError, match=r"/dev/spidev3\.0"):
+        Mcp(lambda _: 1.65, bus=3).sensor.open()
+
+
+@pytest.mark.parametrize("make", [Ads, Mcp])
+def test_a_disturbed_transfer_is_repeated(make: Any) -> None:
+    bench = make(on_bias(mains(10.0)), output="rms")
+    bench.sensor.open()
+    (bench.bus if make is Ads else bench.line).disturbed = 2
+    assert bench.read()["current"].values[0] == pytest.approx(10.0, rel=0.01)
+
+
+def test_pulled_and_plugged_in_again_they_recover() -> None:
+    ads = Ads(on_bias(mains(10.0)), output="rms")
+    ads.sensor.open()
+    chip = ads.bus.chips[0x48]
+    ads.bus.pull(0x48)
+    with pytest.raises(SensorError, match="nobody answers"):
+        ads.feed(1.0)
+    ads.sensor.close()
+    ads.bus.plug(0x48, chip)
+    ads.sensor.open()
+    assert ads.read()["current"].values[0] == pytest.approx(10.0, rel=0.01)
+    mcp = Mcp(on_bias(mains(10.0)), output="rms")
+    mcp.sensor.open()
+    spi, mcp.line.chip = mcp.line.chip, None
+    with pytest.raises(SensorError, match="nobody answers"):
+        mcp.feed(1.0)
+    mcp.sensor.close()
+    mcp.line.chip = spi
+    mcp.sensor.open()
+    assert mcp.read()["current"].values[0] == pytest.approx(10.0, rel=0.01)
+
+
+def test_an_ads1115_that_loses_power_in_a_burst_is_noticed_and_the_next_burst_is_right() -> None:
+    bench = Ads(on_bias(mains(10.0)), output="rms")
+    bench.sensor.open()
+    chip = bench.chip
+    chip.power_cycle()
+    with pytest.raises(SensorError, match="configuration is 0x8583, not 0xC3E3; it lost power"):
+        bench.sensor.check()
+    assert bench.read()["current"].values[0] == pytest.approx(10.0, rel=0.004)
+
+
+@pytest.mark.parametrize("code", [0, 1, 511, 512, 1022, 1023])
+def test_an_mcp3008s_bits_are_understood(code: int) -> None:
+    bench = Mcp(lambda _: (code + 0.5) * 3.3 / 1024)
+    bench.sensor.open()
+    _, volts = bench.sensor.sample(0)
+    assert volts == pytest.approx(code * 3.3 / 1024)
+
+
+@pytest.mark.parametrize(
+    ("volts", "code"), [(2.047, 0x3FF8), (-1.0, -0x1F40), (0.000125, 1), (5.0, 0x6720), (-5.0, -0x6720)]
+)
+def test_an_ads1115s_codes_are_volts_with_a_sign(volts: float, code: int) -> None:
+    """Table 3: at ±4.096 V a step is 125 µV; the inputs end at the supply of 3.3 V."""
+    plus, minus = max(volts, 0.0), max(-volts, 0.0)
+    bench = Ads(lambda _: plus, lambda _: minus, clamps=[{"input": "0-1"}])
+    bench.sensor.open()
+    _, read = bench.sensor.sample(0)
+    assert read == pytest.approx(code * 125e-6)
+
+
+@pytest.mark.parametrize(
+    ("make", "options", "said"),
+    [
+        (Ads, {"range_v": 2.0}, "range_v 2 is none of 6.144, 4.096"),
+        (Ads, {"clamps": [{"input": "0"}, {"input": "1"}]}, 'phases cannot be sampled together: .* output = "rms"'),
+        (
+            Ads,
+            {"output": "rms", "every_s": 0.5, "clamps": [{"input": str(k), "channel": f"c{k}"} for k in range(4)]},
+            "every_s has to be at least 1.15",
+        ),
+        (Ads, {"clamps": [{"output_v": 1.0}]}, "either output_ma with burden_ohm"),
+        (Mcp, {"clamps": [{"input": 1}, {"input": 1}]}, "two clamps on one input"),
+        (Mcp, {"clamps": [{"input": k} for k in range(4)]}, "4 clamps of one channel"),
+        (Mcp, {"every_s": 0.2}, "every_s has to be at least 0.26"),
+    ],
+)
+def test_what_can_never_work_is_refused_before_the_start(make: Any, options: dict[str, Any], said: str) -> None:
+    with pytest.raises(SensorConfigError, match=said):
+        make(lambda _: 1.65, **options)
