@@ -97,7 +97,7 @@ class Max31856Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Type of the thermocouple."""
     mains_hz: Literal[50, 60] = 50
     """The mains frequency that its filter takes out."""
-    average: Literal[1, 2, 4, 8, 16] = 4
+    average: Literal[1, 2, 4, 8, 16] = 2
     """Samples that the chip averages: quieter and slower."""
     channel: Name = "temperature"
     """Name of the channel."""
