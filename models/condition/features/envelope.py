@@ -13,6 +13,7 @@ bearing diagnostics: a tutorial, MSSP 25, 2011): they roll, and slip a little, w
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -28,6 +29,8 @@ CAGE_ORDERS = (0.33, 0.46)
 RESOLVED = 30.0
 """Revolutions in a window from which the shaft's own multiples can be told from what lies beside them."""
 LEAST_REVOLUTIONS = 2.5
+QUIET = 0.08
+"""A depth that noise reaches as well."""
 _SYNCHRONOUS_LINES = 1.2
 _SYNCHRONOUS_SHARE = 0.015
 _RATE_HZ = 1600.0
@@ -36,8 +39,8 @@ _RATE_HZ = 1600.0
 class EnvelopePlan(NamedTuple):
     """What is fixed for one length, rate and running speed."""
 
-    window: Floats
-    """Already scaled, so that a line is an amplitude."""
+    scale: float
+    """Makes an amplitude of a line."""
     step_hz: float
     names: tuple[str, ...]
     lines: Floats
@@ -55,13 +58,17 @@ class EnvelopePlan(NamedTuple):
     """Where once and twice the cage's speed may lie; none where a window is too short to tell them from the shaft's."""
 
 
-def decimation(samples: int, rate_hz: float, target_hz: float = _RATE_HZ) -> int:
-    """The largest divisor of the length that leaves at least the target rate.
+def decimation(samples: int, rate_hz: float) -> int:
+    """The largest divisor of the length that leaves a rate of 1600 Hz: what bearings of fast shafts need.
 
     >>> decimation(2000, 20_000), decimation(3200, 3200)
     (10, 2)
     """
-    most = max(int(rate_hz / target_hz), 1)
+    return _divisor(samples, max(int(rate_hz / _RATE_HZ), 1))
+
+
+@lru_cache(maxsize=256)
+def _divisor(samples: int, most: int) -> int:
     return next(factor for factor in range(most, 0, -1) if samples % factor == 0)
 
 
@@ -112,7 +119,7 @@ def envelope_plan(samples: int, rate_hz: float, speed_hz: float | None, lines: d
             races *= np.abs(turns - np.round(turns)) > apart
         races = races if races.any() else np.zeros(0)
     return EnvelopePlan(
-        window * (2.0 / max(window.sum(), 1e-9)),
+        2.0 / max(float(window.sum()), 1e-9),
         step_hz,
         tuple(names),
         np.array(rows) if rows else np.zeros((0, len(frequency))),
@@ -127,9 +134,9 @@ def envelope_plan(samples: int, rate_hz: float, speed_hz: float | None, lines: d
     )
 
 
-def depths(whole: Floats, plan: EnvelopePlan) -> Floats:
-    """Depth of modulation at each line of the envelope's spectrum."""
-    return np.abs(np.fft.rfft(whole * plan.window))
+def spectrum_of(whole: Floats, window: Floats) -> Floats:
+    """Amplitude at each line of the envelope's spectrum; times the plan's scale it is a depth of modulation."""
+    return np.abs(np.fft.rfft(whole * window))
 
 
 def ratios(depth: Floats, plan: EnvelopePlan) -> dict[str, float]:
@@ -150,7 +157,7 @@ class Knocks(NamedTuple):
     """Depth of modulation at it, 0 to about 2."""
     sidebands: float
     """How deep, in comparison, its neighbours one and two running speeds away are: a spot that turns with the shaft is loaded and
-    unloaded once a turn (inner ring: about 1), one that stands still is not (outer ring: well below 0.5)."""
+    unloaded once a turn (inner ring: about 1), one that stands still is not (outer ring: well below 0.5). 0 where nothing knocks."""
     shaft: float
     """Depth at once and twice the running speed."""
     cage: float
@@ -168,11 +175,11 @@ def knocks(depth: Floats, plan: EnvelopePlan) -> Knocks | None:
     at = int(comb.argmax())
     line = float(depth[at])
     once, twice = plan.turns
-    beside = max(
-        _around(depth, at - once) + _around(depth, at + once), _around(depth, at - twice) + _around(depth, at + twice)
-    )
     shaft = 0.5 * (_around(depth, once) + _around(depth, twice))
     cage = max((float(depth[place].max(initial=0.0)) for place in plan.cage), default=0.0)
+    beside = 0.0
+    if line > QUIET:
+        beside = max(_around(depth, at - apart) + _around(depth, at + apart) for apart in (once, twice))
     return Knocks(at / plan.order, line, 0.5 * beside / max(line, 1e-12), shaft, cage)
 
 

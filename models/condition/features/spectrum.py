@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -33,6 +34,7 @@ class Found(NamedTuple):
 NOTHING = Found({}, {}, {})
 
 
+@lru_cache(maxsize=256)
 def fast_length(samples: int) -> int:
     """The largest length up to this one that has no prime factors but 2, 3 and 5.
 
