@@ -27,6 +27,7 @@ SENSOR_TYPES = {
     "lis3dh": "edge.sensors.lis3dh:Lis3dh",
     "mpu6050": "edge.sensors.mpu6050:Mpu6050",
     "adxl355": "edge.sensors.adxl355:Adxl355",
+    "iio": "edge.sensors.iio:Iio",
     "modbus": "edge.sensors.modbus:Modbus",
     "pzem004t": "edge.sensors.pzem004t:Pzem004t",
     "ds18b20": "edge.sensors.ds18b20:Ds18b20",
