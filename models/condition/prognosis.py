@@ -61,10 +61,11 @@ def crossing(times: Floats, levels: Floats, now_s: float) -> Crossing | None:
         now_s: the end of the last bucket.
     """
     count = len(levels)
-    quarter = max(count // 4, 2)
-    present = float(levels[-quarter // 2 :].mean())
+    if count < LEAST_BUCKETS:
+        return None
+    present = float(levels[-count // 8 :].mean())
     grown = present - float(np.median(levels[: count // 2]))
-    if count < LEAST_BUCKETS or grown < NOTEWORTHY or present >= 1.0:
+    if grown < NOTEWORTHY or present >= 1.0:
         return None
     since = now_s - (times[0] + (now_s - times[0]) * ONSETS)
     ahead = np.outer(since, AHEAD)
