@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -64,7 +65,7 @@ class DoctorWords:
         yield str(page["good" if not count else "problem" if count == 1 else "problems"]).format(count=count)
 
     def _check(self, one: Check) -> Iterator[str]:
-        yield f"  {MARKS[one.level]} {self._texts['areas'][one.area]}: {self.says(one)}"
+        yield f"  {MARKS[one.level]} {self._texts['areas'][one.area]}: {self.says(one)}".rstrip()
         advice = self.do(one)
         if advice:
             yield f"    → {advice}" if one.level is Level.PROBLEM else f"      {advice}"
@@ -94,14 +95,17 @@ class DoctorWords:
         unit = self._wording.word("units", channel.unit)
         for axis, value in enumerate(reading.value):
             name = channel.name if channel.axes == 1 else f"{channel.name}.{'xyz'[axis] if axis < 3 else f'a{axis}'}"
-            line = str(page["reading"]).format(
-                channel=self._wording.feature(name), value=self._number(value), unit=f" {unit}" if unit else ""
+            noise = None if reading.noise is None else reading.noise[axis]
+            places = _places(noise or 0.0, channel.resolution)
+            yield str(page["reading"]).format(
+                channel=self._wording.feature(name),
+                value=self._measured(value, places),
+                noise="" if noise is None else str(page["noise"]).format(noise=self._measured(noise, places)),
+                unit=f" {unit}" if unit else "",
+                rate=""
+                if reading.rate_hz is None
+                else str(page["rate"]).format(rate=self._wording.number(reading.rate_hz)),
             )
-            if reading.noise is not None:
-                line += str(page["noise"]).format(noise=self._number(reading.noise[axis]))
-            if reading.rate_hz is not None:
-                line += str(page["rate"]).format(rate=self._wording.number(reading.rate_hz))
-            yield line
 
     def _proposals(self, devices: Sequence[Device], config: Path | None) -> Iterator[str]:
         proposed = [device.toml for device in devices if device.toml]
@@ -120,8 +124,25 @@ class DoctorWords:
     def _shown(self, name: str, value: Any) -> str:
         if name == "often":
             return f" ({self._texts['often'][value]})" if value else ""
-        return self._number(value) if isinstance(value, float) else str(value)
+        if name == "channel":
+            return self._wording.feature(str(value))
+        return self._wording.number(value) if isinstance(value, float) else str(value)
 
-    def _number(self, value: float) -> str:
-        """Three digits; what is nothing but rounding is 0."""
-        return "0" if abs(value) < 1e-12 else self._wording.number(value)
+    def _measured(self, value: float, places: int | None) -> str:
+        if places is None:
+            return self._wording.number(value)
+        # Adding 0 makes 0 of what would be -0.
+        return f"{round(value, places) + 0.0:.{places}f}".replace(
+            ".", str(self._wording.catalogue["language"]["decimal"])
+        )
+
+
+def _places(noise: float, resolution: float) -> int | None:
+    """Decimals that mean something: two digits of the noise, one of the sensor's step; None where neither is known.
+
+    >>> _places(0.0072, 0.001), _places(0.0, 0.0027), _places(12.0, 1.0), _places(0.0, 0.0)
+    (4, 3, 0, None)
+    """
+    if noise > resolution:
+        return min(max(1 - math.floor(math.log10(noise)), 0), 9)
+    return min(max(-math.floor(math.log10(resolution)), 0), 9) if resolution > 0.0 else None

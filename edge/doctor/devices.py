@@ -86,7 +86,10 @@ def judge(device: Device) -> Iterator[Check]:
     if device.outcome is None:
         return
     what = device.configured or device.kind
-    values = {"sensor": what, "place": what if device.found is None else f"{device.found.chip}, {device.found.place}"}
+    values = {
+        "sensor": what,
+        "place": device.kind if device.found is None else f"{device.found.chip}, {device.found.place}",
+    }
     if device.outcome.error:
         yield check("sensor", "failed", **values, error=device.outcome.error)
     for channel in device.outcome.silent:

@@ -17,6 +17,8 @@ K = TypeVar("K", bound=Hashable)
 STEP_S = 0.05
 SILENT_AFTER = 1.5
 """A channel that should have delivered this many times and has not, is silent."""
+PATIENCE_S = 5.0
+"""Some chips need seconds for their first reading; they are waited for so much longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,19 @@ class _Watched:
         """Adds what has arrived."""
         self.blocks.extend(self.sensor.read())
 
+    def waiting(self, seconds: float) -> bool:
+        """Whether something that was due within that time has not come."""
+        return not self.error and bool(self.silent(seconds))
+
+    def silent(self, seconds: float) -> tuple[str, ...]:
+        """Names of the channels that should have delivered by then."""
+        delivered = {block.channel.name for block in self.blocks}
+        return tuple(
+            channel.name
+            for channel in self.sensor.channels
+            if channel.name not in delivered and channel.period_s * SILENT_AFTER < seconds
+        )
+
 
 def watch(
     sensors: Mapping[K, Sensor],
@@ -64,15 +79,18 @@ def watch(
 
     Args:
         sensors: unopened.
-        seconds: how long.
+        seconds: how long; longer while a sensor is due and has not delivered anything yet.
         monotonic_ns, sleep: the clock they run by.
     """
     watched = {key: _Watched(sensor) for key, sensor in sensors.items()}
     for one in watched.values():
         _guard(one, one.sensor.open)
     end_ns = monotonic_ns() + round(seconds * 1e9)
+    last_ns = end_ns + round(PATIENCE_S * 1e9)
     try:
-        while monotonic_ns() < end_ns and any(not one.error for one in watched.values()):
+        while (now_ns := monotonic_ns()) < last_ns and any(not one.error for one in watched.values()):
+            if now_ns >= end_ns and not any(one.waiting(seconds) for one in watched.values()):
+                break
             sleep(STEP_S)
             for one in watched.values():
                 if not one.error:
@@ -98,13 +116,7 @@ def _outcome(one: _Watched, seconds: float) -> Outcome:
         return Outcome(error=one.error)
     channels = one.sensor.channels
     readings = tuple(reading for channel in channels if (reading := _reading(channel, one.blocks)) is not None)
-    delivered = {reading.channel.name for reading in readings}
-    silent = tuple(
-        channel.name
-        for channel in channels
-        if channel.name not in delivered and channel.period_s * SILENT_AFTER < seconds
-    )
-    return Outcome(readings, silent)
+    return Outcome(readings, one.silent(seconds))
 
 
 def _reading(channel: Channel, blocks: Sequence[Block]) -> Reading | None:

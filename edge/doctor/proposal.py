@@ -74,18 +74,26 @@ def distinct(
         and isinstance(one.default, str)
         and one.encode_name not in options
     }
+    first = ""
     for number in range(1, len(used) + 2):
-        named = (
-            {} if number == 1 else {key: f"{name}_{number}" if name else f"nr{number}_" for key, name in usual.items()}
-        )
-        tried = {**options, **named}
+        tried = dict(options) if number == 1 else _numbered(options, usual, first, number)
         try:
-            channels = {channel.name for channel in make(convert(tried, config)).channels}
+            channels = [channel.name for channel in make(convert(tried, config)).channels]
         except SensorError:
             break  # known only once opened
-        if not channels & used or not usual:
-            return tried, channels
+        if used.isdisjoint(channels):
+            return tried, set(channels)
+        first = first or channels[0]
     return dict(options), set()
+
+
+def _numbered(options: Mapping[str, Any], usual: Mapping[str, str], first: str, number: int) -> dict[str, Any]:
+    """The options with a number behind every channel's name, also in tables within them, whose usual name is `first`."""
+    named: dict[str, Any] = {key: f"{name}_{number}" if name else f"nr{number}_" for key, name in usual.items()}
+    for key, value in options.items():
+        if isinstance(value, list) and value and all(isinstance(item, Mapping) for item in value):
+            named[key] = [{**item, "channel": f"{item.get('channel', first)}_{number}"} for item in value]
+    return {**options, **named}
 
 
 def _key(key: str) -> str:

@@ -154,4 +154,4 @@ def _proposal(bus: int, select: int) -> dict[str, object]:
     return {"bus": bus, "select": select, "clamp": [clamp]}
 
 
-PROBES = (SpiProbe(MODE, MAX_HZ, _recognise, rank=3, certain=False, options=_proposal),)
+PROBES = (SpiProbe(MODE, MAX_HZ, _recognise, rank=8, certain=False, options=_proposal),)

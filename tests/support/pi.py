@@ -16,15 +16,21 @@ class Wired(NamedTuple):
     made: str
     address: int | None
     clocked: bool = True
+    inputs: int = 0
+    """How many voltages it measures; each is half of 3.3 V."""
 
     def make(self, monotonic_ns: Callable[[], int]) -> Any:
         """A new one, as after power on."""
         module, _, name = self.made.partition(":")
         chip = getattr(import_module(f"edge.sensors.simulation.chips.{module}"), name)
-        return chip(monotonic_ns) if self.clocked else chip()
+        given: list[Any] = [monotonic_ns] if self.clocked else []
+        if self.inputs:
+            given.append([lambda _time_s: 1.65] * self.inputs)
+        return chip(*given)
 
 
 ON_I2C: Mapping[str, Wired] = {
+    "ads1115": Wired("ads1115:SimulatedAds1115", 0x48, inputs=4),
     "adxl345": Wired("adxl345:SimulatedAdxl345", 0x53),
     "ina226": Wired("ina226:SimulatedIna226", 0x40),
     "lis3dh": Wired("lis3dh:SimulatedLis3dh", 0x18),
@@ -40,6 +46,7 @@ ON_SPI: Mapping[str, Wired] = {
     "max31855": Wired("max31855:Max31855Chip", None),
     "max31856": Wired("max31856:Max31856Chip", None),
     "max31865": Wired("max31865:Max31865Chip", None),
+    "mcp3008": Wired("mcp3008:SimulatedMcp3008", None, inputs=8),
 }
 
 
