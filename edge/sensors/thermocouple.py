@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple, TypeAlias
 ThermocoupleType: TypeAlias = Literal["K", "J", "N", "T", "E", "R", "S"]
 BISECTIONS = 32
 """Halve 2000 K to less than a millionth."""
+ROUNDING_MV = 1e-9
 
 
 class Piece(NamedTuple):
@@ -150,7 +151,7 @@ def temperature_c(kind: ThermocoupleType, millivolts: float) -> float:
     """
     reference = REFERENCES[kind]
     low, high = reference.low_c, reference.high_c
-    if not voltage_mv(kind, low) <= millivolts <= voltage_mv(kind, high):
+    if not voltage_mv(kind, low) - ROUNDING_MV <= millivolts <= voltage_mv(kind, high) + ROUNDING_MV:
         raise ValueError(f"{millivolts:.3f} mV is outside of type {kind}: {low:g} to {high:g} °C")
     # All of these functions rise over their whole range.
     for _ in range(BISECTIONS):
