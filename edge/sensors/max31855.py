@@ -15,23 +15,30 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import Meta
 
-from edge.sensors.base import Channel, Fault, Quantity
-from edge.sensors.bus.base import BusError, Spi, persistent
-from edge.sensors.polled import Polled, Reading
+from edge.sensors.base import Fault
+from edge.sensors.bus.base import Spi, persistent
+from edge.sensors.polled import Reading
 from edge.sensors.probing import SpiProbe
 from edge.sensors.registry import Surroundings
-from edge.sensors.spi_registers import SpiRegisters, hexadecimal, silence
+from edge.sensors.spi_chip import (
+    JUNCTION_HIGH_C,
+    JUNCTION_LOW_C,
+    SpiChip,
+    ThermocoupleConfig,
+    judged,
+    junction_channel,
+    temperature_channel,
+)
+from edge.sensors.spi_registers import hexadecimal, silence
 from edge.sensors.thermocouple import ThermocoupleType, temperature_c, voltage_mv
-from wire.messages import Name
 
 CHIP = "MAX31855"
 SPI_MODE = 0
 FRAME_BYTES = 4
 PROBE_STEP_C = 0.25
 JUNCTION_STEP_C = 0.0625
-JUNCTION_LOW_C, JUNCTION_HIGH_C = -55.0, 125.0
 RESERVED = 1 << 17 | 1 << 3
 FAULT = 1 << 16
 FAULTS = (
@@ -61,28 +68,18 @@ RANGES_C: Mapping[ThermocoupleType, tuple[float, float]] = {
 """Of each part (page 8, table 1), within the reference functions."""
 
 
-class Max31855Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Max31855Config(ThermocoupleConfig, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Options of a `max31855` sensor."""
 
-    bus: Annotated[int, Meta(ge=0, le=9)] = 0
-    """Number of the SPI bus."""
-    select: Annotated[int, Meta(ge=0, le=9)] = 0
-    """Number of its chip select."""
-    max_hz: Annotated[int, Meta(ge=10_000, le=5_000_000)] = 500_000
-    """Clock of the bus; slower stands longer wires."""
     thermocouple: ThermocoupleType = "K"
     """Last letter of the part number: MAX31855KASA+ is for type K."""
     linearise: bool = True
     """Correct the chip's straight line by ITS-90; false: its own value."""
-    channel: Name = "temperature"
-    """Name of the channel."""
-    junction: bool = False
-    """Also deliver the chip's own temperature, as <channel>_junction."""
     every_s: Annotated[float, Meta(ge=0.2, le=3600)] = 1.0
     """Seconds between readings; the chip converts ten times a second."""
 
 
-class Max31855(Polled):
+class Max31855(SpiChip):
     """One MAX31855; see the module.
 
     Args:
@@ -93,80 +90,51 @@ class Max31855(Polled):
     Config = Max31855Config
 
     def __init__(self, config: Max31855Config, surroundings: Surroundings) -> None:
-        low, high = RANGES_C[config.thermocouple]
-        self._probe = Channel(
-            config.channel, "°C", Quantity.TEMPERATURE, low, high, period_s=config.every_s, resolution=PROBE_STEP_C
-        )
-        self._junction = Channel(
-            f"{config.channel}_junction",
-            "°C",
-            Quantity.TEMPERATURE,
-            JUNCTION_LOW_C,
-            JUNCTION_HIGH_C,
-            period_s=config.every_s,
-            resolution=JUNCTION_STEP_C,
-        )
+        low_c, high_c = RANGES_C[config.thermocouple]
+        self._probe = temperature_channel(config.channel, low_c, high_c, config.every_s, PROBE_STEP_C)
+        self._junction = junction_channel(config, config.every_s, JUNCTION_STEP_C)
         channels = [self._probe, self._junction] if config.junction else [self._probe]
-        super().__init__(channels, config.every_s, surroundings.monotonic_ns)
+        super().__init__(CHIP, SPI_MODE, config, channels, config.every_s, surroundings)
         self._config = config
-        self._buses = surroundings.buses
-        self._spi: Spi | None = None
 
-    def start(self) -> None:
-        """Opens the bus and reads one frame; raises BusError when it cannot be a MAX31855's."""
-        self._spi = self._buses.spi(self._config.bus, self._config.select, mode=SPI_MODE, max_hz=self._config.max_hz)
+    def set_up(self) -> None:
+        """Reads one frame; raises BusError when it cannot be a MAX31855's."""
         # More bits than a frame has: a chip with registers takes them for a read, and shows what it is.
-        registers = SpiRegisters(self._spi, self._place, CHIP)
-        other = persistent(registers.other)
+        other = persistent(self.registers.other)
         if other is not None:
-            raise registers.not_it("but found another chip", other)
+            raise self.registers.not_it("but found another chip", other)
         persistent(self._frame)
 
     def measure(self) -> Sequence[Reading]:
         """The last conversion's result."""
         frame = persistent(self._frame)
         probe_c, junction_c = decode(frame)
-        readings = [self._probe_reading(frame, probe_c, junction_c)]
+        readings = [self._linearised(judged(self._probe, probe_c, frame, FAULTS), junction_c)]
         if self._config.junction:
             readings.append(Reading(self._junction, junction_c))
         return readings
 
-    def stop(self) -> None:
-        """Releases the bus."""
-        if self._spi is not None:
-            self._spi.close()
-            self._spi = None
-
-    def _probe_reading(self, frame: int, probe_c: float, junction_c: float) -> Reading:
-        name = self._config.channel
-        faults = tuple((fault, f"{name}: {sentence}") for bit, fault, sentence in FAULTS if frame & bit)
-        if faults:
-            return Reading(self._probe, faults=faults)
-        if not self._config.linearise:
-            return Reading(self._probe, probe_c)
+    def _linearised(self, reading: Reading, junction_c: float) -> Reading:
+        if reading.faults or not self._config.linearise:
+            return reading
         try:
-            return Reading(self._probe, linearised_c(self._config.thermocouple, probe_c, junction_c))
+            return Reading(self._probe, linearised_c(self._config.thermocouple, reading.value, junction_c))
         except ValueError as exc:
-            return Reading(self._probe, faults=((Fault.OUT_OF_RANGE, f"{name}: {exc}"),))
-
-    @property
-    def _place(self) -> str:
-        return f"spidev{self._config.bus}.{self._config.select}"
+            return Reading(self._probe, faults=((Fault.OUT_OF_RANGE, f"{self._probe.name}: {exc}"),))
 
     def _frame(self) -> int:
-        place = self._place
-        if self._spi is None:
-            raise BusError(f"{place} is closed")
-        found = self._spi.transfer(bytes(FRAME_BYTES))
-        silent = silence(place, f"MAX31855{self._config.thermocouple}", found)
+        found = self.registers.transfer(bytes(FRAME_BYTES))
+        silent = silence(self.registers.place, CHIP, found)
         if silent is not None:
             raise silent
         frame = int.from_bytes(found, "big")
         # A MAX6675 sends 16 bits only, and then lets the line go.
         if frame & 0xFFFF == 0xFFFF:
-            raise BusError(f"{place}: no MAX31855: {hexadecimal(found)} are 16 bits only, as a MAX6675 sends them")
+            raise self.registers.not_it(f"but found {hexadecimal(found)}: 16 bits only, as a MAX6675 sends them")
         if frame & RESERVED or bool(frame & FAULT) != bool(frame & 7):
-            raise BusError(f"{place}: no MAX31855, or a disturbed line: {hexadecimal(found)} is none of its frames")
+            raise self.registers.not_it(
+                f"but {hexadecimal(found)} is none of its frames: another chip, or a disturbed line"
+            )
         return frame
 
 

@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal, TypeAlias
 
-from msgspec import Meta, Struct
+from msgspec import Meta
 
-from edge.sensors.base import Channel, Fault, Quantity
+from edge.sensors.base import Fault
 from edge.sensors.bus.base import BusError, Spi, persistent
-from edge.sensors.polled import Polled, Reading
+from edge.sensors.polled import Reading
 from edge.sensors.probing import SpiProbe
 from edge.sensors.registry import Surroundings
+from edge.sensors.spi_chip import SpiChip, ThermocoupleConfig, judged, junction_channel, temperature_channel
 from edge.sensors.spi_registers import MAXIM_REGISTERS, SpiRegisters, hexadecimal, maxim_name, silence
-from wire.messages import Name
 
 CHIP = "MAX31856"
 SPI_MODE = 1
@@ -60,7 +60,6 @@ AVERAGES: Mapping[int, int] = {1: 0, 2: 1, 4: 2, 8: 3, 16: 4}
 """Bits 6 to 4 of CR1."""
 PROBE_STEP_C = 2.0**-7
 JUNCTION_STEP_C = 2.0**-6
-JUNCTION_LOW_C, JUNCTION_HIGH_C = -55.0, 125.0
 
 # Longest time of one conversion by mains frequency ("Electrical Characteristics"), and what each averaged sample adds to it (CR1).
 CONVERSION_S: Mapping[int, float] = {50: 0.110, 60: 0.090}
@@ -84,30 +83,20 @@ PROBE_FAULTS = (
 """Bits of SR, "Fault Status Register"."""
 
 
-class Max31856Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Max31856Config(ThermocoupleConfig, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Options of a `max31856` sensor."""
 
-    bus: Annotated[int, Meta(ge=0, le=9)] = 0
-    """Number of the SPI bus."""
-    select: Annotated[int, Meta(ge=0, le=9)] = 0
-    """Number of its chip select."""
-    max_hz: Annotated[int, Meta(ge=10_000, le=5_000_000)] = 500_000
-    """Clock of the bus; slower stands longer wires."""
     thermocouple: CouplingType = "K"
     """Type of the thermocouple."""
     mains_hz: Literal[50, 60] = 50
     """The mains frequency that its filter takes out."""
     average: Literal[1, 2, 4, 8, 16] = 2
     """Samples that the chip averages: quieter and slower."""
-    channel: Name = "temperature"
-    """Name of the channel."""
-    junction: bool = False
-    """Also deliver the chip's own temperature, as <channel>_junction."""
     every_s: Annotated[float, Meta(ge=0.5, le=3600)] = 1.0
     """Seconds between readings."""
 
 
-class Max31856(Polled):
+class Max31856(SpiChip):
     """One MAX31856; see the module.
 
     Args:
@@ -118,24 +107,12 @@ class Max31856(Polled):
     Config = Max31856Config
 
     def __init__(self, config: Max31856Config, surroundings: Surroundings) -> None:
-        low, high = RANGES_C[config.thermocouple]
-        self._probe = Channel(
-            config.channel, "°C", Quantity.TEMPERATURE, low, high, period_s=config.every_s, resolution=PROBE_STEP_C
-        )
-        self._junction = Channel(
-            f"{config.channel}_junction",
-            "°C",
-            Quantity.TEMPERATURE,
-            JUNCTION_LOW_C,
-            JUNCTION_HIGH_C,
-            period_s=config.every_s,
-            resolution=JUNCTION_STEP_C,
-        )
+        low_c, high_c = RANGES_C[config.thermocouple]
+        self._probe = temperature_channel(config.channel, low_c, high_c, config.every_s, PROBE_STEP_C)
+        self._junction = junction_channel(config, config.every_s, JUNCTION_STEP_C)
         channels = [self._probe, self._junction] if config.junction else [self._probe]
-        super().__init__(channels, config.every_s, surroundings.monotonic_ns)
+        super().__init__(CHIP, SPI_MODE, config, channels, config.every_s, surroundings)
         self._config = config
-        self._buses = surroundings.buses
-        self._spi: Spi | None = None
         conversion_s = CONVERSION_S[config.mains_hz] + (config.average - 1) * AVERAGED_S[config.mains_hz]
         self._conversion_ns = round(conversion_s * 1e9)
         self._test_ns = OPEN_TEST_CONVERSIONS * self._conversion_ns
@@ -145,11 +122,9 @@ class Max31856(Polled):
         self._idle = OCFAULT | FAULT_INTERRUPT | notch
         self._wanted = bytes([CMODE | self._idle, AVERAGES[config.average] << 4 | TYPES[config.thermocouple]]) + REST
 
-    def start(self) -> None:
-        """Opens the bus, writes every setting, reads all of them back and lets the chip convert."""
-        config = self._config
-        self._spi = self._buses.spi(config.bus, config.select, mode=SPI_MODE, max_hz=config.max_hz)
-        other = persistent(self._registers().other)
+    def set_up(self) -> None:
+        """Writes every setting, reads all of them back and lets the chip convert."""
+        other = persistent(self.registers.other)
         persistent(lambda: self._configure(other))
 
     def measure(self) -> Sequence[Reading] | None:
@@ -170,25 +145,13 @@ class Max31856(Polled):
         elif now_ns < self._open_until_ns:
             status |= OPEN
         probe_c, junction_c = decode(registers[CJTH:SR])
-        readings = [_reading(self._probe, probe_c, status, (*PROBE_FAULTS, *JUNCTION_FAULTS))]
+        readings = [judged(self._probe, probe_c, status, (*PROBE_FAULTS, *JUNCTION_FAULTS))]
         if self._config.junction:
-            readings.append(_reading(self._junction, junction_c, status, JUNCTION_FAULTS))
+            readings.append(judged(self._junction, junction_c, status, JUNCTION_FAULTS))
         return readings
 
-    def stop(self) -> None:
-        """Releases the bus; the chip goes on converting."""
-        if self._spi is not None:
-            self._spi.close()
-            self._spi = None
-
-    def _registers(self) -> SpiRegisters:
-        place = f"spidev{self._config.bus}.{self._config.select}"
-        if self._spi is None:
-            raise BusError(f"{place} is closed")
-        return SpiRegisters(self._spi, place, CHIP)
-
     def _configure(self, other: str | None) -> None:
-        registers = self._registers()
+        registers = self.registers
         # The notch must not be changed while the chip converts by itself (CR0).
         stopped = bytes([self._idle]) + self._wanted[1:]
         registers.write(CR0, stopped)
@@ -201,10 +164,10 @@ class Max31856(Polled):
 
     def _clear(self) -> None:
         # The bit falls back by itself; a fault that lasts is set again by a later conversion (CR0).
-        persistent(lambda: self._registers().write(CR0, bytes([self._wanted[0] | FAULTCLR])))
+        persistent(lambda: self.registers.write(CR0, bytes([self._wanted[0] | FAULTCLR])))
 
     def _all(self) -> bytes:
-        registers = self._registers()
+        registers = self.registers
         found = registers.read(CR0, REGISTERS)
         settings = found[:SETTINGS]
         if settings != self._wanted:
@@ -213,11 +176,6 @@ class Max31856(Polled):
                 f"{hexadecimal(settings)}, wanted {hexadecimal(self._wanted)}; it is set up again"
             )
         return found
-
-
-def _reading(channel: Channel, value: float, status: int, bits: Sequence[tuple[int, Fault, str]]) -> Reading:
-    faults = tuple((fault, f"{channel.name}: {sentence}") for bit, fault, sentence in bits if status & bit)
-    return Reading(channel, faults=faults) if faults else Reading(channel, value)
 
 
 def decode(results: bytes) -> tuple[float, float]:

@@ -11,16 +11,16 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta
 
-from edge.sensors.base import Channel, Fault, Quantity, SensorConfigError
+from edge.sensors.base import Fault, SensorConfigError
 from edge.sensors.bus.base import BusError, Spi, persistent
-from edge.sensors.polled import Polled, Reading
+from edge.sensors.polled import Reading
 from edge.sensors.probing import SpiProbe
 from edge.sensors.registry import Surroundings
-from edge.sensors.rtd import HIGH_C, LOW_C, resistance_ohm, temperature_c
+from edge.sensors.rtd import HIGH_C, LOW_C, A, resistance_ohm, temperature_c
+from edge.sensors.spi_chip import SpiChip, SpiConfig, judged, temperature_channel
 from edge.sensors.spi_registers import MAXIM_REGISTERS, SpiRegisters, hexadecimal, maxim_name, silence
-from wire.messages import Name
 
 CHIP = "MAX31865"
 SPI_MODE = 1
@@ -67,15 +67,9 @@ FAULTS = (
 """Bits of the fault status register (page 15, table 7; causes: pages 21 and 22, tables 10 to 12)."""
 
 
-class Max31865Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Max31865Config(SpiConfig, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Options of a `max31865` sensor."""
 
-    bus: Annotated[int, Meta(ge=0, le=9)] = 0
-    """Number of the SPI bus."""
-    select: Annotated[int, Meta(ge=0, le=9)] = 0
-    """Number of its chip select."""
-    max_hz: Annotated[int, Meta(ge=10_000, le=5_000_000)] = 500_000
-    """Clock of the bus; slower stands longer wires."""
     element: Literal["PT100", "PT1000"] = "PT100"
     """100 or 1000 Ω at 0 °C."""
     wires: Literal[2, 3, 4] = 4
@@ -86,13 +80,11 @@ class Max31865Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Resistance of both wires together, which is subtracted; only with two wires."""
     mains_hz: Literal[50, 60] = 50
     """The mains frequency that its filter takes out."""
-    channel: Name = "temperature"
-    """Name of the channel."""
     every_s: Annotated[float, Meta(ge=0.2, le=3600)] = 1.0
     """Seconds between readings."""
 
 
-class Max31865(Polled):
+class Max31865(SpiChip):
     """One MAX31865; see the module.
 
     Args:
@@ -120,33 +112,23 @@ class Max31865(Polled):
             raise SensorConfigError(f"lead_ohm is for two wires; with {config.wires} the chip itself takes them out")
         highest_ohm = self._reference_ohm * (FULL_SCALE - 1) / FULL_SCALE - config.lead_ohm
         reaches = highest_ohm >= resistance_ohm(self._nominal_ohm, HIGH_C)
-        self._channel = Channel(
-            config.channel,
-            "°C",
-            Quantity.TEMPERATURE,
-            LOW_C,
-            HIGH_C if reaches else temperature_c(self._nominal_ohm, highest_ohm),
-            period_s=config.every_s,
-            resolution=self._reference_ohm / FULL_SCALE / (self._nominal_ohm * 0.0039083),
-        )
-        super().__init__([self._channel], config.every_s, surroundings.monotonic_ns)
+        high_c = HIGH_C if reaches else temperature_c(self._nominal_ohm, highest_ohm)
+        step_c = self._reference_ohm / FULL_SCALE / (self._nominal_ohm * A)
+        self._channel = temperature_channel(config.channel, LOW_C, high_c, config.every_s, step_c)
+        super().__init__(CHIP, SPI_MODE, config, [self._channel], config.every_s, surroundings)
         self._config = config
-        self._buses = surroundings.buses
         self._sleep = sleep
-        self._spi: Spi | None = None
         self._ready_ns = 0
         self._cycle_ns = 0
         self._idle = BIAS | (THREE_WIRE if config.wires == 3 else 0) | (NOTCH_50_HZ if config.mains_hz == 50 else 0)
         self._limits = self._limit(HIGH_C, 2) + self._limit(LOW_C, -2)
 
-    def start(self) -> None:
-        """Opens the bus, writes settings and limits, reads them back, tests the element's wires and lets the chip convert."""
-        config = self._config
-        self._spi = self._buses.spi(config.bus, config.select, mode=SPI_MODE, max_hz=config.max_hz)
-        other = persistent(self._registers().other)
+    def set_up(self) -> None:
+        """Writes settings and limits, reads them back, tests the element's wires and lets the chip convert."""
+        other = persistent(self.registers.other)
         if other is not None:
             # It would keep what is written, but is certainly another one: seven of its registers say so.
-            raise self._registers().not_it("but found another chip", other)
+            raise self.registers.not_it("but found another chip", other)
         persistent(self._configure)
         self._sleep(BIAS_SETTLE_S)
         # What this cycle finds is kept in the chip, and told by the first reading.
@@ -167,37 +149,26 @@ class Max31865(Polled):
             if found:
                 # Some of these faults are seen by a cycle only: another one before a value is believed again.
                 self._cycle_ns = now_ns
-        name = self._config.channel
-        faults = tuple((fault, f"{name}: {sentence}") for bit, fault, sentence in FAULTS if status & bit)
-        if code & 1 and not faults:
-            faults = ((Fault.NO_DATA, f"{name}: the chip reports a fault without saying which"),)
-        if faults:
-            return [Reading(self._channel, faults=faults)]
+        reading = judged(self._channel, float("nan"), status, FAULTS)
+        if reading.faults:
+            return [reading]
+        name = self._channel.name
+        if code & 1:
+            sentence = f"{name}: the chip reports a fault, and not which one"
+            return [Reading(self._channel, faults=((Fault.NO_DATA, sentence),))]
         ohm = (code >> 1) / FULL_SCALE * self._reference_ohm - self._config.lead_ohm
         try:
             return [Reading(self._channel, temperature_c(self._nominal_ohm, ohm))]
         except ValueError as exc:
             return [Reading(self._channel, faults=((Fault.OUT_OF_RANGE, f"{name}: {exc}"),))]
 
-    def stop(self) -> None:
-        """Releases the bus; the chip goes on converting."""
-        if self._spi is not None:
-            self._spi.close()
-            self._spi = None
-
     def _limit(self, celsius: float, beyond: int) -> bytes:
         ohm = resistance_ohm(self._nominal_ohm, celsius) + self._config.lead_ohm
         code = round(ohm / self._reference_ohm * FULL_SCALE) + beyond
         return (min(max(code, 0), FULL_SCALE - 1) << 1).to_bytes(2, "big")
 
-    def _registers(self) -> SpiRegisters:
-        place = f"spidev{self._config.bus}.{self._config.select}"
-        if self._spi is None:
-            raise BusError(f"{place} is closed")
-        return SpiRegisters(self._spi, place, CHIP)
-
     def _configure(self) -> None:
-        registers = self._registers()
+        registers = self.registers
         # The notch must not be changed while the chip converts by itself (page 13).
         registers.write(CONFIGURATION, bytes([self._idle | CLEAR_FAULTS]))
         registers.write(HIGH_LIMIT, self._limits)
@@ -208,7 +179,7 @@ class Max31865(Polled):
 
     def _detect(self) -> int:
         """Runs a fault detection cycle; returns the fault status, which stays in the chip."""
-        registers = self._registers()
+        registers = self.registers
         registers.write(CONFIGURATION, bytes([self._idle | CYCLE]))
         for _ in range(CYCLE_POLLS):
             self._sleep(CYCLE_S)
@@ -220,21 +191,21 @@ class Max31865(Polled):
         )
 
     def _convert(self) -> None:
-        self._registers().write(CONFIGURATION, bytes([self._idle | AUTOMATIC]))
+        self.registers.write(CONFIGURATION, bytes([self._idle | AUTOMATIC]))
         now_ns = self._monotonic_ns()
         self._ready_ns = now_ns + round(CONVERSIONS_S[self._config.mains_hz] * 1e9)
         self._cycle_ns = now_ns + round(CYCLE_EVERY_S * 1e9)
 
     def _cycle(self) -> int:
         # Cleared first, so that only what is wrong now is found again.
-        self._registers().write(CONFIGURATION, bytes([self._idle | CLEAR_FAULTS]))
+        self.registers.write(CONFIGURATION, bytes([self._idle | CLEAR_FAULTS]))
         status = self._detect()
-        self._registers().write(CONFIGURATION, bytes([self._idle | CLEAR_FAULTS]))
+        self.registers.write(CONFIGURATION, bytes([self._idle | CLEAR_FAULTS]))
         self._convert()
         return status
 
     def _all(self) -> bytes:
-        registers = self._registers()
+        registers = self.registers
         found = registers.read(CONFIGURATION, REGISTERS)
         wanted = bytes([self._idle | AUTOMATIC]) + self._limits
         settings = found[:1] + found[HIGH_LIMIT:FAULT_STATUS]

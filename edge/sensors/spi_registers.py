@@ -25,6 +25,10 @@ class SpiRegisters:
         self.place = place
         self.chip = chip
 
+    def transfer(self, out: bytes) -> bytes:
+        """A transfer of another shape; raises `BusError`."""
+        return self._spi.transfer(out)
+
     def read(self, first: int, count: int) -> bytes:
         """So many registers from that one on; raises `BusError`."""
         return self._spi.transfer(bytes([first]) + bytes(count))[1:]
