@@ -2,8 +2,8 @@
 
 The chip has one converter, 860 conversions a second at most (each its mean over 1.16 ms), and no FIFO. Each conversion is
 started singly, waited for (up to 10 % longer than nominal, the tolerance of its oscillator) and fetched, so the time of
-each is known, and the whole configuration is written anew each time. With the bus at 100 kHz that makes some 450 samples a
-second, at 400 kHz some 650: harmonics up to the 3rd or 5th are seen. The mean over a conversion takes 0.5 % off the mains'
+each is known, and the whole configuration is written anew each time. With the bus at 100 kHz that makes some 400 samples a
+second, at 400 kHz some 550: harmonics up to the 3rd or 5th are seen. The mean over a conversion takes 0.5 % off the mains'
 own wave, which is made up for, and 5 % off its third harmonic, which is not. Several clamps are recorded one after the other.
 """
 
@@ -61,8 +61,8 @@ class Ads1115Config(ClampedConfig, frozen=True, kw_only=True, forbid_unknown_fie
     """Number of the I²C bus: 1 is pins 3 and 5 of a Raspberry Pi."""
     address: Annotated[int, Meta(ge=0x48, le=0x4B)] = 0x48
     """Its address: 72 with ADDR at GND, 73 at VDD, 74 at SDA, 75 at SCL."""
-    rate_hz: Annotated[float, Meta(ge=100, le=860)] = 400.0
-    """Samples a second within a burst; a bus of 100 kHz reaches some 450, one of 400 kHz some 650."""
+    rate_hz: Annotated[float, Meta(ge=100, le=860)] = 350.0
+    """Samples a second within a burst; a bus of 100 kHz reaches some 400, one of 400 kHz some 550."""
     range_v: float = 4.096
     """Full range of the amplifier: 6.144, 4.096, 2.048, 1.024, 0.512 or 0.256 V; the inputs end at the supply all the same."""
     clamps: Annotated[list[Ads1115Clamp], Meta(min_length=1, max_length=4)] = field(name="clamp")
