@@ -6,7 +6,7 @@ The chip knows no registers: each read is one frame of 32 bits (page 10, tables 
     17      always 0                              3      always 0
     16      a fault: one of the next three        2 short to supply, 1 short to ground, 0 open
 
-It multiplies the voltage by one constant, as if the thermocouple were a straight line (page 8, table 1), which is wrong by up
+It multiplies the voltage by one constant, as if the thermocouple were a straight line (page 8, "Temperature Conversion"), which is wrong by up
 to tens of kelvin away from 0 and 1000 °C. `linearise` undoes that with the reference functions of ITS-90.
 """
 
@@ -55,7 +55,7 @@ SENSITIVITY_UV_K: Mapping[ThermocoupleType, float] = {
     "R": 10.506,
     "S": 9.587,
 }
-"""Volts per kelvin that each part assumes (page 8, table 1)."""
+"""Microvolts per kelvin that each part assumes (table 1): the mean of the reference function from 0 °C to 1000 or 400 °C."""
 RANGES_C: Mapping[ThermocoupleType, tuple[float, float]] = {
     "K": (-200.0, 1350.0),
     "J": (-40.0, 750.0),
@@ -65,7 +65,7 @@ RANGES_C: Mapping[ThermocoupleType, tuple[float, float]] = {
     "R": (-50.0, 1768.0),
     "S": (-50.0, 1768.0),
 }
-"""Of each part (page 8, table 1), within the reference functions."""
+"""Of each part (table 1), within the reference functions."""
 
 
 class Max31855Config(ThermocoupleConfig, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -5,7 +5,7 @@
     4     resolution: 0 R1 R0 1 1 1 1 1                      7  reserved, 10
                                                              8  checksum of bytes 0 to 7
 
-At power-up the temperature is 85 °C (page 6, table 1), which is also a temperature that an oven can have. Chips by Maxim give
+At power-up the temperature is 85 °C (table 1), which is also a temperature that an oven can have. Chips by Maxim give
 the two away: after a conversion byte 6 is 16 less the low four bits of byte 0, so that a measured 85 °C has 10 there and never
 0C (Linux, Documentation/w1/slaves/w1_therm.rst, `features`; github.com/cpetrich/counterfeit_DS18B20). Clones keep 0C all
 the time; of them 85 °C is believed when the readings before led there.
@@ -27,7 +27,7 @@ POWER_UP_BYTE_6 = 0x0C
 UNPOWERED = 0x07FF
 """127.94 °C: a conversion failed for want of power (w1_therm.rst)."""
 RESOLUTION_FIXED = 0x9F, 0x1F
-"""Mask and value of the bits of byte 4 that never change (page 9, figure 10)."""
+"""Mask and value of the bits of byte 4 that never change ("Configuration Register")."""
 
 PLAUSIBLE_C = 1.5
 PLAUSIBLE_C_S = 0.5
@@ -71,7 +71,7 @@ def scratchpad(text: str) -> bytes:
 
 
 def raw_temperature(data: bytes) -> int:
-    """The temperature in 1/16 °C; bits that a lower resolution leaves undefined are zero (page 4, figure 4)."""
+    """The temperature in 1/16 °C; bits that a lower resolution leaves undefined are zero ("Temperature Register Format")."""
     undefined = 3 - (data[4] >> 5 & 3)
     return int.from_bytes(data[:2], "little", signed=True) >> undefined << undefined
 

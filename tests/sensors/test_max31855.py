@@ -164,6 +164,11 @@ def test_a_silent_line_a_line_at_ground_and_other_chips_are_named() -> None:
             bench.sensor.open()
 
 
+def test_a_bus_that_is_switched_off_is_told() -> None:
+    with refused("/dev/spidev3.1", "switch it on"):
+        Bench(bus=3).sensor.open()
+
+
 @pytest.mark.parametrize("kind", [Max31856Chip, Max31865Chip])
 def test_the_other_chips_of_the_family_are_named(kind: type[SpiRegisterChip]) -> None:
     bench = Bench()

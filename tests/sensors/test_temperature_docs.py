@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import doctest
 import re
 import tomllib
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -85,3 +87,9 @@ def test_what_the_drivers_say_is_what_the_tables_explain() -> None:
     for text in said:
         for part in re.split(r"…|: name each", text):
             assert part.strip(" :") in source, text
+
+
+@pytest.mark.parametrize("module", [*KINDS, "crc8", "rtd", "thermocouple", "w1_scratchpad"])
+def test_examples_in_the_code_are_right(module: str) -> None:
+    done = doctest.testmod(import_module(f"edge.sensors.{module}"))
+    assert done.failed == 0
