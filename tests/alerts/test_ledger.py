@@ -11,13 +11,14 @@ import msgspec
 import pytest
 from support.alerts import SECOND, Clock, ledger, seen
 
+from gateway.alerts import Fault
 from gateway.events import ALERT, CAPACITY, COST, Outgoing
 from gateway.ledger import Ledger, LedgerError, LedgerUnavailable, StaleVersion, UnknownAlert
 from gateway.ledger_schema import MIGRATIONS
 from gateway.ledger_transaction import COMMAND_RETRY_NS, KEPT_APART
 from gateway.outbox import Wants
 from gateway.triage import Triage
-from wire.messages import Reply, Severity, Trust
+from wire.messages import Evidence, Reply, Severity, Trust
 
 
 @pytest.fixture
@@ -317,3 +318,22 @@ def test_entries_set_apart_do_not_fill_the_disk(book: Ledger) -> None:
             work.set_apart(log="l", seq=seq, stream="finding", reason="x", detail="", payload=b"{}")
     assert book.counts().set_apart == KEPT_APART
     assert [entry.seq for entry in book.set_apart(limit=1)] == [KEPT_APART + 50]
+
+
+def test_a_confirmed_cause_is_in_the_audit_trail_and_goes_to_the_node_with_what_was_reported(book: Ledger) -> None:
+    evidence = Evidence(feature="vibration.rms", value=2.0, expected=1.0, unit="g", deviation=9.0, since_ms=-5.0)
+    alert = alarm(book, evidence=(evidence,))
+    fault = Fault.of(None, "Splint fehlt")
+    assert fault is not None
+    book.resolve(alert, done="neuer Splint", by="anna", new_normal=True, fault=fault)
+    assert ("anna", "confirm", alert, "Splint fehlt") in [
+        (line.by, line.what, line.object, line.text) for line in book.audit()
+    ]
+    sent = {command.action: command for _, _, _, command in book.due_commands()}
+    assert set(sent) == {"confirm_fault", "confirm_normal"}, "both are asked for, each under an id of its own"
+    asked = sent["confirm_fault"]
+    assert (asked.cause, asked.label, asked.evidence) == (fault.code, "Splint fehlt", [evidence])
+    assert sent["confirm_normal"].cause is None
+    book.command("confirm_fault", site="bakery", node="pi-1", machine="mixer", by="bert", confirmed=Fault("belt"))
+    assert book.audit(limit=1)[0].text == "belt"
+    assert "belt" in {command.cause for _, _, _, command in book.due_commands()}

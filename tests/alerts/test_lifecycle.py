@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from support.alerts import SECOND, START, MemoryBook, seen
 
-from gateway.alerts import Alert, Instruct, Notify, Policy, Publish, State
+from gateway.alerts import Alert, Fault, Instruct, Notify, Policy, Publish, State
 from gateway.triage import StaleVersion, Triage, UnknownAlert, WrongState
-from wire.messages import Cause, Severity
+from wire.messages import Cause, Prognosis, Severity
 
 POLICY = Policy()
 HOUR = 3600
@@ -321,3 +321,63 @@ def test_a_change_of_what_was_never_opened_counts_as_opening() -> None:
     desk = Desk()
     desk.see(0, state="changed", severity=Severity.ALARM)
     assert desk.only().state is State.OPEN
+
+
+def test_a_person_confirms_the_cause_and_the_node_is_told_to_know_it_again() -> None:
+    desk = Desk()
+    desk.see(0, severity=Severity.ALARM)
+    fault = Fault.of(None, "Splint  fehlt")
+    assert fault is not None
+    desk.triage.confirm(desk.only().id, fault=fault, by="anna", at_ns=at(10))
+    alert = desk.only()
+    assert (alert.state, alert.cause) == (State.OPEN, "bearing_outer"), "the node says what it is now"
+    assert (alert.confirmed, alert.confirmed_label, alert.confirmed_by) == (fault.code, "Splint fehlt", "anna")
+    (instruct,) = [effect for effect in desk.book.effects if isinstance(effect, Instruct)]
+    assert (instruct.action, instruct.by, instruct.fault) == ("confirm_fault", "anna", fault)
+    assert (desk.book.history[-1].what, desk.book.history[-1].text) == ("confirmed", "Splint fehlt")
+    desk.triage.resolve(alert.id, done="new pin", by="anna", at_ns=at(20))
+    desk.triage.confirm(alert.id, fault=Fault("belt"), by="bert", at_ns=at(30))
+    assert desk.only().confirmed == "belt", "also when it is over"
+
+
+def test_the_cause_can_be_confirmed_with_taking_it_on_and_with_the_repair() -> None:
+    desk = Desk()
+    desk.see(0, severity=Severity.ALARM)
+    desk.triage.acknowledge(desk.only().id, by="anna", at_ns=at(10), fault=Fault("belt"))
+    assert (desk.only().state, desk.only().confirmed) == (State.ACKNOWLEDGED, "belt")
+    desk.triage.resolve(
+        desk.only().id, done="new belt", by="anna", at_ns=at(20), new_normal=True, fault=Fault("looseness")
+    )
+    assert (desk.only().state, desk.only().confirmed) == (State.RESOLVED, "looseness")
+    told = [effect.action for effect in desk.book.effects if isinstance(effect, Instruct)]
+    assert sorted(told) == ["confirm_fault", "confirm_fault", "confirm_normal"]
+
+
+def test_only_a_machines_alert_has_a_cause_to_confirm() -> None:
+    desk = Desk()
+    desk.see(0, kind="sensor", cause="sensor_stuck", channel="power")
+    with pytest.raises(WrongState):
+        desk.triage.confirm(desk.only().id, fault=Fault("belt"), by="anna", at_ns=at(10))
+    desk.tick(31)
+    with pytest.raises(WrongState):
+        desk.triage.acknowledge(desk.only().id, fault=Fault("belt"), by="anna", at_ns=at(40))
+    assert desk.only().state is State.OPEN
+    assert not [effect for effect in desk.book.effects if isinstance(effect, Instruct)]
+
+
+def test_a_prognosis_is_kept_told_and_gone_with_the_alert() -> None:
+    desk = Desk()
+    desk.see(0)
+    desk.tick(31)
+    assert desk.only().expected_ns is None
+    coming = Prognosis(low_s=7200.0, high_s=90_000.0, confidence=0.8, reaches=Severity.ALARM)
+    desk.see(600, state="changed", prognosis=coming)
+    assert desk.only().expected_ns == (at(600 + 7200), at(600 + 90_000))
+    assert (desk.book.history[-1].what, desk.book.history[-1].text) == ("foreseen", "alarm in 2 to 25 h (80 %)")
+    assert desk.book.told(Publish) == ["opened", "changed"]
+    assert desk.book.told(Notify) == ["opened"], "people are told of what is, not of every guess"
+    desk.see(700, state="changed", prognosis=coming, cause="imbalance")
+    desk.clear(800)
+    desk.tick(800 + 601)
+    assert desk.only().state is State.RESOLVED
+    assert desk.only().expected_ns is None

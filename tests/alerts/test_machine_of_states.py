@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from support.alerts import SECOND, START, Clock, MemoryBook, ledger, seen
 
-from gateway.alerts import Alert, Entry, Instruct, Notify, Policy, Publish, State
+from gateway.alerts import Alert, Entry, Fault, Instruct, Notify, Policy, Publish, State
 from gateway.triage import AlertError, Triage
 from wire.messages import FindingType, Severity
 
@@ -71,11 +71,16 @@ class Promises(RuleBasedStateMachine):
             self.act("tick", self.now_ns)
             assert not self.book.due(self.now_ns), "one tick does everything that is due"
 
-    @rule(number=st.integers(0, 5), what=st.sampled_from(["acknowledge", "resolve", "false_alarm", "note"]))
+    @rule(number=st.integers(0, 5), what=st.sampled_from(["acknowledge", "confirm", "resolve", "false_alarm", "note"]))
     def person(self, number: int, what: str) -> None:
         alert = self.some(number)
         if alert is not None:
-            text = {"resolve": {"done": "repaired"}, "note": {"text": "heard it"}}.get(what, {})
+            said: dict[str, dict[str, object]] = {
+                "resolve": {"done": "repaired"},
+                "note": {"text": "heard it"},
+                "confirm": {"fault": Fault("belt")},
+            }
+            text = said.get(what, {})
             self.act(what, alert.id, by="anna", at_ns=self.now_ns, version=alert.version, **text)
 
     @rule(number=st.integers(0, 5), seconds=st.sampled_from([60.0, 50_000.0]))

@@ -13,9 +13,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from edge.commands import REMEMBERED, WAITING, CommandDesk, Outcome, perform
 from edge.sensors.base import UnknownFault
-from models.condition.contract import Word
+from models.condition.contract import Confirmed, Word
 from wire.journal import Journal, Record
-from wire.messages import Command
+from wire.messages import Command, Evidence
 
 NOW = 1_800_000_000_000_000_000
 MINUTE = 60_000_000_000
@@ -138,11 +138,13 @@ def test_a_list_that_cannot_be_read_starts_empty(office: Office) -> None:
 
 
 class Ears:
-    def __init__(self) -> None:
+    def __init__(self, *, hears: bool = True) -> None:
         self.heard: list[object] = []
+        self.hears = hears
 
-    def hear(self, word: Word) -> None:
-        self.heard.append(word)
+    def hear(self, word: Word, confirmed: Confirmed | None = None) -> bool:
+        self.heard.append(word if confirmed is None else confirmed)
+        return self.hears
 
     def pause(self, until_ns: int) -> None:
         self.heard.append(until_ns)
@@ -192,6 +194,26 @@ def test_each_action_reaches_the_machine(action: str, heard: object) -> None:
     assert outcome.ok
     assert ears.heard == [heard]
     assert outcome.changed is isinstance(heard, Word)
+
+
+def test_a_confirmed_fault_reaches_the_model_with_what_was_reported_of_it() -> None:
+    evidence = [Evidence(feature="vibration.rms", value=2.0, expected=1.0, unit="g", deviation=9.0)]
+    asked = command(action="confirm_fault", cause="own-1", label="Splint fehlt", evidence=evidence)
+    outcome, ears = done(asked)
+    assert (outcome.ok, outcome.changed) == (True, True)
+    assert "Splint fehlt" in outcome.reason
+    assert ears.heard == [Confirmed("own-1", "Splint fehlt", {"vibration.rms": 9.0})]
+    assert not done(command(action="confirm_fault"))[0].ok, "of what cause?"
+
+
+def test_a_word_that_can_mean_nothing_is_answered_so() -> None:
+    deaf = Ears(hears=False)
+    asked = command(action="confirm_fault", cause="belt")
+    outcome = perform(asked, deaf, {}, now_ns=1_000, allow_faults=True)
+    assert (outcome.ok, outcome.changed) == (False, False)
+    assert "no alarm" in outcome.reason
+    outcome = perform(command(action="false_alarm"), deaf, {}, now_ns=1_000, allow_faults=True)
+    assert (outcome.ok, outcome.reason) == (True, "no alarm is remembered that could be meant")
 
 
 def test_a_pause_lasts_as_long_as_asked() -> None:

@@ -13,7 +13,7 @@ from edge.drafts import Drafter, shorten
 from edge.machine import Column, FindingChange, Step
 from edge.reporter import Reporter
 from edge.sensors.base import Fault
-from models.condition.contract import Deviation, Explanation, FeatureInfo, PossibleCause, Sample, Verdict
+from models.condition.contract import Deviation, Explanation, FeatureInfo, PossibleCause, Prognosis, Sample, Verdict
 from wire.clock import Stamp
 from wire.codec import Codec
 from wire.envelope import Draft, Envelope
@@ -142,6 +142,33 @@ def test_a_finding_carries_why_and_since_when() -> None:
     message = sealed(drafter().finding("mixer", step(), older, {}))
     assert isinstance(message, Finding)
     assert (message.since_ms, message.model) == (0.0, "")
+
+
+def test_what_is_to_come_and_what_is_recognised_reach_the_wire() -> None:
+    known = PossibleCause("own-1", 0.93, ("vibration.rms",), label="Splint fehlt", recognised=True)
+    coming = Prognosis(259_200.4, 777_600.6, 0.8, "alarm")
+    change = FindingChange(
+        id="m-1",
+        type="machine",
+        state="open",
+        cause="own-1",
+        severity="warning",
+        since_ns=NOW,
+        causes=(known,),
+        prognosis=coming,
+    )
+    message = sealed(drafter().finding("mixer", step(), change, INFO))
+    assert isinstance(message, Finding)
+    assert (message.causes[0].label, message.causes[0].recognised) == ("Splint fehlt", True)
+    assert message.prognosis is not None
+    assert (message.prognosis.low_s, message.prognosis.high_s) == (259_200.0, 777_601.0)
+    reporter = Reporter("oven", drafter(), ReportOptions(condition_s=10))
+    learning = verdict(0, limit=None, learned=0.4, certainty=0.0, learning_left_s=1500.04)
+    (said,) = conditions(reporter.take(step(0, verdict=learning)))
+    assert (said.certainty, said.learning_left_s, said.prognosis) == (0.0, 1500.0, None)
+    (said,) = conditions(reporter.take(step(1, verdict=verdict(1, certainty=0.7, prognosis=coming))))
+    assert said.prognosis == message.prognosis, "a prognosis is told at once"
+    assert (said.certainty, said.learning_left_s) == (0.7, None)
 
 
 def conditions(records: list[Record]) -> list[Condition]:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from edge.findings import Findings
-from models.condition.contract import Deviation, Explanation, PossibleCause, Verdict
+from dataclasses import replace
+
+import pytest
+
+from edge.findings import PROGNOSIS_EVERY_NS, Findings, moved
+from models.condition.contract import Deviation, Explanation, PossibleCause, Prognosis, Verdict
 
 SECOND = 1_000_000_000
 EVIDENCE = (Deviation("vibration.envelope_bpfo", 9.0, 1.0, 12.0),)
@@ -35,3 +39,38 @@ def test_a_better_diagnosis_replaces_an_unclear_one() -> None:
     for tick in range(2, 60):
         told += findings.update(tick * SECOND, verdict(tick), explained("imbalance"), {}, paused=False)
     assert [change.cause for change in told] == ["imbalance"]
+
+
+def test_a_prognosis_is_told_when_it_comes_and_when_it_has_moved_but_rarely() -> None:
+    findings = Findings("mixer", "boot")
+    findings.update(SECOND, verdict(1.0, "warning"), explained("imbalance"), {}, paused=False)
+    told = []
+    for tick in range(2, 3000):
+        left_s = 90_000.0 - tick if tick < 1500 else 30_000.0 - tick
+        said = replace(verdict(tick, "warning"), prognosis=Prognosis(0.8 * left_s, 1.2 * left_s, 0.8, "alarm"))
+        told += findings.update(tick * SECOND, said, explained("imbalance"), {}, paused=False)
+    assert [change.state for change in told] == ["changed", "changed"], "once when it came, once when it was another"
+    first, second = (change.prognosis for change in told)
+    assert first is not None
+    assert second is not None
+    assert first.low_s > 2 * second.high_s
+    (cleared,) = findings.update(
+        4000 * SECOND, replace(verdict(4000), alarm=False, severity="good"), None, {}, paused=False
+    )
+    assert (cleared.state, cleared.prognosis) == ("cleared", None)
+    assert PROGNOSIS_EVERY_NS >= 60 * SECOND
+
+
+@pytest.mark.parametrize(
+    ("now", "age_s", "is_news"),
+    [
+        (Prognosis(100.0, 200.0, 0.8), 0.0, False),
+        (Prognosis(50.0, 150.0, 0.8), 50.0, False),
+        (Prognosis(100.0, 200.0, 0.8), 90.0, True),
+        (Prognosis(1000.0, 2000.0, 0.8), 0.0, True),
+        (None, 0.0, True),
+    ],
+)
+def test_the_same_moment_seen_from_later_is_no_news(now: Prognosis | None, age_s: float, *, is_news: bool) -> None:
+    assert moved(Prognosis(100.0, 200.0, 0.8), now, age_s) is is_news
+    assert not moved(None, None, 0.0)

@@ -14,7 +14,7 @@ from support.openapi import check, document, operation_of
 
 from gateway.daemon import Gateway
 from gateway.web.app import ENDPOINTS
-from wire.messages import Cause, Evidence, Severity
+from wire.messages import Cause, Evidence, Prognosis, Severity
 
 MIXER = "/api/v1/machines/oven-pi/mixer"
 
@@ -84,6 +84,9 @@ def test_an_alert_in_the_asked_language(http: httpx.Client, alert: str) -> None:
         ("acknowledge", {"note": "ich schaue"}, "acknowledged"),
         ("snooze", {"minutes": 30}, "open"),
         ("note", {"text": "hm"}, "open"),
+        ("confirm", {"cause": "belt"}, "open"),
+        ("confirm", {"label": "Splint fehlt"}, "open"),
+        ("acknowledge", {"cause": "looseness"}, "acknowledged"),
         ("resolve", {"done": "Schraube angezogen", "new_normal": True}, "resolved"),
         ("false_alarm", {"note": "war die Reinigung"}, "resolved"),
     ],
@@ -99,6 +102,33 @@ def test_a_persons_word(http: httpx.Client, alert: str, action: str, body: dict[
     assert ("Anna", action, alert) in {(line["by"], line["what"], line["object"]) for line in audit}
     stale = http.post(f"/api/v1/alerts/{alert}/{action}", json=said)
     assert check(stale)["status"] == stale.status_code == 409
+
+
+def test_a_confirmed_cause_must_say_something_that_can_be_wrong_with_a_machine(http: httpx.Client, alert: str) -> None:
+    path = f"/api/v1/alerts/{alert}/confirm"
+    for body in ({}, {"cause": "node_offline"}, {"cause": "no_such"}, {"label": "x" * 81}, {"label": " "}):
+        assert check(http.post(path, json={"by": "Anna", **body}))["status"] == 422
+    own = check(http.post(path, json={"by": "Anna", "label": "Splint  fehlt"}))["alert"]
+    assert own["confirmed"].startswith("own-")
+    assert (own["confirmed_label"], own["confirmed_by"]) == ("Splint fehlt", "Anna")
+    sent = http.post(f"{MIXER}/commands", json={"action": "confirm_fault", "by": "Anna", "cause": "belt"})
+    assert sent.status_code == 202
+    refused = http.post(f"{MIXER}/commands", json={"action": "confirm_fault", "by": "Anna", "cause": "shape"})
+    assert check(refused)["status"] == 422
+
+
+def test_a_machine_says_what_is_coming_and_how_sure_it_is(gateway: Gateway, feed: Feed, http: httpx.Client) -> None:
+    coming = Prognosis(low_s=7200.0, high_s=90_000.0, confidence=0.8, reaches=Severity.WARNING)
+    feed.condition(machine="press", certainty=0.6, prognosis=coming)
+    until(lambda: gateway.live.machine("oven-pi", "press") is not None)
+    found = check(http.get("/api/v1/machines/oven-pi/press"))
+    assert found["certainty"] == 0.6
+    assert 89_000 < found["prognosis"]["high_s"] <= 90_000, "from now on, not from when it was said"
+    feed.condition(machine="young", learned=0.4, limit=None, learning_left_s=1500.0)
+    until(lambda: gateway.live.machine("oven-pi", "young") is not None)
+    young = check(http.get("/api/v1/machines/oven-pi/young"))
+    assert 1400 < young["learning_left_s"] <= 1500
+    assert young["prognosis"] is None
 
 
 def test_a_command_and_its_fate(http: httpx.Client) -> None:

@@ -12,7 +12,8 @@ from support.gateways import Feed, client, running
 
 from gateway.daemon import Gateway
 from gateway.ledger_file import LedgerUnavailable
-from wire.messages import Cause, Severity
+from gateway.origins import OriginState
+from wire.messages import Cause, Evidence, Prognosis, Severity, Trust
 
 SUBSCRIBER = '[[subscriber]]\nname = "forecast"\nurl = "http://127.0.0.1:1/"\nsecret_file = "secret"\n'
 
@@ -40,6 +41,63 @@ def test_while_it_learns_nothing_is_called_good(gateway: Gateway, feed: Feed, ht
     page = http.get("/?lang=de").text
     assert "In Ordnung" not in page
     assert "99 %" in page, "not done before it is done"
+
+
+def test_the_page_says_what_is_coming_what_moved_and_how_sure_it_is(
+    gateway: Gateway, feed: Feed, http: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = OriginState("bakery", "oven-pi", "sense", "log1", 1, True, 0, 0, 0, time.time_ns(), Trust.SYNCED)
+    monkeypatch.setattr(gateway.ingest, "nodes", lambda: [there])
+    feed.condition(
+        machine="press",
+        severity=Severity.WATCH,
+        certainty=0.6,
+        evidence=[
+            Evidence(feature="vibration.x.rms", value=3.0, expected=1.0, unit="g", deviation=9.0, since_ms=-3_600_000.0)
+        ],
+        prognosis=Prognosis(low_s=2.9 * 86_400, high_s=9 * 86_400, confidence=0.8, reaches=Severity.WARNING),
+    )
+    feed.condition(machine="young", learned=0.4, limit=None, learning_left_s=1500.0)
+    feed.condition(machine="other", certainty=0.0, limit=None)
+    until(lambda: gateway.live.machine("oven-pi", "other") is not None)
+    page = http.get("/?lang=de").text
+    assert "Alarmgrenze voraussichtlich in 3 bis 9 Tagen erreicht (80 % sicher)" in page
+    assert "sonst 1 g (deutlich höher, seit " in page
+    assert "Urteile erst zu 60 % sicher" in page
+    assert "Lernt noch, was normal ist: 40 %, noch etwa 25 min" in page
+    assert "Diesen Betrieb sieht es zum ersten Mal: noch kein Urteil" in page
+    english = http.get("/?lang=en").text
+    assert "Alarm limit probably reached in 3 to 9 days (80 % sure)" in english
+    assert "Still learning what is normal: 40 %, about 25 min to go" in english
+
+
+def test_a_person_says_on_the_page_what_it_was(gateway: Gateway, feed: Feed, http: httpx.Client) -> None:
+    alert = feed.alert(id="found", causes=[Cause(code="bearing_outer", confidence=0.9)])
+    page = http.get("/?lang=de").text
+    card = page[page.index(f'id="alert-{alert}"') :].partition("</article>")[0]
+    assert "Ursache gefunden?" in card
+    assert card.index('value="bearing_outer"') < card.index('value="belt"'), "what is suspected comes first"
+    assert 'value="node_offline"' not in card
+    nothing = http.post(f"/alerts/{alert}", data={"action": "confirm", "by": "Anna", "cause": "", "lang": "de"})
+    assert nothing.status_code == 422
+    assert (
+        http.post(
+            f"/alerts/{alert}", data={"action": "confirm", "by": "Anna", "cause": "belt", "lang": "de"}
+        ).status_code
+        == 303
+    )
+    assert "Bestätigt: Riemen rutscht oder ist verschlissen (Anna)" in http.get("/?lang=de").text
+    said = {"action": "resolve", "by": "Anna", "note": "neu", "cause": "", "label": "<b>Splint</b>", "lang": "en"}
+    assert http.post(f"/alerts/{alert}", data=said).status_code == 303
+    page = http.get("/?lang=en").text
+    assert "Confirmed: &lt;b&gt;Splint&lt;/b&gt; (Anna)" in page
+    asked = [(one.action, one.by) for one in gateway.ledger.commands(machine="mixer")]
+    assert asked.count(("confirm_fault", "Anna")) == 2
+    sensor = feed.alert(id="wire", type="sensor", cause="sensor_stuck", channel="power")
+    page = http.get("/?lang=de").text
+    card = page[page.index(f'id="alert-{sensor}"') :].partition("</article>")[0]
+    assert "Ursache gefunden?" not in card
+    gateway.ledger.resolve(sensor, done="x", by="Anna")
 
 
 def test_names_from_outside_are_text(gateway: Gateway, feed: Feed, http: httpx.Client) -> None:
