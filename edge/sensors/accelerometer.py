@@ -336,22 +336,26 @@ def _guess(registers: Registers, found: int) -> str:
     return "; it is a chip unknown here"
 
 
-def fetch(registers: Registers, register: int, count: int, size: int) -> tuple[bytes, str]:
-    """`count` samples of `size` bytes from a register that takes them out of the FIFO, in as few reads as the bus allows.
+def fetch(registers: Registers, register: int, count: int, size: int, *, together: bool = True) -> tuple[bytes, str]:
+    """`count` samples of `size` bytes from a register that takes them out of the FIFO, in as few calls as the bus allows.
 
-    A read that is disturbed is repeated, though it may have taken samples with it; then the second value says so.
+    A call that is disturbed has taken nobody knows how many of them: then there are none, and the second value says why.
+
+    Args:
+        registers, register, count, size: what is read.
+        together: whether one transfer may take several samples.
+
+    Raises:
+        BusError: the bus does not work at all.
     """
-    most = registers.longest // size
-    parts: list[bytes] = []
-    gap = ""
-    for first in range(0, count, most):
-        length = min(most, count - first) * size
-        try:
-            parts.append(registers.read_once(register, length))
-        except BusError:
-            gap = DISTURBED
-            parts.append(registers.read(register, length))
-    return b"".join(parts), gap
+    most = max(registers.longest // size, 1) if together else 1
+    whole, rest = divmod(count, most)
+    try:
+        data = registers.read_each_once(register, most * size, whole) if whole else b""
+        return data + (registers.read_once(register, rest * size) if rest else b""), ""
+    except BusError:
+        registers.read(register, size)
+        return b"", DISTURBED
 
 
 def words(data: bytes, kind: str) -> NDArray[np.float64]:

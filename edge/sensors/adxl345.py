@@ -14,11 +14,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-import numpy as np
 from msgspec import Meta
 
 from edge.sensors.accelerometer import (
-    DISTURBED,
     OVERFLOWED,
     Chip,
     EitherBusConfig,
@@ -26,6 +24,7 @@ from edge.sensors.accelerometer import (
     Place,
     Setting,
     acceleration,
+    fetch,
     require_identity,
     require_wiring,
     response,
@@ -161,15 +160,8 @@ class Adxl345(FifoAccelerometer):
         # Overrun stays set until data is read (p. 20), so it is asked only where it can be.
         if waiting >= FIFO_SAMPLES - 1 and registers.read(INT_SOURCE, 1)[0] & OVERRUN:
             gap = OVERFLOWED
-        rows = []
-        for _ in range(waiting):
-            try:
-                rows.append(registers.read_once(DATAX0, SAMPLE_BYTES))
-            except BusError:
-                gap = gap or DISTURBED
-                rows.append(registers.read(DATAX0, SAMPLE_BYTES))
-        values = words(b"".join(rows), "<i2") / STEPS_PER_G if rows else np.empty((0, 3))
-        return Drained(at_ns, values, gap)
+        data, disturbed = fetch(registers, DATAX0, waiting, SAMPLE_BYTES, together=False)
+        return Drained(at_ns, words(data, "<i2") / STEPS_PER_G, gap or disturbed)
 
     def rest(self, registers: Registers) -> None:
         """Standby (p. 24)."""

@@ -252,8 +252,10 @@ class Mpu6050(FifoAccelerometer):
     def _rows(self, registers: Registers, frames: int, size: int) -> NDArray[np.float64]:
         """So many frames as (n, axes) whole numbers, high bytes first (map, register 116); BusError loses their order."""
         most = registers.longest // size
-        parts = [registers.read_once(FIFO_R_W, min(most, frames - first) * size) for first in range(0, frames, most)]
-        return np.frombuffer(b"".join(parts), ">i2").reshape(-1, size // 2).astype(np.float64)
+        whole, rest = divmod(frames, most)
+        data = registers.read_each_once(FIFO_R_W, most * size, whole) if whole else b""
+        data += registers.read_once(FIFO_R_W, rest * size) if rest else b""
+        return np.frombuffer(data, ">i2").reshape(-1, size // 2).astype(np.float64)
 
 
 def celsius(raw: int) -> float:

@@ -29,6 +29,10 @@ class Registers(Protocol):
         """One transfer, not repeated: for reads that take something away. Raises BusError."""
         ...
 
+    def read_each_once(self, register: int, count: int, times: int) -> bytes:
+        """So many transfers as one call, not repeated; see `I2c.read_each`."""
+        ...
+
     def read(self, register: int, count: int) -> bytes:
         """Raises BusError when it fails three times."""
         ...
@@ -62,6 +66,10 @@ class I2cRegisters:
     def read_once(self, register: int, count: int) -> bytes:
         """See `Registers`."""
         return self._bus.read(self._address, register | (self._several if count > 1 else 0), count)
+
+    def read_each_once(self, register: int, count: int, times: int) -> bytes:
+        """See `Registers`."""
+        return self._bus.read_each(self._address, register | (self._several if count > 1 else 0), count, times)
 
     def read(self, register: int, count: int) -> bytes:
         """See `Registers`."""
@@ -113,6 +121,11 @@ class SpiRegisters:
     def read_once(self, register: int, count: int) -> bytes:
         """See `Registers`."""
         return self._spi.transfer(bytes([self._first_byte(register, count, write=False)]) + bytes(count))[1:]
+
+    def read_each_once(self, register: int, count: int, times: int) -> bytes:
+        """See `Registers`."""
+        out = bytes([self._first_byte(register, count, write=False)]) + bytes(count)
+        return b"".join(answer[1:] for answer in self._spi.transfer_each([out] * times))
 
     def read(self, register: int, count: int) -> bytes:
         """See `Registers`."""

@@ -5,7 +5,7 @@ Errors are `BusError`: the transfer failed, the sensor is read again later. `Abs
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar
 
 from edge.sensors.base import SensorError
@@ -42,6 +42,14 @@ class I2c(Protocol):
         """Writes `out`, then reads `count` bytes, either of them possibly none: for chips without register numbers."""
         ...
 
+    def read_each(self, address: int, register: int, count: int, times: int) -> bytes:
+        """So many reads of `count` bytes, each with the register's number before it, as one call: for FIFOs.
+
+        A program that is one of many threads gives the processor away with each call, and a FIFO does not wait. When
+        this fails it is not known how many of the reads were made.
+        """
+        ...
+
     def close(self) -> None:
         """Releases the bus; safe to call twice."""
         ...
@@ -52,6 +60,10 @@ class Spi(Protocol):
 
     def transfer(self, out: bytes) -> bytes:
         """Clocks out these bytes and returns as many that came in meanwhile; raises `BusError`."""
+        ...
+
+    def transfer_each(self, outs: Sequence[bytes]) -> list[bytes]:
+        """So many transfers, the chip select high for 5 µs or more between two of them, as one call: for FIFOs."""
         ...
 
     def close(self) -> None:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, TypeVar
+from fcntl import ioctl
+from typing import Any, NoReturn, TypeVar
 
 from edge.sensors.bus.base import Absent, BusError, I2c, Spi
+from edge.sensors.bus.spi_messages import transfer_each
 
 T = TypeVar("T")
 
 _NOBODY = (errno.ENXIO, errno.EREMOTEIO, errno.ENODEV)
 """No acknowledge: ENXIO and EREMOTEIO by adapter, ENODEV from i2c-stub (Documentation/i2c/fault-codes.rst)."""
+READS_AT_ONCE = 21
+"""The kernel takes 42 messages a call (I2C_RDWR_IOCTL_MAX_MSGS, linux/i2c-dev.h), two for each read."""
 _HINTS = {
     errno.EACCES: "not allowed; the daemon's user must be in the group of that device (i2c, spi)",
     errno.ENOENT: "there is no such bus; switch it on with raspi-config (Interface Options) and start again",
@@ -53,6 +57,7 @@ class LinuxI2c:
         from smbus2 import SMBus  # noqa: PLC0415  # only nodes with a chip need it
 
         self._name = f"i2c-{bus}"
+        self._combines = True
         try:
             self._bus: Any = SMBus(f"{dev}/{self._name}")
         except OSError as exc:
@@ -91,6 +96,26 @@ class LinuxI2c:
         self._do(address, lambda: self._bus.i2c_rdwr(*messages))
         return bytes(answer) if answer is not None else b""
 
+    def read_each(self, address: int, register: int, count: int, times: int) -> bytes:
+        """Combined messages where the adapter knows them, else one read after the other; see the contract."""
+        from smbus2 import i2c_msg  # noqa: PLC0415  # only nodes with a chip need it
+
+        answers: list[bytes] = []
+        while self._combines and len(answers) < times:
+            part = min(times - len(answers), READS_AT_ONCE)
+            reads = [i2c_msg.read(address, count) for _ in range(part)]
+            messages = [message for read in reads for message in (i2c_msg.write(address, [register]), read)]
+            try:
+                self._bus.i2c_rdwr(*messages)
+            except OSError as exc:
+                if exc.errno != errno.EOPNOTSUPP:
+                    self._fail(address, exc)
+                self._combines = False
+            else:
+                answers += [bytes(read) for read in reads]
+        answers += [self.read(address, register, count) for _ in range(times - len(answers))]
+        return b"".join(answers)
+
     def close(self) -> None:
         """Releases the device file."""
         with suppress(OSError):
@@ -100,12 +125,15 @@ class LinuxI2c:
         try:
             return transfer()
         except OSError as exc:
-            if exc.errno in _NOBODY:
-                raise Absent(f"{self._name} address 0x{address:02X}: nobody answers; check plug and address") from exc
-            raise BusError(f"{self._name} address 0x{address:02X}: {_said(exc)}") from exc
+            self._fail(address, exc)
         except TypeError as exc:
             # smbus2 on a closed bus.
             raise BusError(f"{self._name} is closed") from exc
+
+    def _fail(self, address: int, exc: OSError) -> NoReturn:
+        if exc.errno in _NOBODY:
+            raise Absent(f"{self._name} address 0x{address:02X}: nobody answers; check plug and address") from exc
+        raise BusError(f"{self._name} address 0x{address:02X}: {_said(exc)}") from exc
 
 
 class LinuxSpi:
@@ -124,6 +152,13 @@ class LinuxSpi:
         """Full duplex; see the contract."""
         try:
             return bytes(self._spi.transfer(out))
+        except (OSError, TypeError) as exc:
+            raise BusError(f"{self._name}: {exc}") from exc
+
+    def transfer_each(self, outs: Sequence[bytes]) -> list[bytes]:
+        """In one call of the kernel; see the contract."""
+        try:
+            return transfer_each(lambda request, messages: ioctl(self._spi.fd, request, messages, True), outs)
         except (OSError, TypeError) as exc:
             raise BusError(f"{self._name}: {exc}") from exc
 

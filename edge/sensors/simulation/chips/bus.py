@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from edge.sensors.bus.base import Absent, BusError, I2c, Spi
@@ -66,6 +67,10 @@ class SimulatedI2c:
         chip = self._chip(address)
         return chip.exchange(out, count) if out else chip.read(0, count)
 
+    def read_each(self, address: int, register: int, count: int, times: int) -> bytes:
+        """As the contract."""
+        return b"".join(self.read(address, register, count) for _ in range(times))
+
     def close(self) -> None:
         """Nothing to release."""
 
@@ -99,6 +104,10 @@ class SimulatedSpi:
         if self.chip is None:
             return bytes([self.floating]) * len(out)
         return self.chip.transfer(out)
+
+    def transfer_each(self, outs: Sequence[bytes]) -> list[bytes]:
+        """As the contract."""
+        return [self.transfer(out) for out in outs]
 
     def close(self) -> None:
         """Nothing to release."""
