@@ -147,6 +147,8 @@ class Sht31(Polled):
     def _first_status(self, i2c: I2c) -> int:
         try:
             return self._status()
+        except Absent:
+            raise
         except BusError as exc:
             raise BusError(f"{exc}{stranger(i2c, self._config.address, 'sht31')}") from exc
 

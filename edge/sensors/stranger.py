@@ -10,7 +10,8 @@ from edge.sensors.registry import SENSOR_TYPES
 def stranger(bus: I2c, address: int, mine: str) -> str:
     """The end of an error's sentence: `; it is an INA226, sensor type ina226`, or nothing when no driver knows it.
 
-    Only reads, as whoever looks for sensors does. Loads every driver's module: for the way of an error only.
+    Only reads, as whoever looks for sensors does. Loads every driver's module: for the way of an error only, where somebody
+    does answer.
 
     Args:
         bus, address: where.
