@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,8 @@ at six samples a period, 0.1 % at eight, 0.01 % at twelve."""
 HOLE = 2.6
 """Samples further apart than so many periods of the grid have a hole between them."""
 ATTEMPTS = 3
+FEW_HOLES = 0.1
+"""Share of a burst that may be holes without another attempt."""
 MARGIN = NEIGHBOURS
 """Samples taken beyond a burst, so that its ends are interpolated and not extrapolated."""
 LATE = 0.5
@@ -64,20 +67,17 @@ class Recorder:
         return RESERVE * TRIAL_SCANS * 1e9 / max(self._monotonic_ns() - began_ns, 1)
 
     def burst(self, inputs: Sequence[int], samples: int) -> list[Recording]:
-        """One recording for each input with at least so many samples, and a margin to interpolate at the ends.
+        """One recording for each input over at least so many samples, and a margin to interpolate at the ends.
 
-        One that has holes, because the computer was busy, is taken again; the longest stretch without a hole comes back when
-        all attempts had them.
+        One with large holes, because the computer was busy, is taken again; of all attempts the one with the least comes back.
         """
-        best: list[Recording] = []
-        for _ in range(ATTEMPTS):
-            taken = self._take(inputs, samples + 2 * MARGIN)
-            good = unbroken(taken[0].times_ns, self._period_ns)
-            taken = [Recording(one.times_ns[good], one.volts[good]) for one in taken]
-            if not best or len(taken[0].volts) > len(best[0].volts):
-                best = taken
-            if best[0].times_ns[-1] - best[0].times_ns[0] >= (samples + MARGIN) * self._period_ns:
+        best = self._take(inputs, samples + 2 * MARGIN)
+        for _ in range(ATTEMPTS - 1):
+            if held_up(best[0].times_ns, self._period_ns) <= FEW_HOLES:
                 break
+            again = self._take(inputs, samples + 2 * MARGIN)
+            if held_up(again[0].times_ns, self._period_ns) < held_up(best[0].times_ns, self._period_ns):
+                best = again
         return best
 
     def _take(self, inputs: Sequence[int], scans: int) -> list[Recording]:
@@ -104,12 +104,52 @@ class Recorder:
         ]
 
 
-def unbroken(times_ns: Integers, period_ns: float) -> slice:
-    """The longest stretch of samples without a hole."""
-    holes = np.flatnonzero(np.diff(times_ns) > HOLE * period_ns) + 1
-    edges = [0, *holes.tolist(), len(times_ns)]
-    longest = int(np.argmax(np.diff(edges)))
-    return slice(edges[longest], edges[longest + 1])
+def held_up(times_ns: Integers, period_ns: float) -> float:
+    """Share of a recording's time that is holes."""
+    steps = np.diff(times_ns)
+    return float(steps[steps > HOLE * period_ns].sum() / max(int(steps.sum()), 1))
+
+
+def on_grid(recording: Recording, grid_ns: Floats, period_ns: float, mains_ns: float) -> tuple[Floats, float]:
+    """A recording on an even grid; its holes filled from the mains periods around them.
+
+    What is missing is taken as the mean of what was one period before and after (or two, three …, where these are missing
+    too): a mains current repeats itself.
+
+    Args:
+        recording: samples at measured times, `period_ns` apart but for holes.
+        grid_ns: the points wanted.
+        period_ns, mains_ns: distance of samples, and a mains period.
+
+    Returns:
+        The values, NaN where nothing tells them, and the share of points that were missing.
+    """
+    known = _stretches(recording, grid_ns, period_ns)
+    missing = np.flatnonzero(np.isnan(known))
+    values = known.copy()
+    farthest = int((grid_ns[-1] - grid_ns[0]) / mains_ns)
+    for periods in range(1, farthest + 1):
+        left = missing[np.isnan(values[missing])]
+        if not len(left):
+            break
+        around = [_stretches(recording, grid_ns[left] + sign * periods * mains_ns, period_ns) for sign in (-1, 1)]
+        found = np.isfinite(around)
+        total = np.where(found, around, 0.0).sum(axis=0)
+        number = found.sum(axis=0)
+        values[left] = np.where(number > 0, total / np.maximum(number, 1), np.nan)
+    return values, len(missing) / len(grid_ns)
+
+
+def _stretches(recording: Recording, points_ns: Floats, period_ns: float) -> Floats:
+    """Values at these points from the stretch of samples without a hole that each lies in; NaN between them."""
+    times, values = recording.times_ns, recording.volts
+    edges = [0, *(np.flatnonzero(np.diff(times) > HOLE * period_ns) + 1).tolist(), len(times)]
+    made = np.full(len(points_ns), np.nan)
+    for first, end in pairwise(edges):
+        if end - first >= NEIGHBOURS:
+            inside = (points_ns >= times[first]) & (points_ns <= times[end - 1])
+            made[inside] = evenly(times[first:end], values[first:end], points_ns[inside])
+    return made
 
 
 def evenly(times_ns: Integers, values: Floats, grid_ns: Floats) -> Floats:

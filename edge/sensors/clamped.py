@@ -2,8 +2,9 @@
 
 Once every `every_s` the inputs are sampled for `burst_s`, ten periods of 50 Hz mains, at `rate_hz` by the node's clock.
 Each sample's time is measured, and the burst is put onto an even grid by these times, so neither the operating system's
-jitter nor the skew between inputs that are asked one after the other is left in it. A burst that was held up too long is
-taken again. Between bursts nobody looks: a start that is shorter than `every_s` may be missed.
+jitter nor the skew between inputs that are asked one after the other is left in it. Where the computer was held up for some
+milliseconds, the hole is filled from the other mains periods of the burst; a burst with many holes is taken again. Between
+bursts nobody looks: a start that is shorter than `every_s` may be missed.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import numpy as np
 from msgspec import Meta, Struct
 
 from edge.sensors.base import Block, Channel, Fault, Quantity, SensorConfigError, SensorError
-from edge.sensors.burst import MARGIN, NEIGHBOURS, Recorder, Recording, evenly
+from edge.sensors.burst import MARGIN, Recorder, Recording, on_grid
 from edge.sensors.clamp import (
     ClampConfig,
     Limits,
@@ -34,6 +35,8 @@ from edge.sensors.sampler import Sampler
 LOOK_S = 0.02
 KEPT = 600
 """RMS readings that wait for a read; the oldest give way."""
+MOST_MISSING = 0.6
+"""Share of a burst that may be filled from its other periods."""
 LONGEST_BUSY = 0.8
 """Share of the time that may be spent on sampling."""
 
@@ -195,27 +198,23 @@ class Clamped(ABC):
         rate_hz, mains_hz = self._config.rate_hz, float(self._config.mains_hz)
         period_ns = 1e9 / rate_hz
         columns, faults = [], []
+        most_missing = 0.0
         start_ns = max(int(recording.times_ns[0]) for _, recording in group)
         for index, recording in group:
             wired = self._wired[index]
             found = fault_of(recording.volts, wired.limits, wired.clamp.quiet_v, wired.place)
             if found is not None:
                 faults.append(found)
-            end_ns = int(recording.times_ns[-1])
             # Phases asked one after the other have no common time; each is on a grid of its own.
             own_ns = start_ns if self._together else int(recording.times_ns[0])
-            count = min(int((end_ns - own_ns) / period_ns) + 1, self._samples)
-            grid = own_ns + period_ns * np.arange(count, dtype=np.float64)
-            enough = len(recording.volts) >= NEIGHBOURS and periods_in(count, rate_hz, mains_hz) >= 1
-            columns.append(
-                evenly(recording.times_ns, recording.volts, grid) * self._gains[index] if enough else np.zeros(0)
-            )
-        length = min(len(column) for column in columns)
-        if periods_in(length, rate_hz, mains_hz) * 2 < periods_in_burst(self._config):
-            held_ms = length * 1e3 / rate_hz
-            gaps = (Fault.GAPS, f"{channel.name}: only {held_ms:.0f} ms without a hole; the computer is too busy")
+            grid = own_ns + period_ns * np.arange(self._samples, dtype=np.float64)
+            volts, missing = on_grid(recording, grid, period_ns, 1e9 / mains_hz)
+            columns.append(volts * self._gains[index])
+            most_missing = max(most_missing, missing)
+        wave = np.stack(columns, axis=1)
+        if most_missing > MOST_MISSING or np.isnan(wave).any():
+            gaps = (Fault.GAPS, f"{channel.name}: {most_missing:.0%} of a burst missed; the computer is too busy")
             return self._nothing(channel, start_ns, (gaps, *faults))
-        wave = np.stack([column[:length] for column in columns], axis=1)
         if self._config.output == "rms":
             rms = true_rms(wave, rate_hz, mains_hz)
             at_ns = max(int(recording.times_ns[-1]) for _, recording in group)
