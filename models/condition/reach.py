@@ -34,8 +34,8 @@ def effective_samples(table: Floats) -> Floats:
     spectrum = np.fft.rfft(centred, 2 * rows, axis=0)
     covariance = np.fft.irfft(spectrum.real**2 + spectrum.imag**2, axis=0)[:rows] / rows
     correlation = covariance / np.where(variance > 0, variance, 1.0)
-    # Lags up to the first negative one: beyond it there is only the noise of the estimate.
-    negative = correlation < 0.0
+    # Lags up to the first within the standard error of white noise (Bartlett 1946): beyond it there is only noise of the estimate.
+    negative = correlation < rows**-0.5
     first = np.where(negative.any(axis=0), negative.argmax(axis=0), rows)
     kept = np.arange(rows)[:, None] < first
     time = 1.0 + 2.0 * np.where(kept[1:], correlation[1:], 0.0).sum(axis=0)
