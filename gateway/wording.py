@@ -164,6 +164,10 @@ class Wording:
         text = f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
         return text.replace(".", str(self.catalogue["language"]["decimal"]))
 
+    def amount(self, value: float, unit: str) -> str:
+        """A measured value with its unit, where it has one."""
+        return f"{self.number(value)} {self.word('units', unit)}".rstrip()
+
     def duration(self, seconds: float) -> str:
         """How long, in the largest unit that leaves at least two of it.
 
@@ -201,9 +205,8 @@ class Wording:
         said = self.text(
             "evidence",
             feature=self.feature(item.feature),
-            value=self.number(item.value),
-            expected=self.number(item.expected),
-            unit=self.word("units", item.unit),
+            value=self.amount(item.value, item.unit),
+            expected=self.amount(item.expected, item.unit),
         )
         size = "far" if abs(item.deviation) >= _VERY_MUCH else "clear" if abs(item.deviation) >= _MUCH else "some"
         direction = self.word("directions", f"{size}_{'up' if item.deviation >= 0 else 'down'}")
