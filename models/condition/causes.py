@@ -1,11 +1,11 @@
 """Why: deviations turned into causes by rules over physics.
 
 Each rule reads one symptom after another and says which features speak for it. A rule's confidence is its best evidence
-(how far a feature moved, squashed to 0..1) times how specific that symptom is. `unknown` remains what nothing explains.
+(how far a feature moved, squashed to 0..1) times how specific that symptom is; what speaks against it lowers it. `unknown` remains
+what nothing explains. Which causes are possible follows from what is measured: a rule whose symptom nobody measures finds nothing.
 
-Sources: ISO 13373-1:2002 annex (vibration symptoms), ISO 13373-3:2015 tables for imbalance, misalignment and looseness;
-Randall and Antoni 2011 (envelope lines of rolling bearings); Tavner, Review of condition monitoring of rotating electrical
-machines, IET Electric Power Applications 2008 (current unbalance for winding faults).
+Sources stand with the rules. Common to all: ISO 13379-1:2012 (fault and symptom tables, confidence of a diagnosis), ISO 13373-1:2002
+annex (vibration), ISO 13373-3:2015 (tables for imbalance, misalignment and looseness).
 """
 
 from __future__ import annotations
@@ -13,80 +13,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from models.condition.contract import Deviation, Explanation, FeatureInfo, PossibleCause
+from models.condition.symptoms import COOLING, Symptoms, between, changed, either, strength, swelled
 
-STRONG_SIGMA = 8.0
-"""A deviation that leaves no doubt; half of it is worth about half."""
-
-
-class Symptoms:
-    """Deviations of one verdict, looked up by what they mean."""
-
-    def __init__(
-        self,
-        deviations: Sequence[Deviation],
-        info: Mapping[str, FeatureInfo],
-        kind: str = "generic",
-        signs: Mapping[str, float] | None = None,
-    ) -> None:
-        self.kind = kind
-        self._signs = signs or {}
-        self._all = deviations
-        self._info = info
-
-    def up(self, quantity: str, *endings: str) -> list[Deviation]:
-        """Features of a quantity that rose, with one of these last name parts (any, when none is given)."""
-        return [d for d in self._of(quantity, endings) if d.sigma > 2.0]
-
-    def down(self, quantity: str, *endings: str) -> list[Deviation]:
-        """Features of a quantity that fell."""
-        return [d for d in self._of(quantity, endings) if d.sigma < -2.0]
-
-    def moved(self, quantity: str, *endings: str) -> list[Deviation]:
-        """Features of a quantity that rose or fell."""
-        return [d for d in self._of(quantity, endings) if abs(d.sigma) > 2.0]
-
-    def measures(self, ending: str) -> bool:
-        """Whether any feature with this last name part is computed at all."""
-        return any(name.rsplit(".", 1)[-1] == ending for name in self._info)
-
-    def sign(self, ending: str) -> float | None:
-        """The largest of the unscored features with this last name part; None where there is none."""
-        return max((value for name, value in self._signs.items() if name.rsplit(".", 1)[-1] == ending), default=None)
-
-    def _of(self, quantity: str, endings: tuple[str, ...]) -> list[Deviation]:
-        return [
-            d
-            for d in self._all
-            if (i := self._info.get(d.feature)) is not None
-            and i.quantity == quantity
-            and (not endings or d.feature.rsplit(".", 1)[-1] in endings)
-        ]
-
-
-def strength(deviations: Sequence[Deviation]) -> float:
-    """0 to 1: how sure it is that these moved.
-
-    >>> strength([Deviation("a", 1.0, 0.0, 8.0)])
-    0.5
-    """
-    largest = max((abs(d.sigma) for d in deviations), default=0.0)
-    return largest / (largest + STRONG_SIGMA)
-
-
-def swelled(deviations: Sequence[Deviation]) -> float:
-    """0 to 1: how sure it is that one of these amplitudes rose, by its deviation or by how many times it grew.
-
-    >>> round(swelled([Deviation("a", 20.0, 1.0, 4.0)]), 2), round(swelled([Deviation("a", 1.5, 1.0, 4.0)]), 2)
-    (0.93, 0.33)
-    """
-    times = max((1.0 - 2.0 * max(d.expected, 0.0) / d.value for d in deviations if d.value > 0), default=0.0)
-    return 1.0 - (1.0 - strength(deviations)) * (1.0 - max(times, 0.0))
-
-
-def _between(value: float, low: float, high: float) -> float:
-    """0 at the low end, 1 at the high one."""
-    return min(max((value - low) / (high - low), 0.0), 1.0)
-
+NEARLY_ALL = 0.9
+"""A driven shaft that lost more of its speed stands still: then the belt is off, or the reading is."""
 
 Finding = tuple[float, list[Deviation]]
 Rule = Callable[[Symptoms], Finding]
@@ -121,12 +51,12 @@ def _rolling(code: str) -> Rule:
         if depth is None or beside is None or shaft is None or not harder or symptoms.measures("envelope_bpfo"):
             return 0.0, []
         swelling = 0.5 * (min(beside, 1.5) + min(shaft / max(depth, 1e-9), 1.5))
-        inner = _between(swelling, 0.3, 0.65)
-        ball = _between((cage or 0.0) - depth, 0.0, 0.1)
+        inner = between(swelling, 0.3, 0.65)
+        ball = between((cage or 0.0) - depth, 0.0, 0.1)
         share = {"bearing_inner": inner * (1 - ball), "bearing_outer": (1 - inner) * (1 - ball), "bearing_ball": ball}[
             code
         ]
-        loud = _between(max(depth, cage or 0.0), 0.1, 0.35)
+        loud = between(max(depth, cage or 0.0), 0.1, 0.35)
         return 0.9 * loud * share * (0.6 + 0.4 * strength(harder)), harder[:3]
 
     return rule
@@ -162,7 +92,7 @@ def _imbalance(symptoms: Symptoms) -> Finding:
     # What shakes once a turn shows in the level as well: a small rise beside much more noise is a side effect.
     louder = max((d.value - d.expected for d in symptoms.up("vibration", "rms")), default=0.0)
     told = min(1.0, 3.0 * grown["order_1"] / max(louder * 2**0.5, 1e-30))
-    return 0.95 * swelled(first) * _between(grown["order_1"] / every, 0.2, 0.5) * told, first + symptoms.up(
+    return 0.95 * swelled(first) * between(grown["order_1"] / every, 0.2, 0.5) * told, first + symptoms.up(
         "vibration", "velocity_rms"
     )[:1]
 
@@ -173,7 +103,7 @@ def _misalignment(symptoms: Symptoms) -> Finding:
     if not second:
         return 0.0, []
     grown, every = _orders(symptoms)
-    share = _between(grown["order_2"] / every, 0.25, 0.55)
+    share = between(grown["order_2"] / every, 0.25, 0.55)
     return 0.85 * swelled(second) * share, second + symptoms.up("vibration", "order_1")[:1]
 
 
@@ -184,7 +114,7 @@ def _looseness(symptoms: Symptoms) -> Finding:
         return 0.0, []
     grown, every = _orders(symptoms)
     high = symptoms.up("vibration", "orders_high")
-    spread = _between(1.0 - max(grown["order_1"], grown["order_2"]) / every, 0.2, 0.5)
+    spread = between(1.0 - max(grown["order_1"], grown["order_2"]) / every, 0.2, 0.5)
     return 0.8 * strength(high) * (0.4 + 0.6 * spread), many
 
 
@@ -195,51 +125,146 @@ def _gear(symptoms: Symptoms) -> Finding:
 
 
 def _belt(symptoms: Symptoms) -> Finding:
+    """The driven shaft falls behind, or everything shakes with the belt's run and nothing with the shaft's (ISO 13373-3:2015, belt drives).
+
+    V-belts slip by 1 to 2 % when sound.
+    """
     low = symptoms.up("vibration", "velocity_rms", "band_1")
+    slow = symptoms.down("speed")
+    slip = changed(slow)
+    if 0.0 < slip < NEARLY_ALL and not symptoms.more("current"):
+        return 0.9 * between(slip, 0.01, 0.04), slow + low
     if not low or symptoms.up("vibration", "order_1", "order_2") or symptoms.up("vibration", "band_4"):
         return 0.0, []
-    slip = symptoms.down("speed") or symptoms.up("temperature")
-    return (0.6 if slip else 0.3) * strength(low), low + slip
+    return (0.6 if symptoms.up("temperature") else 0.3) * strength(low), low
+
+
+def _loose_sensor(symptoms: Symptoms) -> Finding:
+    """High tones no longer arrive on any axis, low ones as ever: the sensor's own mounting has become a soft spring (ISO 5348:2021, 5.3)."""
+    dull = symptoms.down("vibration", "band_4")
+    if (
+        not dull
+        or len(dull) < symptoms.count("vibration", "band_4")
+        or symptoms.down("current")
+        or symptoms.down("vibration", "velocity_rms")
+    ):
+        return 0.0, []
+    return 0.9 * strength(dull) * between(changed(dull), 0.1, 0.35), dull + symptoms.up(
+        "vibration", "band_2", "band_3"
+    )[:2]
 
 
 def _heating_element_open(symptoms: Symptoms) -> Finding:
-    missing = symptoms.down("current") + symptoms.down("power")
+    """Less current than ever while it heats, and no motor that could be the reason: a resistor draws what Ohm's law says."""
+    missing = symptoms.less("current", "power")
     unbalanced = symptoms.up("current", "unbalance")
     slower = symptoms.down("temperature")
-    if not missing or symptoms.up("vibration"):
+    if not missing or symptoms.measures("velocity_rms"):
         return 0.0, []
-    sure = 1.0 if unbalanced or slower else 0.6
-    return 0.95 * sure * strength(missing), missing[:3] + unbalanced + slower[:2]
+    sure = 1.0 if unbalanced or slower or len(missing) > 1 else 0.6
+    return 0.95 * sure * strength(missing) * between(changed(missing), 0.04, 0.15), missing[:3] + unbalanced + slower[
+        :2
+    ]
 
 
 def _thermostat_drift(symptoms: Symptoms) -> Finding:
-    moved = symptoms.up("temperature") + symptoms.down("temperature")
-    level = [d for d in moved if not d.feature.endswith(".slope")]
-    if not level or symptoms.down("current") or symptoms.up("current") or symptoms.up("vibration"):
+    """The switching points moved and all that is warmed by it moved along, or one temperature did where there is no other."""
+    heat = symptoms.heat()
+    point = symptoms.moved("temperature", "set_point")
+    if not symptoms.switches or symptoms.less("current") or not heat.moved:
         return 0.0, []
-    return 0.6 * strength(level), level
+    if symptoms.measures("set_point") and not point:
+        return 0.0, []
+    direction = point[0].sigma if point else heat.most[0].sigma
+    along = [d for d in heat.most if d.sigma * direction > 0]
+    share = len(along) / max(heat.channels, 1)
+    only = 0.6 if heat.channels == 1 else 0.9 * between(share, 0.4, 0.8)
+    return only * strength([*along, *point]), [*point, *along][:4]
+
+
+def _thermocouple_drift(symptoms: Symptoms) -> Finding:
+    """One temperature moved and nothing that it warms or that warms it did: the reading did, not the heat (IEC 60584-1: drift of couples).
+
+    A reading that only follows the regulated one may also fall because heat is lost; one that is regulated cannot.
+    """
+    heat = symptoms.heat()
+    if heat.channels < 2 or len(heat.moved) != 1 or symptoms.less("current"):
+        return 0.0, []
+    regulated = symptoms.moved("temperature", "set_point")
+    costly = symptoms.up("power", "duty") + symptoms.up("current", "duty")
+    if symptoms.measures("set_point") and not regulated and (costly or heat.most[0].sigma < 0):
+        return 0.0, []
+    if symptoms.up("vibration", "velocity_rms", "rms") or symptoms.more("current"):
+        return 0.0, []
+    return (0.9 if regulated else 0.6) * strength(heat.most), [*heat.most, *regulated][:3]
 
 
 def _door_seal(symptoms: Symptoms) -> Finding:
-    losing = symptoms.down("temperature", "slope") or symptoms.up("level")
-    if symptoms.kind not in ("oven", "compressor", "refrigerator") or not losing:
+    """Heat is lost past the regulated temperature, which keeps its points at the cost of more time on (DIN 18873-2: holding losses)."""
+    heat = symptoms.heat()
+    losing = [d for d in heat.most if d.sigma < 0]
+    costly = symptoms.up("power", "duty") + symptoms.up("current", "duty")
+    if symptoms.kind == "compressor" or not symptoms.switches or symptoms.moved("temperature", "set_point"):
         return 0.0, []
-    if symptoms.down("current") or symptoms.up("current", "unbalance") or symptoms.up("vibration"):
+    if not losing or symptoms.less("current") or symptoms.up("current", "unbalance"):
         return 0.0, []
-    return 0.55 * strength(losing), losing
+    if not symptoms.measures("set_point"):
+        return 0.5 * strength(losing), losing + costly
+    return (0.95 if costly else 0.8) * strength(losing), losing[:3] + costly
 
 
 def _fan_blocked(symptoms: Symptoms) -> Finding:
-    hot = symptoms.up("temperature")
-    unloaded = symptoms.down("current") + symptoms.down("power") + symptoms.down("vibration", "rms", "velocity_rms")
-    if not hot or not (unloaded or symptoms.up("power") or symptoms.up("current", "rms")):
+    """What should be cooled gets hot: a condenser, whose compressor works against the pressure; a motor, though it draws no more.
+
+    ASHRAE Handbook, HVAC Systems and Equipment, chapter on condensers; IEC 60034-6 (cooling of motors).
+    """
+    hot = symptoms.hot()
+    more = symptoms.more("current", "power")
+    if not hot or symptoms.kind == "oven":
         return 0.0, []
-    return 0.5 * strength(hot), hot + unloaded[:2]
+    if symptoms.kind in COOLING:
+        even = between(0.3 - symptoms.uneven(), 0.15, 0.25)
+        return (0.95 * either(hot, more) * even, hot + more[:3]) if more else (0.0, [])
+    if more or symptoms.up("vibration", "velocity_rms", "order_1", "order_2", "orders_high"):
+        return 0.0, []
+    return 0.7 * strength(hot), hot
+
+
+def _refrigerant_leak(symptoms: Symptoms) -> Finding:
+    """A starved evaporator: the gas returns warm and leaves hot, and there is less of it to press.
+
+    Breuker and Braun, Common faults and their impacts for rooftop air conditioners, HVAC&R Research 4, 1998.
+    """
+    hot, warm = symptoms.hot(), symptoms.returning()
+    less = symptoms.less("current", "power")
+    hissing = symptoms.up("vibration", "band_4", "band_3")
+    if symptoms.kind not in COOLING or not hot or not warm or symptoms.more("current"):
+        return 0.0, []
+    return 0.95 * either(hot, warm) * (0.4 if hissing else 1.0 if less else 0.8), hot + warm + less[:2]
+
+
+def _valve_leak(symptoms: Symptoms) -> Finding:
+    """Gas that is pressed twice: hot, hissing, and less of it arrives.
+
+    Elhaj et al., Numerical simulation and experimental study of a two-stage reciprocating compressor for condition monitoring, MSSP 22,
+    2008; Breuker and Braun as above.
+    """
+    hot = symptoms.hot()
+    hissing = symptoms.up("vibration", "band_4", "band_3")
+    if symptoms.kind not in COOLING or not hot or not hissing or symptoms.more("current"):
+        return 0.0, []
+    return 0.95 * either(hot, hissing), hot + hissing[:3]
 
 
 def _winding_short(symptoms: Symptoms) -> Finding:
-    """Phases pull unevenly, and none of them is missing (Tavner 2008, section 4; negative sequence: Kliman et al., A new approach to
-    on-line turn fault detection in AC motors, IEEE IAS 1996)."""
+    """Phases pull unevenly, and none of them is missing.
+
+    Tavner, Review of condition monitoring of rotating electrical machines, IET Electric Power Applications 2008, section 4; negative
+    sequence: Kliman et al., A new approach to on-line turn fault detection in AC motors, IEEE IAS 1996.
+    """
+    drawing = [d for d in symptoms.phases().values() if d is not None and d.sigma > 0]
+    if drawing and symptoms.kind != "oven":
+        return 0.95 * strength(drawing) * between(symptoms.uneven(), 0.03, 0.12), drawing[:3]
     against = symptoms.moved("current", "negative_real", "negative_imaginary")
     uneven = against + symptoms.up("current", "unbalance")
     if not uneven:
@@ -249,7 +274,10 @@ def _winding_short(symptoms: Symptoms) -> Finding:
     less = sum(max(d.expected - d.value, 0.0) for d in drawn)
     shifted = symptoms.up("current", "harmonics") if not drawn else []
     sure = 0.95 if more > less else 0.45 if less > 2 * more > 0 or less > 0 else 0.7 if against or shifted else 0.45
-    return sure * strength(uneven), uneven[:3] + [d for d in drawn if d.sigma > 0][:3]
+    # Percent of the positive sequence mean the same on every motor: two points come with a supply, eight do not.
+    pull = sum((d.value - d.expected) ** 2 for d in against) ** 0.5
+    moved = 1.0 - (1.0 - strength(uneven)) * (1.0 - between(pull, 2.0, 8.0))
+    return sure * moved, uneven[:3] + [d for d in drawn if d.sigma > 0][:3]
 
 
 RULES: Mapping[str, Rule] = {
@@ -262,10 +290,14 @@ RULES: Mapping[str, Rule] = {
     "looseness": _looseness,
     "gear": _gear,
     "belt": _belt,
+    "loose_sensor": _loose_sensor,
     "heating_element_open": _heating_element_open,
     "thermostat_drift": _thermostat_drift,
+    "thermocouple_drift": _thermocouple_drift,
     "door_seal": _door_seal,
     "fan_blocked": _fan_blocked,
+    "refrigerant_leak": _refrigerant_leak,
+    "valve_leak": _valve_leak,
     "winding_short": _winding_short,
 }
 LEAST_CONFIDENCE = 0.25

@@ -16,6 +16,7 @@ from models.condition.contract import (
     Deviation,
     Explanation,
     FeatureInfo,
+    PossibleCause,
     Sample,
     Verdict,
     Word,
@@ -27,7 +28,7 @@ from models.condition.persistence import Persistence
 from models.condition.regime import Regimes, settled_rows
 from models.condition.settings import Settings
 from models.condition.severity import by_score, by_velocity, graded
-from models.condition.suspects import Suspects
+from models.condition.suspects import LEANING, Suspects
 from models.condition.tolerance import tolerance
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -134,8 +135,8 @@ class Condition:
         if not alarm:
             self._suspects.clear()
         signs = self._signs(sample)
-        if ratio > 1.0 and raw > 1.0:
-            self._suspects.hear(explain(deviations, self._info, self.settings.kind, known_regime=known, signs=signs))
+        if (alarm or ratio > 1.0) and not self._settling:
+            self._suspects.hear(regime, self._moved(sample, normal, z), signs, known=known)
         known_as = certainty(normal.samples)
         judged = Verdict(
             sample.time_s, regime, ratio, 1.0, severity, alarm, 1.0, deviations, known, known_as, signs=signs
@@ -155,7 +156,7 @@ class Condition:
         if verdict.alarm:
             self._pending.clear()
             if (persistence := self._persistence.get(verdict.regime)) is not None and persistence.alarm:
-                if self._outlook.alarmed(verdict, sample.values, self._suspects.ranked()):
+                if self._outlook.alarmed(verdict, sample.values, self._causes()):
                     self._alarmed.clear()  # what alarmed before is another story
                 self._alarmed.append(vector)
             return
@@ -179,7 +180,7 @@ class Condition:
         )
         if not verdict.alarm:
             return direct
-        causes = self._suspects.ranked() if self._suspects else direct.causes
+        causes = self._causes() if self._suspects else direct.causes
         return Explanation(direct.deviations, self._outlook.rank(causes))
 
     def feedback(self, word: Word, confirmed: Confirmed | None = None) -> bool:
@@ -428,6 +429,17 @@ class Condition:
             for k in order
             if normal.names[k] in sample.values
         )
+
+    def _moved(self, sample: Sample, normal: Normal, z: Floats) -> list[Deviation]:
+        """Everything that leans to one side, for the picture of an alarm."""
+        return [
+            Deviation(name, sample.values[name], normal.expected(k), float(z[k]), self._left.get(name))
+            for k in np.flatnonzero(np.abs(z) >= LEANING).tolist()
+            if (name := normal.names[k]) in sample.values
+        ]
+
+    def _causes(self) -> tuple[PossibleCause, ...]:
+        return self._suspects.ranked(self._info, self.settings.kind)
 
     def _zone(self, sample: Sample, deviations: Sequence[Deviation], *, alarm: bool) -> str | None:
         """The ISO zone of the velocity; of an alarmed machine only where velocity is what moved."""

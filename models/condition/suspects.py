@@ -1,52 +1,119 @@
-"""Causes remembered over an alarm: what spoke for one a moment ago still does while the machine stands still."""
+"""The picture of an alarm: what moved in each regime since it began, and which causes that speaks for.
+
+A fault shows one side while the machine runs and another while it rests, and single samples show transients as well. So symptoms are
+averaged over the alarm, in each regime for itself, and causes are told from all of them together.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from models.condition.causes import LEAST_CONFIDENCE, unknown
-from models.condition.contract import Explanation, PossibleCause
+from models.condition.causes import explain
+from models.condition.contract import Deviation, FeatureInfo, PossibleCause
 
-FADING = 0.9
-"""What is left of a cause's confidence after another alarmed sample that does not speak for it."""
+LEANING = 0.5
+"""Deviations from which a feature is part of the picture; what moved less is taken for unmoved."""
+NEWEST = 0.15
+"""Least weight of a new sample: about the last dozen in each regime count."""
+MOST_SAMPLES = 1_000_000
+UNSURE = 0.6
+"""Confidence is worth this much in a regime that was not met before."""
+
+
+@dataclass
+class _Trace:
+    sigma: float
+    value: float
+    expected: float
+    since_s: float | None
 
 
 class Suspects:
-    """The causes of the present alarm, each with the best evidence that there was for it, fading."""
+    """What the present alarm looks like so far."""
 
     def __init__(self) -> None:
-        self._causes: dict[str, PossibleCause] = {}
+        self._traces: dict[str, dict[str, _Trace]] = {}
+        self._samples: dict[str, int] = {}
+        self._signs: dict[str, float] = {}
+        self._known = True
 
     def __bool__(self) -> bool:
-        return bool(self._causes)
+        return bool(self._traces)
 
-    def hear(self, explanation: Explanation) -> None:
-        """Takes what one alarmed sample speaks for."""
-        heard = {code: replace(c, confidence=round(c.confidence * FADING, 3)) for code, c in self._causes.items()}
-        for cause in explanation.causes:
-            known = heard.get(cause.code)
-            if cause.code != "unknown" and (known is None or cause.confidence > known.confidence):
-                heard[cause.code] = cause
-        self._causes = {code: cause for code, cause in heard.items() if cause.confidence >= LEAST_CONFIDENCE}
+    def hear(
+        self,
+        regime: str,
+        deviations: Sequence[Deviation],
+        signs: Mapping[str, float] | None = None,
+        *,
+        known: bool = True,
+    ) -> None:
+        """Takes one alarmed sample: everything that moved by `LEANING` or more, and the signs that are not scored."""
+        count = min(self._samples.get(regime, 0) + 1, MOST_SAMPLES)
+        self._samples[regime] = count
+        weight = max(1.0 / count, NEWEST)
+        traces = self._traces.setdefault(regime, {})
+        moved = {d.feature: d for d in deviations}
+        for name, trace in traces.items():
+            if name not in moved:
+                trace.sigma *= 1.0 - weight
+        for name, d in moved.items():
+            trace = traces.setdefault(name, _Trace(0.0, d.value, d.expected, d.since_s))
+            trace.sigma += weight * (d.sigma - trace.sigma)
+            trace.value += weight * (d.value - trace.value)
+            trace.expected += weight * (d.expected - trace.expected)
+            trace.since_s = d.since_s
+        for name, value in (signs or {}).items():
+            self._signs[name] = self._signs.get(name, value) + weight * (value - self._signs.get(name, value))
+        self._known = known
 
     def clear(self) -> None:
         """The alarm is over."""
-        self._causes.clear()
+        self._traces.clear()
+        self._samples.clear()
+        self._signs.clear()
 
-    def ranked(self) -> tuple[PossibleCause, ...]:
+    def picture(self) -> tuple[Deviation, ...]:
+        """What moved, each feature as in the regime where it moved most; largest first."""
+        most: dict[str, _Trace] = {}
+        for traces in self._traces.values():
+            for name, trace in traces.items():
+                if name not in most or abs(trace.sigma) > abs(most[name].sigma):
+                    most[name] = trace
+        told = [(name, t) for name, t in most.items() if abs(t.sigma) >= LEANING]
+        told.sort(key=lambda entry: -abs(entry[1].sigma))
+        return tuple(Deviation(name, t.value, t.expected, t.sigma, t.since_s) for name, t in told)
+
+    def ranked(self, info: Mapping[str, FeatureInfo], kind: str = "generic") -> tuple[PossibleCause, ...]:
         """Most likely first, `unknown` last."""
-        causes = sorted(self._causes.values(), key=lambda cause: -cause.confidence)
-        return (*causes[:5], unknown(causes))
+        return explain(self.picture(), info, kind, known_regime=self._known, signs=self._signs).causes
 
-    def state(self) -> list[Any]:
+    def state(self) -> dict[str, Any]:
         """For the snapshot."""
-        return [[cause.code, cause.confidence, list(cause.evidence)] for cause in self._causes.values()]
-
-    def load(self, state: Sequence[Any]) -> None:
-        """From a snapshot."""
-        self._causes = {
-            str(code): PossibleCause(str(code), float(confidence), tuple(str(name) for name in evidence))
-            for code, confidence, evidence in state
+        return {
+            "samples": dict(self._samples),
+            "traces": {
+                regime: {name: [t.sigma, t.value, t.expected, t.since_s] for name, t in traces.items()}
+                for regime, traces in self._traces.items()
+            },
+            "signs": dict(self._signs),
+            "known": self._known,
         }
+
+    def load(self, state: Any) -> None:
+        """From a snapshot; causes remembered in an older form are forgotten."""
+        self.clear()
+        if not isinstance(state, Mapping):
+            return
+        self._samples = {str(regime): int(count) for regime, count in state["samples"].items()}
+        self._traces = {
+            str(regime): {
+                str(name): _Trace(float(s), float(v), float(e), None if since is None else float(since))
+                for name, (s, v, e, since) in traces.items()
+            }
+            for regime, traces in state["traces"].items()
+        }
+        self._signs = {str(name): float(value) for name, value in state["signs"].items()}
+        self._known = bool(state["known"])
