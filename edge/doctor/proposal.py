@@ -15,14 +15,13 @@ from edge.sensors.probing import Found
 _PLAIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
 
 
-def proposal(kind: str, found: Found, name: str, remark: str = "") -> str:
+def proposal(kind: str, found: Found, name: str) -> str:
     """A `[[machine.sensor]]` table, ready to paste.
 
     Args:
         kind: sensor type.
         found: the device.
         name: the sensor's name on its machine; left out where it is the type's.
-        remark: one more comment.
 
     >>> print(proposal("host", Found("board", "here", {"every_s": 5.0}), "host"))
     # board, here
@@ -30,7 +29,7 @@ def proposal(kind: str, found: Found, name: str, remark: str = "") -> str:
     type = "host"
     every_s = 5.0
     """
-    lines = [f"# {found.chip}, {found.place}", *([f"# {remark}"] if remark else []), "[[machine.sensor]]"]
+    lines = [f"# {found.chip}, {found.place}", "[[machine.sensor]]"]
     options: dict[str, Any] = {"type": kind, **({} if name == kind else {"name": name}), **found.options}
     lines += [f"{_key(key)} = {_value(value, hexadecimal=key == 'address')}" for key, value in options.items()]
     return "\n".join(lines)

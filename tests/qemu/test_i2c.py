@@ -8,15 +8,17 @@ from typing import Any
 
 import pytest
 from support import qemu
+from support.i2c_drivers import STUBBED, TRIALS
+from support.pi import ON_I2C
 
 GUEST = Path(__file__).with_name("guest.py")
-ADDRESSES = (0x77,)
+SCRATCH = 0x77
 
 LACKING = qemu.lacking()
 pytestmark = [
     pytest.mark.skipif(bool(LACKING), reason=LACKING),
     pytest.mark.xdist_group("qemu"),
-    pytest.mark.timeout(120),
+    pytest.mark.timeout(240),
 ]
 
 
@@ -24,8 +26,8 @@ pytestmark = [
 def guest(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     answer = tmp_path_factory.mktemp("guest") / "answer"
     answer.mkdir()
-    stub = ("i2c-stub", "chip_addr=" + ",".join(f"0x{address:02x}" for address in ADDRESSES))
-    code, output = qemu.boot(answer, ["-B", str(GUEST)], [("i2c-dev", ""), stub], timeout_s=100)
+    stub = ("i2c-stub", "chip_addr=" + ",".join(f"0x{address:02x}" for address in (*STUBBED, SCRATCH)))
+    code, output = qemu.boot(answer, ["-B", str(GUEST)], [("i2c-dev", ""), stub], timeout_s=200)
     assert code == 0, output
     found: dict[str, Any] = json.loads(output)
     return found
@@ -56,3 +58,42 @@ def test_other_errors_say_what_the_kernel_said(guest: dict[str, Any]) -> None:
     assert found["raw"].startswith("BusError: i2c-0 address 0x77: Operation not supported")
     assert found["no_bus"].startswith("BusError: /dev/i2c-7: No such file or directory (there is no such bus; ")
     assert found["closed"] == "BusError: i2c-0 is closed"
+
+
+def test_every_driver_with_an_i2c_chip_is_tried() -> None:
+    assert set(TRIALS) == set(ON_I2C)
+
+
+@pytest.mark.parametrize("name", [name for name, trial in TRIALS.items() if not trial.exempt])
+def test_a_driver_finds_tests_and_reads_its_chip(guest: dict[str, Any], name: str) -> None:
+    found = guest[name]
+    assert "failed" not in found, found
+    assert found["open"] == ""
+    assert found["values"]["faults"] == []
+    for channel, ranges in TRIALS[name].expected.items():
+        values = found["values"][channel]
+        assert len(values) == len(ranges)
+        assert all(low <= value <= high for value, (low, high) in zip(values, ranges, strict=True)), (channel, values)
+
+
+@pytest.mark.parametrize("name", [name for name, trial in TRIALS.items() if not trial.exempt])
+def test_a_driver_says_where_it_found_another_chip_or_none(guest: dict[str, Any], name: str) -> None:
+    trial, found = TRIALS[name], guest[name]
+    assert (f"i2c-0 address 0x{trial.address:02X}" in found["wrong"]) is not trial.anonymous
+    assert "nobody answers" not in found["wrong"]
+    assert f"i2c-0 address 0x{trial.absent:02X}" in found["absent"]
+    assert "nobody answers" in found["absent"]
+
+
+@pytest.mark.parametrize("name", [name for name, trial in TRIALS.items() if trial.exempt])
+def test_a_driver_that_the_stub_cannot_serve_is_told_so_by_the_kernel(guest: dict[str, Any], name: str) -> None:
+    """The stub refuses raw transfers, which is the reason why this driver is not tried with its chip here."""
+    assert TRIALS[name].exempt in guest[name]["open"]
+
+
+def test_the_doctor_recognises_every_chip_on_the_kernels_own_bus(guest: dict[str, Any]) -> None:
+    places = {place: name for name, place in reversed(guest["doctor"])}
+    expected = {
+        f"i2c-0 0x{trial.address:02X}": name for name, trial in reversed(list(TRIALS.items())) if not trial.exempt
+    }
+    assert places == {**expected, "i2c-0 0x44": "unlike", f"i2c-0 0x{SCRATCH:02X}": "unknown"}
