@@ -20,7 +20,7 @@ from edge.sensors.base import Block, Channel, Fault, Quantity, SensorConfigError
 from edge.sensors.bus.base import BusError, persistent
 from edge.sensors.energy import EnergyFile, MeterEnergy, PowerEnergy
 from edge.sensors.modbus_line import ModbusLine, SerialLine, TcpLine
-from edge.sensors.modbus_map import Register, channel_of, requests, value_of, words_of
+from edge.sensors.modbus_map import Register, Request, channel_of, requests, value_of, words_of
 from edge.sensors.modbus_meters import Meter, MeterName, meters
 from edge.sensors.registry import Surroundings
 from edge.sensors.sampler import Sampler
@@ -159,11 +159,25 @@ class Modbus:
         every_ns = round(self._config.every_s * 1e9)
         behind = self._due_ns == 0 or now_ns - self._due_ns > every_ns
         self._due_ns = (now_ns if behind else self._due_ns) + every_ns
-        blocks = self._round(line)
         if not self._recognised:
-            self._require_sense(line, blocks)
+            self._recognise(line)
             self._recognised = True
-        return blocks
+        return self._round(line)
+
+    def _recognise(self, line: ModbusLine) -> None:
+        """Refuses a device whose sure registers hold what this meter would never say."""
+        for register in self._meter.registers:
+            if register.name not in self._meter.sure:
+                continue
+            request = Request(register.kind, register.addresses[0], words_of(register.type))
+            value = value_of(register, persistent(lambda wanted=request: line.read(wanted), ATTEMPTS))  # type: ignore[misc]  # bound now
+            low, high = channel_of(register, "", 1.0).low, channel_of(register, "", 1.0).high
+            if not low <= value <= high:
+                raise BusError(
+                    f"{line.where} answers, but not like a {self._meter.title}: {register.name} (register "
+                    f"{register.addresses[0]}) says {value:g} {register.unit}, expected {low:g} to {high:g}; "
+                    "another meter, or another unit number?"
+                )
 
     def _round(self, line: ModbusLine) -> list[Block]:
         found: dict[tuple[str, int], int] = {}
@@ -199,20 +213,6 @@ class Modbus:
             faults = ((Fault.NO_DATA, f"{channel.name}: register {register_at} holds no value"),)
         array = np.array(values, dtype=np.float64)
         return Block(channel, now_ns, array if channel.axes == 1 else array[None, :], faults=faults)
-
-    def _require_sense(self, line: ModbusLine, blocks: Sequence[Block]) -> None:
-        """Refuses a device whose sure registers hold what this meter would never say."""
-        for block, register in zip(blocks, self._registers, strict=False):
-            if register.name not in self._meter.sure:
-                continue
-            low, high = block.channel.low, block.channel.high
-            wrong = [value for value in block.values.flat if not low <= value <= high]
-            if wrong:
-                raise BusError(
-                    f"{line.where} answers, but not like a {self._meter.title}: {register.name} (register "
-                    f"{register.addresses[0]}) says {wrong[0]:g} {register.unit}, expected {low:g} to {high:g}; "
-                    "another meter, or another unit number?"
-                )
 
     def _take_up_energy(self) -> None:
         for register, channel in zip(self._registers, self._channels, strict=False):

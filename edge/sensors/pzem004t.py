@@ -1,8 +1,7 @@
 """Peacefair PZEM-004T v3: voltage, current, active power, energy and frequency of one phase, over a serial port.
 
-Its serial side speaks Modbus RTU at 9600 8N1 (PZEM-004T V3.0 user manual, chapter 2); the measuring side is fed by the
-mains that it measures, so it is silent while that is off. It needs 5 V on its serial side; the TX of a Raspberry Pi at
-3.3 V drives it through its optocoupler with the usual change of one resistor, a USB adapter at 5 V as it is.
+Its serial side speaks Modbus RTU at 9600 8N1 (PZEM-004T V3.0 user manual, chapter 2) through optocouplers that want 5 V, as
+a USB adapter has them. The measuring side is fed by the mains that it measures, so it is silent while that is off.
 """
 
 from __future__ import annotations

@@ -306,7 +306,12 @@ def test_an_ads1115_gives_phases_as_rms_one_after_the_other() -> None:
     clamps = [{"input": str(number), "channel": "current"} for number in range(3)]
     bench = Ads(*three(10.0, 8.0, 6.0), clamps=clamps, output="rms")
     bench.sensor.open()
-    assert bench.read()["current"].values == pytest.approx(np.array([[10.0, 8.0, 6.0]]), rel=0.005)
+    block = bench.read()["current"]
+    assert block.values == pytest.approx(np.array([[10.0, 8.0, 6.0]]), rel=0.005)
+    path = MachinePath(MachineSetup("mixer"), bench.sensor.channels, Condition(Settings(warmup=8)))
+    step = path.step(bench.clock.now_ns, [SensorReading("clamps", [block])])
+    assert step.sample is not None
+    assert step.sample.values["current.unbalance"] == pytest.approx(25.0, abs=0.2)
 
 
 def test_only_the_newest_waveform_is_delivered_but_every_rms_reading() -> None:
@@ -490,24 +495,37 @@ def test_an_ads1115_that_loses_power_in_a_burst_is_noticed_and_the_next_burst_is
     assert bench.read()["current"].values[0] == pytest.approx(10.0, rel=0.004)
 
 
-@pytest.mark.parametrize("code", [0, 1, 511, 512, 1022, 1023])
-def test_an_mcp3008s_bits_are_understood(code: int) -> None:
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 1023))
+def test_an_mcp3008s_bits_are_volts(code: int) -> None:
     bench = Mcp(lambda _: (code + 0.5) * 3.3 / 1024)
     bench.sensor.open()
     _, volts = bench.sensor.sample(0)
     assert volts == pytest.approx(code * 3.3 / 1024)
 
 
+@settings(max_examples=100, deadline=None)
+@given(st.floats(-3.3, 3.3), st.sampled_from([6.144, 4.096, 2.048, 1.024, 0.512, 0.256]))
+def test_an_ads1115s_codes_are_volts_with_a_sign(volts: float, range_v: float) -> None:
+    plus, minus = max(volts, 0.0), max(-volts, 0.0)
+    bench = Ads(lambda _: plus, lambda _: minus, clamps=[{"input": "0-1"}], range_v=range_v)
+    bench.sensor.open()
+    _, read = bench.sensor.sample(0)
+    expected = min(max(volts, -range_v), range_v)
+    assert read == pytest.approx(expected, abs=range_v / 32768)
+
+
 @pytest.mark.parametrize(
-    ("volts", "code"), [(2.047, 0x3FF8), (-1.0, -0x1F40), (0.000125, 1), (5.0, 0x6720), (-5.0, -0x6720)]
+    ("volts", "code"), [(2.047, "3ff8"), (-1.0, "e0c0"), (0.000125, "0001"), (4.0, "6720"), (-4.0, "98e0")]
 )
-def test_an_ads1115s_codes_are_volts_with_a_sign(volts: float, code: int) -> None:
-    """Table 3: at ±4.096 V a step is 125 µV; the inputs end at the supply of 3.3 V."""
+def test_examples_of_an_ads1115s_codes(volts: float, code: str) -> None:
+    """Tables 3 and 5 of the data sheet: at ±4.096 V a step is 125 µV, two's complement; the inputs end at the supply, 3.3 V."""
     plus, minus = max(volts, 0.0), max(-volts, 0.0)
     bench = Ads(lambda _: plus, lambda _: minus, clamps=[{"input": "0-1"}])
     bench.sensor.open()
     _, read = bench.sensor.sample(0)
-    assert read == pytest.approx(code * 125e-6)
+    assert bench.bus.read(0x48, 0x00, 2).hex() == code
+    assert read == pytest.approx(min(max(volts, -3.3), 3.3))
 
 
 @pytest.mark.parametrize(
