@@ -14,6 +14,8 @@ ROWS: Mapping[str, str] = {
     "nab": "benchmarks.condition.rows.nab:measure",
     "washing-machine": "benchmarks.condition.rows.tables:washing_machine",
     "refrigerator": "benchmarks.condition.rows.tables:refrigerator",
+    "prognosis-growth": "benchmarks.condition.rows.prognosis:growth",
+    "prognosis-silence": "benchmarks.condition.rows.prognosis:silence",
 }
 
 
