@@ -30,7 +30,6 @@ PERIODIC = ((2.0, 0x2032), (1.0, 0x2130), (0.5, 0x2236), (0.25, 0x2334), (0.1, 0
 FETCH = 0xE000
 BREAK = 0x3093
 SOFT_RESET = 0x30A2
-HEATER_OFF = 0x3066
 STATUS = 0xF32D
 CLEAR_STATUS = 0x3041
 
@@ -95,7 +94,7 @@ class Sht31(Polled):
         self._fetched_ns = 0
 
     def start(self) -> None:
-        """Opens the bus, resets the chip and sees by its status that it did, switches its heater off, lets it measure."""
+        """Opens the bus, resets the chip and sees by its status that it did (and that its heater is off), lets it measure."""
         self._i2c = self._buses.i2c(self._config.bus)
         self._send(BREAK)
         self._sleep(COMMAND_S)
@@ -105,7 +104,6 @@ class Sht31(Polled):
         if not status & RESET_DETECTED or status & HEATER_ON:
             raise BusError(f"{self._place}: no {CHIP}: after a reset its status is {status:016b}, bit 4 is not set")
         self._send(CLEAR_STATUS)
-        self._send(HEATER_OFF)
         status = self._status()
         if status & (RESET_DETECTED | COMMAND_REFUSED | HEATER_ON):
             raise BusError(f"{self._place}: the {CHIP} does not take commands: its status is {status:016b}")

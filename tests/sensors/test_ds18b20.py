@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from pathlib import Path
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.sensor_contract import FakeClock, SensorCase, SensorContract
 
-from edge.sensors.background import Job, Runner
+from edge.sensors.background import Job, Runner, on_thread
 from edge.sensors.base import Fault, SensorConfigError, SensorError
 from edge.sensors.crc8 import one_wire_crc
 from edge.sensors.ds18b20 import Ds18b20, Ds18b20Config, Ds18b20Probe
@@ -180,6 +181,13 @@ def test_a_clone_that_resets_near_85_degrees_is_found_after_two_minutes(rig: Rig
     assert isinstance(read[-1], tuple)
 
 
+def test_byte_6_is_trusted_at_12_bits_only() -> None:
+    watch = PowerUpWatch()
+    for configuration, counts in ((0x1F, False), (0x3F, False), (0x5F, False), (0x7F, True)):
+        watch.temperature_c(bytes([0x18, 0x05, 0x4B, 0x46, configuration, 0xFF, 0x08, 0x10, 0x00]), 0)
+        assert watch.counts is counts
+
+
 def test_too_little_power_is_no_reading(rig: Rig) -> None:
     chip = rig.bus.plug(Ds18b20Chip(CORE))
     chip.weak = True
@@ -332,6 +340,32 @@ def test_reading_never_waits_for_the_kernel(rig: Rig) -> None:
         time.sleep(0.005)
         blocks = sensor.read()
     assert [block.values[0] for block in blocks] == [50.0]
+
+
+def test_a_disturbed_answer_is_asked_again_on_the_thread(rig: Rig) -> None:
+    chip = rig.bus.plug(Ds18b20Chip(CORE, 62.5))
+    file = rig.bus.devices / CORE / "w1_slave"
+    right = file.read_text()
+    chip.damage = 1
+    rig.bus.convert()
+    wrong = file.read_text()
+    file.unlink()
+    os.mkfifo(file)
+
+    def kernel() -> None:
+        for text in (wrong, right):
+            file.write_text(text)  # waits for a reader
+            time.sleep(0.1)  # so that the reader comes to an end
+
+    threading.Thread(target=kernel, daemon=True).start()
+    sensor = rig.sensor(run=on_thread)
+    sensor.open()
+    deadline = time.monotonic() + 5.0
+    blocks = sensor.read()
+    while not blocks and time.monotonic() < deadline:
+        time.sleep(0.01)
+        blocks = sensor.read()
+    assert [block.values[0] for block in blocks] == [62.5]
 
 
 def test_a_driver_that_hangs_is_told_and_asked_only_once(rig: Rig) -> None:

@@ -163,6 +163,12 @@ def test_every_fault_bit_is_told_at_the_start_and_while_it_runs_and_ends(
     assert blocks[0].faults[0][0] is fault
 
 
+def test_a_fault_from_before_the_start_is_forgotten() -> None:
+    bench = Bench()
+    bench.chip.memory[7], bench.chip.memory[2] = 0x04, 0x01
+    assert values(bench.opened())["temperature"] == pytest.approx(20.0, abs=0.03)
+
+
 def test_nothing_is_read_before_the_first_conversion() -> None:
     bench = Bench()
     bench.sensor.open()
