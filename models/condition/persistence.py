@@ -16,12 +16,12 @@ CEILING = 20.0
 
 
 class Persistence:
-    """Raises an alarm when the smoothed ratio stays above 1, clears it when it stays below `WATCH_SHARE`.
+    """Raises an alarm when the ratio stays above 1 and its mean is there too; clears it when the mean stays below `WATCH_SHARE`.
 
     A median of three takes out single odd samples; an exponential mean takes out the jitter.
 
     Args:
-        raise_after: consecutive samples above 1 before the alarm.
+        raise_after: consecutive medians above 1 before the alarm.
         clear_after: consecutive samples below `WATCH_SHARE` before it ends.
         fading: weight of a new ratio in the mean.
     """
@@ -40,11 +40,12 @@ class Persistence:
     def update(self, ratio: float) -> float:
         """Takes the next ratio of score to limit; returns the smoothed one."""
         self._recent.append(min(ratio, CEILING))
-        self._mean.update(median(self._recent) if len(self._recent) == 3 else min(self._recent))
+        middle = median(self._recent) if len(self._recent) == 3 else min(self._recent)
+        self._mean.update(middle)
         self.ratio = float(self._mean.get())
-        self._above = self._above + 1 if self.ratio > 1.0 else 0
+        self._above = self._above + 1 if middle > 1.0 else 0
         self._below = self._below + 1 if self.ratio < WATCH_SHARE else 0
-        if self._above >= self._raise_after:
+        if self._above >= self._raise_after and self.ratio > 1.0:
             self.alarm = True
         elif self._below >= self._clear_after:
             self.alarm = False
