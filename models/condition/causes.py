@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from models.condition.contract import Deviation, Explanation, FeatureInfo, PossibleCause
-from models.condition.symptoms import COOLING, Symptoms, between, changed, either, strength, swelled
+from models.condition.symptoms import COOLING, MOVED, Symptoms, between, changed, either, strength, swelled
 
 NEARLY_ALL = 0.9
 """A driven shaft that lost more of its speed stands still: then the belt is off, or the reading is."""
@@ -134,7 +134,7 @@ def _belt(symptoms: Symptoms) -> Finding:
     slip = changed(slow)
     if 0.0 < slip < NEARLY_ALL and not symptoms.more("current"):
         return 0.9 * between(slip, 0.01, 0.04), slow + low
-    if not low or symptoms.up("vibration", "order_1", "order_2") or symptoms.up("vibration", "band_4"):
+    if not low or symptoms.up("vibration", "order_1", "order_2", "band_4") or symptoms.more("current"):
         return 0.0, []
     return (0.6 if symptoms.up("temperature") else 0.3) * strength(low), low
 
@@ -256,15 +256,31 @@ def _valve_leak(symptoms: Symptoms) -> Finding:
     return 0.95 * either(hot, hissing), hot + hissing[:3]
 
 
+def _short_by_hum(symptoms: Symptoms) -> Finding:
+    """One clamp alone: the damaged phase draws more, and the field, no longer round, pulls at twice the mains' frequency (Tavner 2008)."""
+    more = symptoms.more("current")
+    humming = symptoms.up("vibration", "orders_high")
+    if not more or not humming or symptoms.up("vibration", "order_2", "order_3") or symptoms.less("speed"):
+        return 0.0, []
+    if len(symptoms.phases()) > 1 or symptoms.measures("unbalance"):
+        return 0.0, []
+    return 0.9 * either(more, humming) * between(changed(more), 0.05, 0.2), more[:1] + humming[:2]
+
+
+def _short_by_phases(symptoms: Symptoms) -> Finding:
+    """Phases that are measured one by one: one draws more, the others do not follow."""
+    drawing = [d for d in symptoms.phases().values() if d is not None and d.sigma > MOVED]
+    if not drawing or symptoms.kind == "oven":
+        return 0.0, []
+    return 0.95 * strength(drawing) * between(symptoms.uneven(), 0.03, 0.12), drawing[:3]
+
+
 def _winding_short(symptoms: Symptoms) -> Finding:
     """Phases pull unevenly, and none of them is missing.
 
     Tavner, Review of condition monitoring of rotating electrical machines, IET Electric Power Applications 2008, section 4; negative
     sequence: Kliman et al., A new approach to on-line turn fault detection in AC motors, IEEE IAS 1996.
     """
-    drawing = [d for d in symptoms.phases().values() if d is not None and d.sigma > 0]
-    if drawing and symptoms.kind != "oven":
-        return 0.95 * strength(drawing) * between(symptoms.uneven(), 0.03, 0.12), drawing[:3]
     against = symptoms.moved("current", "negative_real", "negative_imaginary")
     uneven = against + symptoms.up("current", "unbalance")
     if not uneven:
@@ -298,7 +314,7 @@ RULES: Mapping[str, Rule] = {
     "fan_blocked": _fan_blocked,
     "refrigerant_leak": _refrigerant_leak,
     "valve_leak": _valve_leak,
-    "winding_short": _winding_short,
+    "winding_short": _either(_winding_short, _short_by_phases, _short_by_hum),
 }
 LEAST_CONFIDENCE = 0.25
 

@@ -75,6 +75,7 @@ def first(info: dict[str, FeatureInfo], kind: str, moves: Moves) -> str:
         ({"speed": (-0.05, -4), "v.velocity_rms": (1, 20), "v.band_1": (1, 18), "v.band_4": (0.3, 9)}, "belt"),
         ({"v.band_4": (-0.5, -20), "v.band_2": (0.2, 5)}, "loose_sensor"),
         ({"motor": (0.4, 12)}, "fan_blocked"),
+        ({"current": (0.45, 20), "v.orders_high": (3, 20), "v.band_1": (1, 20), "motor": (0.3, 5)}, "winding_short"),
     ],
 )  # fmt: skip
 def test_textbook_symptoms_of_a_motor(moves: Moves, cause: str) -> None:
