@@ -35,6 +35,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seconds", type=_seconds, default=3.0, metavar="N", help="how long sensors are read, 0.5 to 60; default: 3"
     )
+    parser.add_argument(
+        "--modbus", action="append", default=[], metavar="PORT",
+        help="ask this serial port for an energy meter (PZEM-004T, Eastron SDM); may be repeated. Only name a port where "
+        "nothing but a meter is connected",
+    )  # fmt: skip
     parser.add_argument("--lang", choices=LANGUAGES, default="de", help="language; default: de")
     parser.add_argument("--json", action="store_true", help="machine-readable output")
     parser.add_argument(
@@ -54,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
         sys.stderr.write(f"werkpuls doctor: --config {config}: no such file\n")
         return BAD_USE
     root = args.root.absolute()
-    report = examine(World(root=root, buses=LinuxBuses(str(root / "dev"))), config, args.seconds)
+    report = examine(World(root=root, buses=LinuxBuses(str(root / "dev"))), config, args.seconds, args.modbus)
     words = DoctorWords(Wording(args.lang))
     if args.json:
         sys.stdout.write(msgspec.json.encode(as_json(report, words)).decode() + "\n")

@@ -64,7 +64,7 @@ CODES: Mapping[str, Mapping[str, Level]] = {
     },
     "spi": {"nothing": Level.NOTE, "busy": Level.NOTE, "closed": Level.PROBLEM},
     "onewire": {"nothing": Level.NOTE, "noise": Level.PROBLEM},
-    "serial": {"port": Level.NOTE, "console": Level.NOTE},
+    "serial": {"port": Level.NOTE, "console": Level.NOTE, "silent": Level.PROBLEM},
     "camera": {"found": Level.NOTE},
     "config": {
         "good": Level.GOOD,

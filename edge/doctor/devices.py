@@ -13,13 +13,12 @@ from edge.config import NodeConfig, link_of
 from edge.doctor.checks import Check, check
 from edge.doctor.live import Outcome, watch
 from edge.doctor.proposal import distinct, names, proposal
-from edge.doctor.world import World
+from edge.doctor.world import NAME, World
 from edge.sensor_setup import SensorSetup
 from edge.sensors.base import Sensor, SensorConfigError
 from edge.sensors.probing import Found
-from edge.sensors.registry import Surroundings, sensor_type
+from edge.sensors.registry import sensor_type
 
-ORIGIN = "doctor"
 OFTEN_S = 0.5
 """Slow sensors are asked this often meanwhile, so that a few seconds show their noise."""
 
@@ -118,32 +117,19 @@ def _distinct(world: World, kind: str, options: Mapping[str, Any], taken: set[st
     of = sensor_type(kind)
 
     def make(config: Struct) -> Sensor:
-        return of.make(config, _surroundings(world, None, ""))
+        return of.make(config, world.surroundings())
 
     return distinct(options, of.config, make, taken)
 
 
 def _make(world: World, config: NodeConfig | None, device: Device) -> Sensor:
     machine, _, name = device.configured.partition("/")
-    surroundings = _surroundings(world, config, machine)
     if config is not None and device.configured:
         setup = next(setup for setup in config.sensors[machine] if setup.name == name)
-        return setup.make(surroundings)
+        return setup.make(world.surroundings(machine, link_of(config.options, NAME)))
     assert device.found is not None  # noqa: S101  # a device is found, configured, or both
     kind = sensor_type(device.kind)
-    return kind.make(_often(kind.config, device.found.options), surroundings)
-
-
-def _surroundings(world: World, config: NodeConfig | None, machine: str) -> Surroundings:
-    return Surroundings(
-        machine=machine or ORIGIN,
-        kind="generic",
-        monotonic_ns=world.monotonic_ns,
-        interval_s=1.0,
-        root=str(world.root),
-        broker=None if config is None else link_of(config.options, ORIGIN),
-        buses=world.buses,
-    )
+    return kind.make(_often(kind.config, device.found.options), world.surroundings())
 
 
 def _often(config: type[Struct], options: Mapping[str, Any]) -> Struct:

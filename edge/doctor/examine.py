@@ -11,14 +11,15 @@ from edge.config import NodeConfig, link_of, read_node
 from edge.doctor.access import access, interfaces
 from edge.doctor.broker import broker
 from edge.doctor.checks import Check, Level, check
-from edge.doctor.devices import ORIGIN, Device, devices, judge, read
+from edge.doctor.devices import Device, devices, judge, read
 from edge.doctor.disk import disk
 from edge.doctor.files import text
 from edge.doctor.i2c import Sight, held, i2c_buses, look_at_i2c
+from edge.doctor.meters import look_at_modbus
 from edge.doctor.ports import cameras, onewire, serial
 from edge.doctor.spi import in_use, look_at_spi, spi_selects
 from edge.doctor.system import clock, heat, memory, power, software
-from edge.doctor.world import World
+from edge.doctor.world import NAME, World
 from edge.sensors.probing import I2cProbe, Probe, SpiProbe, TreeProbe, probes_of
 from edge.sensors.registry import SENSOR_TYPES
 from wire.settings import SettingsError
@@ -41,13 +42,14 @@ class Report:
         return all(one.level is not Level.PROBLEM for one in self.checks)
 
 
-def examine(world: World, config_path: Path | None, seconds: float = 3.0) -> Report:
+def examine(world: World, config_path: Path | None, seconds: float = 3.0, modbus: Sequence[str] = ()) -> Report:
     """Looks at everything. Reads only, save that sensors whose kind is known are opened as the daemon would do.
 
     Args:
         world: the board.
         config_path: node.toml, where there is one.
         seconds: how long sensors are read.
+        modbus: serial ports that may be asked for energy meters.
     """
     config, said = _config(config_path)
     checks = [*software(world.software), *clock(world.root), *power(world.root), *heat(world.root)]
@@ -56,19 +58,21 @@ def examine(world: World, config_path: Path | None, seconds: float = 3.0) -> Rep
     checks += access(world.root, world.user)
     probes, lacking = _probes()
     checks += interfaces(world.root, _needed(config, probes))
+    running = _daemon(world.root)
     sights = list(_look(world, probes))
+    if running is None:
+        sights += [look_at_modbus(port, world) for port in modbus]
     checks += [one for sight in sights for one in sight.checks]
     checks += [*lacking, *onewire(world.root), *serial(world.root), *cameras(world.root)]
     checks += said
     known = devices(world, config, [pair for sight in sights for pair in sight.found])
-    running = _daemon(world.root)
     if running is None:
         known = read(world, config, known, seconds)
     else:
         checks.append(check("service", "running", pid=running))
     checks += [one for device in known for one in judge(device)]
     if config is not None:
-        checks += broker(link_of(config.options, ORIGIN))
+        checks += broker(link_of(config.options, NAME))
     return Report(tuple(checks), tuple(known))
 
 

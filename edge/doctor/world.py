@@ -11,7 +11,11 @@ from edge.doctor.access import User, service_user
 from edge.doctor.system import Software
 from edge.sensors.bus.base import Buses
 from edge.sensors.bus.linux import LinuxBuses
+from edge.sensors.registry import Surroundings
 from wire.clock import boottime_ns
+from wire.link import LinkConfig
+
+NAME = "doctor"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,3 +30,15 @@ class World:
     user: User = field(default_factory=service_user)
     """Who is to use the devices."""
     software: Software = field(default_factory=Software)
+
+    def surroundings(self, machine: str = NAME, broker: LinkConfig | None = None) -> Surroundings:
+        """For a sensor of that machine; it keeps nothing, so that it takes no part in the service's memory."""
+        return Surroundings(
+            machine=machine,
+            kind="generic",
+            monotonic_ns=self.monotonic_ns,
+            interval_s=1.0,
+            root=str(self.root),
+            broker=broker,
+            buses=self.buses,
+        )
