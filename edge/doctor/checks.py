@@ -61,6 +61,8 @@ CODES: Mapping[str, Mapping[str, Level]] = {
         "stuck": Level.PROBLEM,
         "disturbed": Level.PROBLEM,
         "closed": Level.PROBLEM,
+        "slow": Level.NOTE,
+        "fast": Level.PROBLEM,
     },
     "spi": {"nothing": Level.NOTE, "busy": Level.NOTE, "closed": Level.PROBLEM},
     "onewire": {"nothing": Level.NOTE, "noise": Level.PROBLEM},

@@ -14,7 +14,7 @@ from edge.doctor.checks import Check, Level, check
 from edge.doctor.devices import Device, devices, judge, read
 from edge.doctor.disk import disk
 from edge.doctor.files import text
-from edge.doctor.i2c import Sight, held, i2c_buses, look_at_i2c
+from edge.doctor.i2c import Sight, clock_khz, held, i2c_buses, look_at_i2c, pace
 from edge.doctor.meters import look_at_modbus
 from edge.doctor.ports import cameras, onewire, serial
 from edge.doctor.spi import in_use, look_at_spi, spi_selects
@@ -118,7 +118,9 @@ def _look(world: World, probes: Mapping[str, Sequence[Probe]]) -> Iterator[Sight
     on_i2c = [(name, probe) for name, probe in pairs if isinstance(probe, I2cProbe)]
     on_spi = [(name, probe) for name, probe in pairs if isinstance(probe, SpiProbe)]
     for bus in i2c_buses(world.root):
-        yield look_at_i2c(bus, world.buses, on_i2c, held(world.root, bus))
+        sight = look_at_i2c(bus, world.buses, on_i2c, held(world.root, bus))
+        sight.checks += pace(sight, bus, clock_khz(world.root, bus), on_i2c)
+        yield sight
     for bus, select in spi_selects(world.root):
         device = f"spidev{bus}.{select}"
         if in_use(world.root, device):

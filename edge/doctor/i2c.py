@@ -61,6 +61,27 @@ def held(root: Path, bus: int) -> dict[int, str]:
     return taken
 
 
+def clock_khz(root: Path, bus: int) -> int | None:
+    """The clock of a bus, where the device tree tells it: 32 bits, high byte first (i2c-controller.yaml)."""
+    try:
+        content = (root / f"sys/bus/i2c/devices/i2c-{bus}/of_node/clock-frequency").read_bytes()
+    except OSError:
+        return None
+    return int.from_bytes(content, "big") // 1000 if len(content) == 4 else None
+
+
+def pace(sight: Sight, bus: int, khz: int | None, probes: Iterable[tuple[str, I2cProbe]]) -> Iterator[Check]:
+    """Chips for which the bus is too slow or too fast."""
+    if khz is None:
+        return
+    wanted = {name: probe.khz for name, probe in probes}
+    for name, found in sight.found:
+        slowest, fastest = wanted[name]
+        if not slowest <= khz <= fastest:
+            code, limit = ("slow", slowest) if khz < slowest else ("fast", fastest)
+            yield check("i2c", code, bus=bus, khz=khz, chip=found.chip, limit=limit)
+
+
 def look_at_i2c(bus: int, buses: Buses, probes: Iterable[tuple[str, I2cProbe]], taken: Mapping[int, str]) -> Sight:
     """Reads from every address of a bus that no kernel driver uses.
 

@@ -23,8 +23,8 @@ HOT_C = 80.0
 """A Pi slows down from here (raspberrypi.com, documentation: frequency management and thermal control)."""
 LEAST_MEMORY_MB = 150
 """What a node with three machines takes, and a little for the system."""
-THROTTLED = "sys/devices/platform/soc/soc:firmware/get_throttled"
-"""Hexadecimal. Bit 0: under-voltage now; 1 to 3: frequency capped, throttled, soft temperature limit now; bits 16 to 19: the
+THROTTLED = "sys/devices/platform/soc*/*:firmware/get_throttled"
+"""The folder's name differs between boards. Hexadecimal. Bit 0: under-voltage now; 1 to 3: frequency capped, throttled, soft temperature limit now; bits 16 to 19: the
 same since the start (raspberrypi.com, documentation of vcgencmd get_throttled)."""
 _SINCE_START = 16
 _LOW = 0x1
@@ -109,7 +109,7 @@ def clock(
 
 def power(root: Path) -> Iterator[Check]:
     """The power supply, where the board watches it."""
-    flags = number(root / THROTTLED, 16)
+    flags = _throttled(root)
     alarms = [
         chip / "in0_lcrit_alarm"
         for chip in sorted((root / "sys/class/hwmon").glob("hwmon*"))
@@ -127,9 +127,13 @@ def power(root: Path) -> Iterator[Check]:
         yield check("power", "good")
 
 
+def _throttled(root: Path) -> int | None:
+    return next((flags for file in sorted(root.glob(THROTTLED)) if (flags := number(file, 16)) is not None), None)
+
+
 def heat(root: Path) -> Iterator[Check]:
     """The processor's temperature, and whether it is slowed down for it."""
-    flags = number(root / THROTTLED, 16) or 0
+    flags = _throttled(root) or 0
     milli = number(root / "sys/class/thermal/thermal_zone0/temp")
     celsius = None if milli is None else milli / 1000.0
     if celsius is not None and celsius >= HOT_C:

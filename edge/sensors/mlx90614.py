@@ -205,5 +205,5 @@ def _identify(chip: I2cReader) -> str | None:
     return CHIP if code == wanted and low == chip.address else None
 
 
-PROBES = (I2cProbe((0x5A, 0x5B, 0x5C, 0x5D), _identify),)
+PROBES = (I2cProbe((0x5A, 0x5B, 0x5C, 0x5D), _identify, khz=(10, 100)),)
 """From the factory it is 0x5A; whoever uses several gives them the next ones."""

@@ -68,6 +68,8 @@ class I2cProbe:
     """True where it is asked by a command; such probes come after those that read a register."""
     options: Callable[[int, int], Mapping[str, Any]] = field(default=_at_address)
     """Options of `[[machine.sensor]]` for (bus, address), without `type`."""
+    khz: tuple[int, int] = (0, 1_000_000)
+    """Slowest and fastest clock of the bus at which the driver can do what it promises by default."""
     interface: str = "I²C"
     """What has to be switched on for it; see `edge.doctor.access.INTERFACES`."""
 

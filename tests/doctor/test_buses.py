@@ -9,7 +9,7 @@ import pytest
 from support.pi import ON_I2C, ON_SPI, Pi, i2c_chip, spi_chip
 from support.sensor_contract import FakeClock
 
-from edge.doctor.i2c import ADDRESSES, Sight, held, i2c_buses, look_at_i2c
+from edge.doctor.i2c import ADDRESSES, Sight, clock_khz, held, i2c_buses, look_at_i2c, pace
 from edge.doctor.spi import in_use, look_at_spi, spi_selects
 from edge.sensors.bus.base import Absent, BusError, I2c
 from edge.sensors.probing import I2cProbe, I2cReader, Probe, SpiProbe, probes_of
@@ -187,6 +187,24 @@ def test_a_line_at_ground_is_no_bus_full_of_chips() -> None:
     for address in ADDRESSES:
         bus.plug(address, Echo(0x00))
     assert codes(look_at_i2c(1, buses, I2C_PROBES, {})) == [("stuck", 1)]
+
+
+@pytest.mark.parametrize(
+    ("khz", "said"),
+    [(None, []), (100, [("slow", "ADXL345", 400)]), (400, [("fast", "MLX90614", 100)])],
+)
+def test_a_bus_whose_clock_does_not_suit_a_chip_is_told(
+    khz: int | None, said: list[tuple[str, str, int]], tmp_path: Path
+) -> None:
+    if khz is not None:
+        file = Pi(tmp_path).write("sys/bus/i2c/devices/i2c-1/of_node/clock-frequency", "")
+        file.write_bytes((khz * 1000).to_bytes(4, "big"))
+    buses = SimulatedBuses()
+    for name, address in (("adxl345", 0x53), ("mlx90614", 0x5A), ("sht31", 0x44)):
+        buses.wire_i2c(1).plug(address, i2c_chip(name, boottime_ns))
+    sight = look_at_i2c(1, buses, I2C_PROBES, {})
+    found = pace(sight, 1, clock_khz(tmp_path, 1), I2C_PROBES)
+    assert [(one.code, one.values["chip"], one.values["limit"]) for one in found] == said
 
 
 def test_buses_of_monitors_and_mainboards_are_left_out(pi_root: Path) -> None:
