@@ -20,7 +20,7 @@ from edge.sensors.base import Block, Channel, Fault, Quantity, SensorConfigError
 from edge.sensors.bus.base import BusError, persistent
 from edge.sensors.energy import EnergyFile, MeterEnergy, PowerEnergy
 from edge.sensors.modbus_line import ModbusLine, SerialLine, TcpLine
-from edge.sensors.modbus_map import Register, Request, channel_of, requests, value_of, words_of
+from edge.sensors.modbus_map import Register, Request, channel_of, requests, value_of, within, words_of
 from edge.sensors.modbus_meters import Meter, MeterName, meters
 from edge.sensors.registry import Surroundings
 from edge.sensors.sampler import Sampler
@@ -171,11 +171,10 @@ class Modbus:
                 continue
             request = Request(register.kind, register.addresses[0], words_of(register.type))
             value = value_of(register, persistent(lambda wanted=request: line.read(wanted), ATTEMPTS))  # type: ignore[misc]  # bound now
-            low, high = channel_of(register, "", 1.0).low, channel_of(register, "", 1.0).high
-            if not low <= value <= high:
+            if not within(register, value):
                 raise BusError(
                     f"{line.where} answers, but not like a {self._meter.title}: {register.name} (register "
-                    f"{register.addresses[0]}) says {value:g} {register.unit}, expected {low:g} to {high:g}; "
+                    f"{register.addresses[0]}) says {value:g} {register.unit}, expected {register.low:g} to {register.high:g}; "
                     "another meter, or another unit number?"
                 )
 
@@ -205,12 +204,17 @@ class Modbus:
 
     def _block(self, register: Register, channel: Channel, values: list[float], now_ns: int) -> Block:
         counter = self._counters.get(channel.name)
-        if counter is not None and channel.low <= values[0] <= channel.high:
-            values = [counter.take(now_ns, values[0])]
+        register_at = ", ".join(map(str, register.addresses))
         faults: tuple[tuple[Fault, str], ...] = ()
         if any(math.isnan(value) for value in values):
-            register_at = ", ".join(map(str, register.addresses))
             faults = ((Fault.NO_DATA, f"{channel.name}: register {register_at} holds no value"),)
+        elif counter is not None and not within(register, values[0]):
+            faults = (
+                (Fault.OUT_OF_RANGE, f"{channel.name}: register {register_at} says {values[0]:g} {register.unit}"),
+            )
+            values = [math.nan]
+        elif counter is not None:
+            values = [counter.take(now_ns, values[0])]
         array = np.array(values, dtype=np.float64)
         return Block(channel, now_ns, array if channel.axes == 1 else array[None, :], faults=faults)
 

@@ -114,15 +114,23 @@ def value_of(register: Register, found: Sequence[int]) -> float:
     return raw * register.scale + register.offset
 
 
+def within(register: Register, value: float) -> bool:
+    """Whether the value is one that this register can have; NaN is none."""
+    low = -math.inf if register.low is None else register.low
+    return low <= value <= (math.inf if register.high is None else register.high)
+
+
 def channel_of(register: Register, prefix: str, period_s: float) -> Channel:
     """The channel that this register becomes."""
     resolution = abs(register.scale) if register.type[0] != "f" else 0.0
+    # A sum of energy goes on where the device's counter ends.
+    endless = register.high is None or register.quantity is Quantity.ENERGY
     return Channel(
         f"{prefix}{register.name}",
         register.unit,
         register.quantity,
         low=-math.inf if register.low is None else register.low,
-        high=math.inf if register.high is None else register.high,
+        high=math.inf if endless or register.high is None else register.high,
         axes=len(register.addresses),
         period_s=period_s,
         resolution=resolution,

@@ -235,6 +235,22 @@ def test_energy_goes_on_over_a_reset_of_the_meter_and_a_restart(port: SimulatedS
     assert (tmp_path / "oven.energy.json").exists()
 
 
+def test_energy_goes_on_beyond_the_end_of_the_meters_counter(port: SimulatedSerialPort) -> None:
+    device = port.devices[1] = SimulatedPzem004t(FakeClock(), kwh=9_999.99)
+    sensor = pzem(port, channels=["energy"])
+    sensor.open()
+    first = read_some(sensor)[0]
+    device.kwh = 0.02
+    last = read_some(sensor, 4)[-1]
+    assert (first.values[0], last.values[0]) == (pytest.approx(9_999.99), pytest.approx(10_000.02))
+    assert last.values[0] <= last.channel.high, "the sum has no end"
+    device.kwh = 20_000.0
+    block = read_some(sensor, 2)[-1]
+    sensor.close()
+    assert block.faults == ((Fault.OUT_OF_RANGE, "energy: register 5 says 20000 kWh"),)
+    assert math.isnan(block.values[0])
+
+
 # A serial line.
 
 
