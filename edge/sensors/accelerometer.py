@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Annotated, NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 
 from edge.sensors.base import Block, Channel, Quantity, SensorConfigError, SensorError
 from edge.sensors.bus.base import BusError, Buses
+from edge.sensors.fifo import Pace, in_time
 from edge.sensors.registers import FirstByte, I2cRegisters, Registers, SpiRegisters
 from edge.sensors.registry import Surroundings
 from edge.sensors.sampler import Sampler
@@ -32,37 +34,6 @@ COARSE_G = 0.02
 """Noise of these chips is some 5 mg over their whole bandwidth; steps beyond four times that hide it."""
 TEST_ATTEMPTS = 3
 """A self-test on a machine that runs is disturbed by it; three failures are the chip's."""
-DISTURBED = "a transfer was disturbed"
-OVERFLOWED = "the FIFO overflowed"
-NAMES: Mapping[int, Mapping[int, str]] = {
-    0x00: {
-        0xE5: "an ADXL345",
-        0xE6: "an ADXL346",
-        0xAD: "a newer chip of Analog Devices (ADXL355, ADXL362, ADXL367 …)",
-    },
-    0x0F: {
-        0x32: "a LIS331DLH",
-        0x33: "a LIS3DH (or LIS2DH12)",
-        0x3B: "a LIS302DL",
-        0x3F: "a LIS3DSH",
-        0x44: "a LIS2DW12",
-        0x69: "an LSM6DS3",
-        0x6A: "an LSM6DS3TR-C",
-        0x6C: "an LSM6DSO",
-    },
-    0x75: {
-        0x12: "an ICM-20602",
-        0x19: "an MPU-6886",
-        0x47: "an ICM-42688-P",
-        0x68: "an MPU-6050",
-        0x70: "an MPU-6500",
-        0x71: "an MPU-9250",
-        0x72: "a counterfeit MPU-6050",
-        0x73: "an MPU-9255",
-        0x98: "an ICM-20689 (often sold as MPU-6050)",
-    },
-}
-"""Identity registers of accelerometers, what they hold, and what that chip is."""
 
 
 class AccelerometerConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -211,7 +182,7 @@ class FifoAccelerometer(ABC):
         rate_hz = self.channel.rate_hz or 1.0
         pause_s = min(max(self._fifo_samples / rate_hz / 3.0, SHORTEST_PAUSE_S), LONGEST_PAUSE_S)
         self._sampler = Sampler(
-            lambda: self.drain(registers),
+            partial(in_time, self.drain, registers, Pace(self._fifo_samples, rate_hz), self._monotonic_ns),
             Stream(
                 self.stream_channel(), keep_s=LONGEST_KEPT_S, counts_unfetched=self._interval_s <= LONGEST_KEPT_S / 2
             ),
@@ -312,55 +283,6 @@ def connect(buses: Buses, place: Place) -> Registers:
     number = 0 if place.bus is None else place.bus
     spi = buses.spi(number, place.select, mode=place.spi_mode, max_hz=place.max_hz)
     return SpiRegisters(spi, number, place.select, place.first_byte)
-
-
-def require_identity(registers: Registers, chip: str, wanted: Sequence[tuple[int, int]]) -> None:
-    """Checks identity registers (number, content); raises SensorError that names what is there instead."""
-    for register, expected in wanted:
-        found = registers.read(register, 1)[0]
-        if found != expected:
-            raise SensorError(
-                f"{registers.place}: no {chip}: identity register 0x{register:02X} should be 0x{expected:02X} and is "
-                f"0x{found:02X}{_guess(registers, found)}"
-            )
-
-
-def _guess(registers: Registers, found: int) -> str:
-    if registers.place.startswith("spi") and found in (0x00, 0xFF):
-        return "; nothing answers: check power, MISO (SDO) and chip select"
-    for register, names in NAMES.items():
-        with suppress(BusError):
-            name = names.get(registers.read(register, 1)[0])
-            if name is not None:
-                return f"; it looks like {name}"
-    return "; it is a chip unknown here"
-
-
-def fetch(registers: Registers, register: int, count: int, size: int, *, together: bool = True) -> tuple[bytes, str]:
-    """`count` samples of `size` bytes from a register that takes them out of the FIFO, in as few calls as the bus allows.
-
-    A call that is disturbed has taken nobody knows how many of them: then there are none, and the second value says why.
-
-    Args:
-        registers, register, count, size: what is read.
-        together: whether one transfer may take several samples.
-
-    Raises:
-        BusError: the bus does not work at all.
-    """
-    most = max(registers.longest // size, 1) if together else 1
-    whole, rest = divmod(count, most)
-    try:
-        data = registers.read_each_once(register, most * size, whole) if whole else b""
-        return data + (registers.read_once(register, rest * size) if rest else b""), ""
-    except BusError:
-        registers.read(register, size)
-        return b"", DISTURBED
-
-
-def words(data: bytes, kind: str) -> NDArray[np.float64]:
-    """Samples of three axes as (n, 3), whole numbers; `kind` as numpy writes it, such as `<i2`."""
-    return np.frombuffer(data, dtype=kind).reshape(-1, 3).astype(np.float64)
 
 
 def response(

@@ -17,20 +17,18 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta
 
 from edge.sensors.accelerometer import (
-    OVERFLOWED,
     Chip,
     EitherBusConfig,
     FifoAccelerometer,
     Place,
     Setting,
     acceleration,
-    fetch,
-    require_identity,
     require_wiring,
     response,
-    words,
 )
 from edge.sensors.bus.base import BusError, Spi
+from edge.sensors.chip_identity import require_identity
+from edge.sensors.fifo import OVERFLOWED, fetch, words
 from edge.sensors.probing import I2cProbe, I2cReader, SpiProbe
 from edge.sensors.registers import Registers, flags_on_top
 from edge.sensors.registry import Surroundings
@@ -181,6 +179,6 @@ def _identify_on_spi(spi: Spi) -> str | None:
 
 
 PROBES = (
-    I2cProbe((ADDRESS, ADDRESS_ALT_HIGH), _identify),
+    I2cProbe((ADDRESS, ADDRESS_ALT_HIGH), _identify, khz=(400, 1_000_000)),
     SpiProbe(3, 1_000_000, _identify_on_spi, rank=1),
 )

@@ -15,8 +15,6 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from edge.sensors.accelerometer import (
-    DISTURBED,
-    OVERFLOWED,
     Chip,
     ChipTemperature,
     EitherBusConfig,
@@ -24,12 +22,12 @@ from edge.sensors.accelerometer import (
     Place,
     Setting,
     acceleration,
-    fetch,
-    require_identity,
     require_wiring,
     response,
 )
 from edge.sensors.bus.base import BusError, Spi
+from edge.sensors.chip_identity import require_identity
+from edge.sensors.fifo import DISTURBED, OVERFLOWED, fetch
 from edge.sensors.probing import I2cProbe, I2cReader, SpiProbe
 from edge.sensors.registers import Registers, flag_below
 from edge.sensors.registry import Surroundings
@@ -236,6 +234,6 @@ def _identify_on_spi(spi: Spi) -> str | None:
 
 
 PROBES = (
-    I2cProbe((ADDRESS, ADDRESS_ASEL_HIGH), _identify),
+    I2cProbe((ADDRESS, ADDRESS_ASEL_HIGH), _identify, khz=(400, 1_000_000)),
     SpiProbe(0, 1_000_000, _identify_on_spi, rank=2),
 )

@@ -20,8 +20,6 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from edge.sensors.accelerometer import (
-    DISTURBED,
-    OVERFLOWED,
     AccelerometerConfig,
     Chip,
     ChipTemperature,
@@ -29,11 +27,12 @@ from edge.sensors.accelerometer import (
     Place,
     Setting,
     acceleration,
-    require_identity,
     response,
 )
 from edge.sensors.base import Block, Channel, Quantity
 from edge.sensors.bus.base import BusError
+from edge.sensors.chip_identity import require_identity
+from edge.sensors.fifo import DISTURBED, OVERFLOWED
 from edge.sensors.probing import I2cProbe, I2cReader
 from edge.sensors.registers import Registers
 from edge.sensors.registry import Surroundings
@@ -286,4 +285,4 @@ def _identify(chip: I2cReader) -> str | None:
     return CHIP if chip.read(WHO_AM_I, 1)[0] == DEVICE else None
 
 
-PROBES = (I2cProbe((ADDRESS, ADDRESS_AD0_HIGH), _identify),)
+PROBES = (I2cProbe((ADDRESS, ADDRESS_AD0_HIGH), _identify, khz=(400, 1_000_000)),)

@@ -15,22 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.sensors.base import Block, Channel, Fault, SensorError
+from edge.sensors.rate_meter import LEAST_SAMPLES, Fit, RateMeter
 
-WINDOW_S = 8.0
-"""The rate is that of the last so many seconds: long against the node's jitter, short against a chip that warms up."""
-WINDOW_SAMPLES = 1_000
-"""A slow stream is watched for at least so many samples."""
-MARKS = 256
-"""A window is described by so many marks at most."""
-LEAST_MARKS = 8
-LEAST_SAMPLES = 100
-LEAST_S = 0.5
-STANDARD_ERROR = 0.001
-"""The rate is known when so many samples have come for so long, and its standard error is down to this share."""
 TOLERANCE = 0.2
 """A rate further than this share from the nominal one is no oscillator's error but another setting or another chip."""
-OUTLIER = 4.0
-"""Marks later than so many robust deviations are those of a thread that had to wait."""
 LATE_S = 0.02
 LATE_DRAINS = 5
 """So many drains in a row that are late by this time (and a few samples): it was not the thread, samples are missing."""
@@ -49,84 +37,6 @@ class Drained:
     at_ns: int
     values: NDArray[np.float64]
     gap: str = ""
-
-
-class Fit(NamedTuple):
-    """Sample number `reference + k` was taken at `reference_ns + k * period_ns`."""
-
-    reference: int
-    reference_ns: float
-    period_ns: float
-
-    def time_ns(self, index: int) -> int:
-        """When the sample of this number was taken."""
-        return round(self.reference_ns + (index - self.reference) * self.period_ns)
-
-
-class RateMeter:
-    """The rate and phase of a stream from pairs of time and number of samples by then.
-
-    Times may be late (the thread had to wait), never early: the period is the slope of a least-squares line through the marks
-    without those that a median of slopes shows to be late, the phase that of the earliest mark.
-
-    Args:
-        nominal_hz: what was set.
-    """
-
-    def __init__(self, nominal_hz: float) -> None:
-        self._nominal_hz = nominal_hz
-        self._window_ns = max(WINDOW_S, WINDOW_SAMPLES / nominal_hz) * 1e9
-        self._marks: deque[tuple[int, int]] = deque()
-        self._fit: Fit | None = None
-        self._fitted_ns = 0
-
-    def mark(self, at_ns: int, count: int) -> None:
-        """By `at_ns`, `count` samples had been taken."""
-        marks = self._marks
-        if marks and (at_ns - marks[-1][0] < self._window_ns / MARKS or count <= marks[-1][1]):
-            return
-        marks.append((at_ns, count))
-        while at_ns - marks[0][0] > self._window_ns:
-            marks.popleft()
-
-    def restart(self) -> None:
-        """Forgets the marks: they no longer count the same stream."""
-        self._marks.clear()
-        self._fit = None
-
-    def fit(self) -> Fit | None:
-        """The line through the marks, None before the rate is known. Made anew four times a second."""
-        if not self._marks:
-            return self._fit
-        newest_ns = self._marks[-1][0]
-        if self._fit is None or newest_ns - self._fitted_ns > 250_000_000:
-            self._fit, self._fitted_ns = self._fitted() or self._fit, newest_ns
-        return self._fit
-
-    def _fitted(self) -> Fit | None:
-        marks = self._marks
-        newest_ns, newest = marks[-1]
-        if len(marks) < LEAST_MARKS or newest - marks[0][1] < LEAST_SAMPLES or newest_ns - marks[0][0] < LEAST_S * 1e9:
-            return None
-        table = np.array([(count - newest, at_ns - newest_ns) for at_ns, count in marks], dtype=np.float64)
-        counts, times = table[:, 0], table[:, 1]
-        half = len(marks) // 2
-        rough = float(np.median((times[-half:] - times[:half]) / (counts[-half:] - counts[:half])))
-        late = times - counts * rough
-        late -= np.median(late)
-        limit = OUTLIER * 1.4826 * float(np.median(np.abs(late))) + 0.5e9 / self._nominal_hz
-        good = late <= limit
-        kept = counts[good]
-        centred = kept - kept.mean()
-        spread = float(centred @ centred)
-        period = float(centred @ times[good]) / spread
-        rest = times - counts * period
-        deviation = max(float(rest[good].std()), 0.3 * period)
-        if deviation > STANDARD_ERROR * period * spread**0.5:
-            return None
-        # `count` samples had been taken: the newest of them has the number count - 1.
-        phase = float(rest.min()) + period
-        return Fit(newest, newest_ns + phase, period)
 
 
 class _Piece(NamedTuple):

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from support.accelerometers import AccelerometerSuite, Rig, rig
 
 from edge.sensors import adxl345 as driver
-from edge.sensors.accelerometer import words
 from edge.sensors.adxl345 import Adxl345, Adxl345Config
 from edge.sensors.base import SensorConfigError, SensorError
+from edge.sensors.fifo import words
 from edge.sensors.registry import sensor_type
 from edge.sensors.simulation.chips.adxl345 import SimulatedAdxl345
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.accelerometers import AccelerometerSuite, Rig, rig
 
-from edge.sensors.accelerometer import words
 from edge.sensors.base import SensorConfigError, SensorError
+from edge.sensors.fifo import words
 from edge.sensors.lis3dh import MG_PER_STEP, Lis3dh, Lis3dhConfig
 from edge.sensors.registry import sensor_type
 from edge.sensors.simulation.chips.lis3dh import SimulatedLis3dh
