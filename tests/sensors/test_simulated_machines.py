@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.simulation import Run, readings, run_of
+from support.simulation import Run, line, readings, run_of, spectrum, working
 
 from edge.sensors.simulation.compressor import MOTOR as SMALL
 from edge.sensors.simulation.induction_motor import InductionMotor, MotorWarmth
@@ -169,6 +169,16 @@ def test_a_leak_runs_long_and_hot_with_less_current() -> None:
     assert running(leaking, "current_l1") < running(sound, "current_l1")
 
 
+def test_a_leaking_valve_is_hot_hisses_and_cools_less_for_the_same_work() -> None:
+    sound, leaking = run_of("compressor", 160), run_of("compressor", 160, faults=[{"name": "valve_leak"}])
+    on = [(readings(run, "current_l1")[80:] > 0.5).mean() for run in (sound, leaking)]
+    assert on[1] > on[0] + 0.05
+    assert running(leaking, "discharge_temperature") > running(sound, "discharge_temperature") + 15.0
+    assert running(leaking, "current_l1") == pytest.approx(running(sound, "current_l1"), rel=0.1)
+    high = [spectrum(working(run, "current_l1"))[1000:1500].mean() for run in (sound, leaking)]
+    assert high[1] > 1.2 * high[0]
+
+
 def test_shorted_turns_unbalance_the_phases() -> None:
     shorted = compressor(100, faults=[{"name": "winding_short"}])
     phases = np.array([running(shorted, f"current_l{phase}") for phase in (1, 2, 3)])
@@ -190,3 +200,14 @@ def test_other_motors_turn_the_same_spiral(options: dict[str, Any]) -> None:
     on = readings(run, "motor_current") > 1.0
     assert readings(run, "spiral_speed")[on].mean() == pytest.approx(200.0, rel=0.02)
     assert 4.0 < readings(run, "motor_current")[on].max() < 8.1
+
+
+def test_shorted_turns_of_the_mixer_draw_hum_and_heat() -> None:
+    sound, shorted = run_of("mixer", 90), run_of("mixer", 90, faults=[{"name": "winding_short"}])
+    on = readings(sound, "motor_current") > 1.0
+    assert readings(shorted, "motor_current")[on].mean() == pytest.approx(
+        1.45 * readings(sound, "motor_current")[on].mean(), rel=0.02
+    )
+    assert readings(shorted, "motor_temperature")[-1] > readings(sound, "motor_temperature")[-1] + 5.0
+    hum = [line(spectrum(working(run, "motor_current")), 100.0, 0) for run in (sound, shorted)]
+    assert hum[1] > 3 * hum[0]

@@ -113,6 +113,24 @@ def test_a_slipping_belt_slows_the_spiral_and_not_the_motor(sound: list[Any]) ->
     assert slipping == pytest.approx(0.95 * speed, rel=0.01)
 
 
+def test_a_broken_cage_knocks_once_a_turn_of_it() -> None:
+    lines = envelope_spectrum(broken("bearing_cage"))
+    cage_hz = BearingGeometry().cage_order * SHAFT_HZ
+    assert line(lines, cage_hz, 1) > 4 * float(np.median(lines[5:400]))
+
+
+@pytest.mark.parametrize("kind", ["mixer", "compressor"])
+def test_a_loose_sensor_rings_low_and_hears_nothing_high(kind: str) -> None:
+    current = "motor_current" if kind == "mixer" else "current_l1"
+    tight, loose = (
+        spectrum(working(run_of(kind, 40, **options), current))
+        for options in ({}, {"faults": [{"name": "loose_sensor"}]})
+    )
+    assert line(loose, SHAFT_HZ, 2) == pytest.approx(line(tight, SHAFT_HZ, 2), rel=0.1)
+    assert loose[380:420].mean() > 2 * tight[380:420].mean()
+    assert loose[850:950].mean() < 0.6 * tight[850:950].mean()
+
+
 def test_at_real_speed_the_shaft_turns_on_from_block_to_block() -> None:
     run = run_of("mixer", 50, speedup=1.0, faults=[{"name": "imbalance"}])
     on = np.flatnonzero(readings(run, "motor_current") > 1.0)
@@ -148,7 +166,7 @@ def test_a_hit_before_the_block_still_rings_in_it() -> None:
 
 
 @given(
-    place=st.sampled_from(["outer", "inner", "ball"]),
+    place=st.sampled_from(["outer", "inner", "ball", "cage"]),
     speeds=st.lists(st.floats(0.0, 60.0), min_size=2, max_size=5),
     start=st.floats(0.0, 1e6),
     seed=st.integers(0, 1000),

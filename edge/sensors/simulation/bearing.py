@@ -15,7 +15,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-Place: TypeAlias = Literal["outer", "inner", "ball"]
+Place: TypeAlias = Literal["outer", "inner", "ball", "cage"]
 
 SLIP = 0.012
 """Standard deviation of the time from one hit to the next, as a share of it."""
@@ -47,7 +47,9 @@ class BearingGeometry:
         return 0.5 * (1.0 - self.ratio)
 
     def order(self, place: Place) -> float:
-        """Hits per turn of the shaft: BPFO, BPFI, or 2·BSF (a damaged ball hits both races each turn)."""
+        """Hits per turn of the shaft: BPFO, BPFI, 2·BSF (a damaged ball hits both races each turn), or FTF for a broken cage."""
+        if place == "cage":
+            return self.cage_order
         if place == "outer":
             return self.balls * self.cage_order
         if place == "inner":

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.sensors.simulation.accelerometer import Accelerometer, vibration_channel
+from edge.sensors.simulation.bearing import Place
 from edge.sensors.simulation.gauges import current_clamp, resistance_thermometer
 from edge.sensors.simulation.induction_motor import InductionMotor, Nameplate
 from edge.sensors.simulation.plant import Plant, Severities, steps
@@ -32,6 +33,7 @@ SWEPT_M3 = 6.55e-5
 FRICTION_NM = 0.5
 STRUCTURE = Structure(mass_kg=32.0, mount_hz=8.0, mount_damping=0.12)
 BEARING_HEIGHT_M_S2 = 6.5
+PLACES: tuple[tuple[str, Place], ...] = (("bearing_outer", "outer"), ("bearing_inner", "inner"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,15 @@ class ColdRoomData:
 class Compressor:
     """One reciprocating compressor with a cold room."""
 
-    faults = ("fan_blocked", "refrigerant_leak", "winding_short", "bearing_outer")
+    faults = (
+        "fan_blocked",
+        "refrigerant_leak",
+        "valve_leak",
+        "winding_short",
+        "bearing_outer",
+        "bearing_inner",
+        "loose_sensor",
+    )
 
     def __init__(self, plant: Plant, data: ColdRoomData | None = None) -> None:
         self.plant = plant
@@ -131,7 +141,8 @@ class Compressor:
             geometry=plant.bearing,
             rng=rng,
         )
-        return {"vibration": self._accelerometer.report(true, plant.rate_hz, plant.axes, rng)}
+        loose = severities.get("loose_sensor", 0.0)
+        return {"vibration": self._accelerometer.report(true, plant.rate_hz, plant.axes, rng, loose)}
 
     def lapse(self, seconds: float, severities: Severities) -> None:
         """Runs on in steps of 1 s; see `Machine.lapse`."""
@@ -154,6 +165,7 @@ class Compressor:
             self.condensing,
             superheat,
             self._swept_m3 * self.speed_rad_s / (2 * math.pi) if self.running else 0.0,
+            0.3 * severities.get("valve_leak", 0.0),
         )
         current, load = self._drive(h, point, severities, settled=settled)
         condenser = data.condenser_w_k * (1.0 - 0.72 * severities.get("fan_blocked", 0.0))
@@ -212,7 +224,11 @@ class Compressor:
 
 def _excitation(severities: Severities) -> Excitation:
     """A piston shakes at the shaft's rate and twice that; valves and gas add harmonics."""
-    bearing = severities.get("bearing_outer", 0.0)
+    damage = tuple(
+        Damage(place, BEARING_HEIGHT_M_S2 * severities[name]) for name, place in PLACES if name in severities
+    )
+    worn = max((severities.get(name, 0.0) for name, _ in PLACES), default=0.0)
+    hiss = severities.get("valve_leak", 0.0)
     short = severities.get("winding_short", 0.0)
     orders = (
         Order(1.0, 7.5, (1.0, 0.7, 0.2), quadrature=True),
@@ -224,6 +240,6 @@ def _excitation(severities: Severities) -> Excitation:
     return Excitation(
         orders=orders,
         hum_m_s2=0.15 * (1.0 + 4.0 * short),
-        friction_m_s2=0.35 * (1.0 + 0.4 * bearing),
-        damage=(Damage("outer", BEARING_HEIGHT_M_S2 * bearing),) if bearing else (),
+        friction_m_s2=0.35 * (1.0 + 0.4 * worn + 0.8 * hiss),
+        damage=damage,
     )

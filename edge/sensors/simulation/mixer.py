@@ -39,7 +39,10 @@ PLACES: tuple[tuple[str, Place], ...] = (
     ("bearing_outer", "outer"),
     ("bearing_inner", "inner"),
     ("bearing_ball", "ball"),
+    ("bearing_cage", "cage"),
 )
+SHORT_HEAT_W = 150.0
+"""In shorted turns."""
 LOOSE_ORDERS = ((0.5, 8.0), (1.5, 12.0), (2.0, 20.0), (2.5, 10.0), (3.0, 22.0), (4.0, 18.0), (5.0, 14.0), (6.0, 10.0))
 """Order and force in N: a joint that opens once a turn or every other turn has harmonics and half orders together."""
 
@@ -51,10 +54,13 @@ class Mixer:
         "bearing_outer",
         "bearing_inner",
         "bearing_ball",
+        "bearing_cage",
         "imbalance",
         "misalignment",
         "looseness",
         "belt",
+        "winding_short",
+        "loose_sensor",
     )
 
     def __init__(self, plant: Plant) -> None:
@@ -95,7 +101,8 @@ class Mixer:
         self._rotation = trace.sampled(self.plant.samples, self.plant.rate_hz)
         slip = 0.05 * severities.get("belt", 0.0)
         return {
-            "motor_current": math.sqrt(squares / count),
+            # The clamp is on the phase whose turns are shorted.
+            "motor_current": math.sqrt(squares / count) * (1.0 + 0.45 * severities.get("winding_short", 0.0)),
             "motor_temperature": self.warmth.housing_c,
             "spiral_speed": self.speed_rad_s * 60.0 / (2 * math.pi) / self._ratio * (1.0 - slip),
         }
@@ -114,7 +121,8 @@ class Mixer:
             geometry=plant.bearing,
             rng=rng,
         )
-        return {"vibration": self._accelerometer.report(true, plant.rate_hz, plant.axes, rng)}
+        loose = severities.get("loose_sensor", 0.0)
+        return {"vibration": self._accelerometer.report(true, plant.rate_hz, plant.axes, rng, loose)}
 
     def lapse(self, seconds: float, severities: Severities) -> None:
         """Runs on in steps of 1 s, in which a motor has long settled; see `Machine.lapse`."""
@@ -127,7 +135,7 @@ class Mixer:
                 slip = self.motor.slip(self._torque(batch, severities))
                 self.speed_rad_s = self.motor.synchronous_rad_s * (1.0 - slip)
                 current = self.motor.current(slip, self._voltage())
-            self._pass(step, current)
+            self._pass(step, current, severities)
 
     def _turn(self, step: float, severities: Severities) -> float:
         """One fine step; the current in it."""
@@ -139,11 +147,11 @@ class Mixer:
             voltage = self._voltage()
             self.speed_rad_s = self.motor.run(self.speed_rad_s, self._torque(batch, severities), step, voltage)
             current = self.motor.current(1.0 - self.speed_rad_s / self.motor.synchronous_rad_s, voltage)
-        self._pass(step, current)
+        self._pass(step, current, severities)
         return current
 
-    def _pass(self, step: float, current: float) -> None:
-        losses = self.motor.losses(current) if current else 0.0
+    def _pass(self, step: float, current: float, severities: Severities) -> None:
+        losses = self.motor.losses(current) + SHORT_HEAT_W * severities.get("winding_short", 0.0) if current else 0.0
         self.warmth.step(step, losses, self.plant.ambient(self.time_s), turning=self.speed_rad_s > 50.0)
         self.turns += step * self.speed_rad_s / (2 * math.pi)
         self.time_s += step
@@ -207,7 +215,7 @@ def _excitation(severities: Severities) -> Excitation:
     worn = max((severities.get(name, 0.0) for name, _ in PLACES), default=0.0)
     return Excitation(
         orders=orders,
-        hum_m_s2=0.12,
+        hum_m_s2=0.12 * (1.0 + 4.0 * severities.get("winding_short", 0.0)),
         friction_m_s2=0.32 * (1.0 + 0.4 * worn + 0.5 * belt + 0.3 * looseness),
         damage=damage,
     )

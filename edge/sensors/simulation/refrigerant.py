@@ -37,7 +37,7 @@ class Cycle:
     """Discharge over suction pressure."""
 
 
-def cycle(evaporating_c: float, condensing_c: float, superheat_k: float, swept_m3_s: float) -> Cycle:
+def cycle(evaporating_c: float, condensing_c: float, superheat_k: float, swept_m3_s: float, leak: float = 0.0) -> Cycle:
     """What the compressor does between those temperatures.
 
     Args:
@@ -45,6 +45,7 @@ def cycle(evaporating_c: float, condensing_c: float, superheat_k: float, swept_m
         condensing_c: above `evaporating_c`.
         superheat_k: of the gas at the compressor.
         swept_m3_s: swept volume per second, 0 when it stands still.
+        leak: share of the pressed gas that flows back through a valve, below 1; it is pressed again, and heats what stays.
     """
     low = pressure_bar(evaporating_c)
     ratio = max(pressure_bar(condensing_c) / low, 1.0)
@@ -59,9 +60,9 @@ def cycle(evaporating_c: float, condensing_c: float, superheat_k: float, swept_m
         152.0 - 1.45 * (condensing_c - 40.0) + 0.6 * (evaporating_c + 10.0) + 0.9 * (superheat_k - 10.0)
     )
     return Cycle(
-        mass_flow_kg_s=flow,
-        cooling_w=flow * evaporation,
+        mass_flow_kg_s=flow * (1.0 - leak),
+        cooling_w=flow * (1.0 - leak) * evaporation,
         work_w=flow * specific,
-        discharge_c=suction_k * (1.0 + heating / isentropic) - KELVIN,
+        discharge_c=suction_k * (1.0 + heating / isentropic / (1.0 - leak)) - KELVIN,
         ratio=ratio,
     )
