@@ -30,8 +30,12 @@ class User:
     groups: frozenset[int]
 
 
+UNIT_GROUPS = ("i2c", "spi", "gpio", "dialout", "video")
+"""systemd gives the services these beside their user's own (SupplementaryGroups of the units)."""
+
+
 def service_user() -> User:
-    """The daemons' user where there is one and we are root, else whoever is asking."""
+    """The daemons' user as its services run, where there is one and we are root; else whoever is asking."""
     uid = os.geteuid()
     try:
         entry = pwd.getpwnam(SERVICE_USER) if uid == 0 else pwd.getpwuid(uid)
@@ -39,11 +43,8 @@ def service_user() -> User:
         return User(str(uid), uid, frozenset((os.getegid(), *os.getgroups())))
     if entry.pw_uid == uid:
         return User(entry.pw_name, uid, frozenset((os.getegid(), *os.getgroups())))
-    return User(entry.pw_name, entry.pw_uid, frozenset(os.getgrouplist(entry.pw_name, entry.pw_gid)))
-
-
-# systemd gives the service these groups beside its user's own (systemd/werkpuls-sense.service, SupplementaryGroups).
-UNIT_GROUPS = ("i2c", "spi", "gpio", "dialout", "video")
+    units = [gid for gid in map(_gid, UNIT_GROUPS) if gid is not None]
+    return User(entry.pw_name, entry.pw_uid, frozenset((*os.getgrouplist(entry.pw_name, entry.pw_gid), *units)))
 
 
 def access(root: Path, user: User) -> Iterator[Check]:
@@ -51,16 +52,13 @@ def access(root: Path, user: User) -> Iterator[Check]:
     devices = [path for pattern in DEVICES for path in sorted((root / "dev").glob(pattern))]
     if not devices:
         return
-    groups = user.groups
-    if user.name == SERVICE_USER:
-        groups = groups | {gid for gid in map(_gid, UNIT_GROUPS) if gid is not None}
     denied: dict[str, list[str]] = {}
     for device in devices:
         try:
             state = device.stat()
         except OSError:
             continue
-        if not _may(state, user.uid, groups):
+        if not _may(state, user.uid, user.groups):
             denied.setdefault(_group_name(state.st_gid), []).append(device.name)
     for group, names in sorted(denied.items()):
         yield check("access", "denied", user=user.name, group=group, devices=", ".join(names))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import grp
 import os
+import pwd
 from pathlib import Path
 
 import pytest
@@ -79,16 +80,23 @@ def test_without_devices_there_is_nothing_to_say(tmp_path: Path) -> None:
     assert list(access(tmp_path, User("anna", 1000, frozenset()))) == []
 
 
-def test_the_service_has_the_groups_of_its_unit(pi: Pi, monkeypatch: pytest.MonkeyPatch) -> None:
-    for device in (pi.root / "dev").iterdir():
-        device.chmod(0o660)
-    gid = os.getegid()
-    monkeypatch.setattr("edge.doctor.access._gid", lambda name: gid if name == "i2c" else None)
-    (found,) = access(pi.root, User(SERVICE_USER, os.geteuid() + 1, frozenset()))
-    assert found.code == "good"
+def test_root_looks_for_the_service_with_the_groups_of_its_unit(monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = pwd.struct_passwd((SERVICE_USER, "x", 990, 991, "", "/", "/bin/sh"))
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(pwd, "getpwnam", {SERVICE_USER: entry}.__getitem__)
+    monkeypatch.setattr(os, "getgrouplist", lambda _name, group: [group])
+    monkeypatch.setattr("edge.doctor.access._gid", {"i2c": 994, "spi": 995}.get)
+    assert service_user() == User(SERVICE_USER, 990, frozenset((991, 994, 995)))
+    monkeypatch.setattr(pwd, "getpwnam", {}.__getitem__)
+    assert service_user().uid == 0, "a computer without the service"
 
 
-def test_whoever_asks_is_looked_at() -> None:
-    found = service_user()
-    assert found.name
-    assert found.uid == os.geteuid() or found.name == SERVICE_USER
+def test_whoever_asks_is_looked_at_with_the_groups_that_count_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = pwd.struct_passwd(("anna", "x", 1000, 1000, "", "/", "/bin/sh"))
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(os, "getegid", lambda: 1000)
+    monkeypatch.setattr(os, "getgroups", lambda: [994])
+    monkeypatch.setattr(pwd, "getpwuid", {1000: entry}.__getitem__)
+    assert service_user() == User("anna", 1000, frozenset((994, 1000)))
+    monkeypatch.setattr(pwd, "getpwuid", {}.__getitem__)
+    assert service_user().name == "1000", "an id without a name, as in a container"
