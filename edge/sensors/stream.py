@@ -191,6 +191,10 @@ class Stream:
             values = values[:, 0].copy()
         first = stretch[0]
         start_ns = fit.time_ns(first.first)
+        if self._last_end_ns == self._began_ns:
+            # The first look may have been a late one: what was taken before it was reported is left out.
+            early = min(max(int((self._last_end_ns - start_ns) / fit.period_ns) + 1, 0), len(values) - 1)
+            values, start_ns = values[early:], fit.time_ns(first.first + early)
         start_ns = max(start_ns, self._last_end_ns + 1)
         faults: tuple[tuple[Fault, str], ...] = ()
         if first.lost:

@@ -59,7 +59,7 @@ def run(stream: Stream, chip: Oscillator, seconds: float, every_s: float = 0.01)
     return blocks
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     st.floats(0.85, 1.15),
     st.sampled_from([100.0, 800.0, 3200.0, 5376.0]),
@@ -83,14 +83,14 @@ def test_the_rate_is_measured_whatever_the_oscillator_does(error: float, nominal
     assert all(block.lost == 0 and not block.faults for block in blocks)
     numbers = np.concatenate([block.values[:, 0] for block in blocks])
     assert (np.diff(numbers) == 1).all(), "no sample twice, none left out"
+    assert numbers[0] < 0.05 * chip.rate_hz
     check_order(blocks)
-    # The first cannot lie before its own beginning, which may be late, nor the second before the end of the first.
-    for block in blocks[2:]:
+    for block in blocks:
         check_block(block, [block.channel])
         assert block.start_ns >= opened
         # Sample n of this oscillator is taken (n + 1) periods after its beginning.
         true_ns = chip.began_ns + (block.values[0, 0] + 1) / chip.rate_hz * 1e9
-        assert abs(block.start_ns - true_ns) < 6e6
+        assert abs(block.start_ns - true_ns) < 10e6
 
 
 def test_the_samples_keep_their_times_exactly_where_the_node_is_never_late() -> None:
