@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import struct
 import time
@@ -13,9 +14,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.modbus import TcpServer, free_port
+from support.nodes import write_node
 from support.sensor_contract import FakeClock, SensorCase, SensorContract
 
+from edge.config import read_node
 from edge.feed import SensorFeed
+from edge.sense import Sense
 from edge.sensors.base import Block, Fault, Sensor, SensorConfigError, SensorError
 from edge.sensors.modbus import Modbus, ModbusConfig
 from edge.sensors.modbus_line import EXCEPTIONS
@@ -478,3 +482,33 @@ def test_the_check_sum_is_the_standards() -> None:
     assert crc16(bytes.fromhex("010400000002")).hex() == "71cb"
     assert crc16(bytes.fromhex("01040443663334")) == bytes.fromhex("1b38")
     assert struct.unpack(">f", bytes.fromhex("43663334"))[0] == pytest.approx(230.2, abs=1e-4)
+
+
+NODE = """
+[[machine]]
+name = "oven"
+kind = "oven"
+interval_s = 0.1
+[[machine.sensor]]
+type = "pzem004t"
+port = "{port}"
+every_s = 0.2
+"""
+
+
+def test_a_node_keeps_the_meters_energy_in_its_state_folder(port: SimulatedSerialPort, tmp_path: Path) -> None:
+    """The daemon whole, without a broker; the meter is reset while the node is off."""
+    device = port.devices[1] = SimulatedPzem004t(FakeClock(), kwh=70.0)
+    node = read_node(write_node(tmp_path, more=NODE.format(port=port.path)))
+    kept = tmp_path / "state" / "sense" / "sensors" / "oven.energy.json"
+    for kwh, expected in ((70.0, 70.0), (3.0, 73.0)):
+        device.kwh = kwh
+        with Sense(node) as sense:
+            loop = sense.loops["oven"]
+            until = time.monotonic() + 10.0
+            while loop.state.ticks < 15 and time.monotonic() < until:
+                time.sleep(0.05)
+            states = loop.sensors()
+        assert [(one.ok, one.detail) for one in states] == [(True, "")]
+        numbers = json.loads(kept.read_text())["state"]
+        assert numbers["offset"] + numbers["counter"] == pytest.approx(expected)
