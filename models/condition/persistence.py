@@ -14,6 +14,9 @@ from models.condition.severity import WATCH_SHARE
 CEILING = 20.0
 """Scores above this multiple of the limit say no more; clipped so that one spike is forgotten soon."""
 
+FAR = 2.0
+"""A mean beyond this multiple of the limit needs one sample less: what dies within minutes must be told before."""
+
 
 class Persistence:
     """Raises an alarm when the ratio stays above 1 and its mean is there too; clears it when the mean stays below `WATCH_SHARE`.
@@ -45,7 +48,8 @@ class Persistence:
         self.ratio = float(self._mean.get())
         self._above = self._above + 1 if middle > 1.0 else 0
         self._below = self._below + 1 if self.ratio < WATCH_SHARE else 0
-        if self._above >= self._raise_after and self.ratio > 1.0:
+        enough = self._raise_after - (self.ratio > FAR)
+        if self._above >= enough and self.ratio > 1.0:
             self.alarm = True
         elif self._below >= self._clear_after:
             self.alarm = False
