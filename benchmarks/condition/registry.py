@@ -16,6 +16,9 @@ ROWS: Mapping[str, str] = {
     "refrigerator": "benchmarks.condition.rows.tables:refrigerator",
     "prognosis-growth": "benchmarks.condition.rows.prognosis:growth",
     "prognosis-silence": "benchmarks.condition.rows.prognosis:silence",
+    "simulated": "benchmarks.condition.rows.simulated:measure",
+    "sensor-faults": "benchmarks.condition.rows.sensor_faults:measure",
+    "quiet": "benchmarks.condition.rows.quiet:measure",
 }
 
 
