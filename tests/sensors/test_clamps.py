@@ -1,20 +1,17 @@
-"""Current clamps on ADS1115 and MCP3008: true RMS, waveforms, phases, and clamps that are not there."""
+"""What current clamps on either ADC have in common: amperes, the even grid, clamps and chips that are not there."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.clamps import A_PER_V, Scheduler, SlowI2c, SlowSpi, Wave, mains, on_bias
-from support.sensor_contract import FakeClock, SensorCase, SensorContract
+from support.clamps import SCT, Ads, Bench, Mcp, Wave, mains, on_bias, phases, three
 
-from edge.machine import MachinePath, MachineSetup, SensorReading
 from edge.sensors import ads1115, mcp3008
 from edge.sensors.ads1115 import Ads1115, Ads1115Clamp, Ads1115Config
 from edge.sensors.base import Block, Fault, SensorConfigError, SensorError
@@ -23,120 +20,10 @@ from edge.sensors.clamp import ClampConfig, amperes_per_volt, true_rms
 from edge.sensors.clamped import Clamped
 from edge.sensors.mcp3008 import Mcp3008, Mcp3008Clamp, Mcp3008Config
 from edge.sensors.probing import I2cReader
-from edge.sensors.registry import Surroundings, sensor_type
+from edge.sensors.registry import Surroundings
 from edge.sensors.simulation.chips.ads1115 import SimulatedAds1115
 from edge.sensors.simulation.chips.bus import SimulatedBuses
 from edge.sensors.simulation.chips.mcp3008 import SimulatedMcp3008
-from models.condition.model import Condition
-from models.condition.settings import Settings
-
-SCT: dict[str, Any] = {"rated_a": 100.0, "output_ma": 50.0, "burden_ohm": 33.0}
-
-
-class Bench:
-    """What both have: a clock that transfers and sleeps move, a scheduler that can stall."""
-
-    sensor: Clamped
-
-    def __init__(self) -> None:
-        self.clock = FakeClock()
-        self.buses = SimulatedBuses()
-        self.scheduler = Scheduler(self.clock)
-        self.surroundings = Surroundings("mixer", "mixer", self.clock, 1.0, buses=self.buses)
-
-    def feed(self, seconds: float) -> None:
-        self.clock.step(seconds)
-        self.sensor.pump()
-
-    def read(self, seconds: float = 1.0) -> dict[str, Block]:
-        self.feed(seconds)
-        return {block.channel.name: block for block in self.sensor.read()}
-
-    def fault(self) -> tuple[Fault, str]:
-        (block,) = self.read().values()
-        (found,) = block.faults
-        return found
-
-
-class Ads(Bench):
-    """An ADS1115 at 0x48 on a bus of 400 kHz."""
-
-    def __init__(
-        self,
-        *waves: Wave,
-        clamps: Sequence[dict[str, Any]] | None = None,
-        transfer_s: float = 0.00014,
-        speed: float = 1.0,
-        bits: int = 16,
-        **options: Any,
-    ) -> None:
-        super().__init__()
-        self.bus = self.buses.wire_i2c(1)
-        volts = [*waves, *([lambda _: 0.0] * (4 - len(waves)))]
-        self.chip = SimulatedAds1115(self.clock, volts, speed=speed, bits=bits)
-        self.bus.plug(0x48, SlowI2c(self.chip, self.clock, transfer_s))
-        made = [Ads1115Clamp(**{**SCT, **clamp}) for clamp in clamps or [{}]]
-        self.sensor = Ads1115(
-            Ads1115Config(clamps=made, **options), self.surroundings, sleep=self.scheduler, background=False
-        )
-
-
-class Mcp(Bench):
-    """An MCP3008 whose transfers take 80 µs each."""
-
-    def __init__(
-        self,
-        *waves: Wave,
-        clamps: Sequence[dict[str, Any]] | None = None,
-        transfer_s: float = 80e-6,
-        bits: int = 10,
-        **options: Any,
-    ) -> None:
-        super().__init__()
-        self.line = self.buses.wire_spi(0, 0)
-        self.chip = SimulatedMcp3008(self.clock, waves, bits=bits)
-        self.line.chip = SlowSpi(self.chip, self.clock, transfer_s)
-        made = [Mcp3008Clamp(**{**SCT, **clamp}) for clamp in clamps or [{}]]
-        self.sensor = Mcp3008(
-            Mcp3008Config(clamps=made, **options), self.surroundings, sleep=self.scheduler, background=False
-        )
-
-
-def phases(count: int = 3) -> list[dict[str, Any]]:
-    return [{"input": number, "channel": "current"} for number in range(count)]
-
-
-def three(*amps: float) -> list[Wave]:
-    return [on_bias(mains(one, degrees=-120.0 * place)) for place, one in enumerate(amps)]
-
-
-class TestAds1115Contract(SensorContract):
-    @pytest.fixture
-    def case(self) -> SensorCase:
-        bench = Ads(on_bias(mains(10.0)))
-        return SensorCase(bench.sensor, bench.feed, monotonic_ns=bench.clock)
-
-
-class TestMcp3008Contract(SensorContract):
-    @pytest.fixture
-    def case(self) -> SensorCase:
-        bench = Mcp(*three(10.0, 10.0, 10.0), clamps=phases())
-        return SensorCase(bench.sensor, bench.feed, monotonic_ns=bench.clock)
-
-
-class TestRmsContract(SensorContract):
-    @pytest.fixture
-    def case(self) -> SensorCase:
-        bench = Mcp(*three(10.0, 10.0, 10.0), clamps=phases(), output="rms")
-        return SensorCase(bench.sensor, bench.feed, monotonic_ns=bench.clock)
-
-
-def test_are_registered() -> None:
-    assert sensor_type("ads1115").make is Ads1115
-    assert sensor_type("mcp3008").make is Mcp3008
-
-
-# Amperes.
 
 
 def test_the_ratio_of_a_clamp() -> None:
@@ -163,25 +50,6 @@ def test_true_rms_of_a_distorted_current(make: Any, hz: float) -> None:
     # The ADS1115 averages over 1.16 ms, which takes 4.4 % more of the third harmonic than of the first.
     expected = math.hypot(10.0, 3.0 * 0.956) if make is Ads else math.sqrt(109.0)
     assert bench.read()["current"].values[0] == pytest.approx(expected, rel=0.008)
-
-
-def test_true_rms_at_60_hz_and_of_small_currents() -> None:
-    bench = Ads(on_bias(mains(0.5, hz=60.0)), output="rms", mains_hz=60)
-    bench.sensor.open()
-    assert bench.read()["current"].values[0] == pytest.approx(0.5, rel=0.02)
-
-
-@pytest.mark.parametrize("speed", [0.91, 1.09])
-def test_a_converter_that_is_slower_or_faster_than_nominal_gives_the_same(speed: float) -> None:
-    bench = Ads(on_bias(mains(10.0)), speed=speed, output="rms")
-    bench.sensor.open()
-    assert bench.read()["current"].values[0] == pytest.approx(10.0, rel=0.004)
-
-
-def test_a_difference_of_two_inputs_needs_no_bias() -> None:
-    bench = Ads(on_bias(mains(10.0)), lambda _: 1.65, clamps=[{"input": "0-1"}], range_v=2.048, output="rms")
-    bench.sensor.open()
-    assert bench.read()["current"].values[0] == pytest.approx(10.0, rel=0.004)
 
 
 @settings(max_examples=25, deadline=None)
@@ -222,96 +90,6 @@ def test_what_no_period_tells_stays_missing() -> None:
 def test_whole_periods_only() -> None:
     wave = 2.5 + np.sqrt(2.0) * np.sin(2 * np.pi * 50.0 * np.arange(430) / 2000.0)
     assert true_rms(wave, 2000.0, 50.0) == pytest.approx(1.0, abs=1e-9)
-
-
-# Waveforms.
-
-
-def test_a_waveform_has_an_even_rate_whole_periods_and_no_bias() -> None:
-    bench = Mcp(on_bias(mains(20.0, h3=4.0, h5=2.0, h7=1.0)))
-    bench.sensor.open()
-    block = bench.read()["current"]
-    assert (block.rate_hz, len(block.values), block.channel.rate_hz) == (2000.0, 400, 2000.0)
-    assert amplitudes(block, [1, 3, 5, 7]) == pytest.approx([20.0, 4.0, 2.0, 1.0], rel=0.02, abs=0.02)
-    others = np.delete(np.abs(np.fft.rfft(block.values)) * np.sqrt(2.0) / 400, [10, 30, 50, 70])
-    assert others.max() < 0.05, "jitter of the clock is not in it"
-    assert abs(block.values.mean()) < 1e-9
-
-
-def amplitudes(block: Block, orders: Sequence[int]) -> list[float]:
-    """RMS of these harmonics in a block of ten periods."""
-    lines = np.abs(np.fft.rfft(block.values)) * np.sqrt(2.0) / len(block.values)
-    return [float(lines[10 * order]) for order in orders]
-
-
-@pytest.mark.parametrize(("order", "within"), [(1, 0.002), (3, 0.002), (5, 0.004), (7, 0.01), (10, 0.05)])
-def test_harmonics_seen_by_three_clamps_on_an_mcp3008(order: int, within: float) -> None:
-    """On a grid in between the samples, where interpolation is worst: the middle clamp is half a scan later."""
-    wave = on_bias(mains(0.0, **{f"h{order}": 20.0}))
-    bench = Mcp(wave, wave, wave, clamps=[{"input": k, "channel": f"c{k}"} for k in range(3)], transfer_s=120e-6)
-    bench.sensor.open()
-    for block in bench.read().values():
-        assert amplitudes(block, [order])[0] == pytest.approx(20.0, rel=within)
-
-
-@pytest.mark.parametrize(("rate_hz", "low"), [(350.0, {1: 0.0, 3: 0.044}), (550.0, {1: 0.0, 3: 0.044, 5: 0.15})])
-def test_harmonics_seen_by_an_ads1115(rate_hz: float, low: dict[int, float]) -> None:
-    for order, share in low.items():
-        bench = Ads(on_bias(mains(0.0, **{f"h{order}": 20.0})), rate_hz=rate_hz)
-        bench.sensor.open()
-        block = bench.read()["current"]
-        assert block.rate_hz == rate_hz
-        assert amplitudes(block, [order])[0] == pytest.approx(20.0 * (1.0 - share), rel=0.02)
-
-
-def test_three_phases_are_at_one_time_though_asked_one_after_the_other() -> None:
-    bench = Mcp(*three(20.0, 20.0, 20.0), clamps=phases(), transfer_s=120e-6)
-    bench.sensor.open()
-    block = bench.read()["current"]
-    assert block.values.shape == (400, 3)
-    lines = np.fft.rfft(block.values, axis=0)[10]
-    angles = np.degrees(np.angle(lines[1:] / lines[0]))
-    # 120 µs are 2.2 degrees; a step of the ADC is 0.2 A.
-    assert angles == pytest.approx([-120.0, 120.0], abs=0.3)
-
-
-def test_harmonics_and_unbalance_come_out_of_the_machines_path() -> None:
-    waves = [on_bias(mains(amps, degrees=-120.0 * k, h5=0.1 * amps)) for k, amps in enumerate((20.0, 20.0, 14.0))]
-    bench = Mcp(*waves, clamps=phases())
-    bench.sensor.open()
-    path = MachinePath(MachineSetup("mixer"), bench.sensor.channels, Condition(Settings(warmup=8)))
-    values: dict[str, float] = {}
-    for _ in range(3):
-        bench.feed(1.0)
-        step = path.step(bench.clock.now_ns, [SensorReading("clamps", bench.sensor.read())])
-        assert not step.sensor_faults
-        values.update({name: column.values[-1] for name, column in step.series.items() if len(column.values)})
-    assert values["current.x.rms"] == pytest.approx(20.1, rel=0.01)
-    assert values["current.z.rms"] == pytest.approx(14.07, rel=0.01)
-    assert values["current.x.harmonics"] == pytest.approx(10.0, rel=0.05)
-    assert values["current.unbalance"] == pytest.approx(22.2, abs=0.5)
-
-
-def test_clamps_of_two_machines_parts_are_two_channels() -> None:
-    clamps = [{"input": 0, "channel": "motor"}, {"input": 5, "channel": "heater", "rated_a": 30.0, "output_ma": 15.0}]
-    still = on_bias(mains(0.0))
-    bench = Mcp(on_bias(mains(20.0)), still, still, still, still, on_bias(mains(5.0)), clamps=clamps, output="rms")
-    bench.sensor.open()
-    found = bench.read()
-    assert found["motor"].values[0] == pytest.approx(20.0, rel=0.01)
-    assert found["heater"].values[0] == pytest.approx(5.0, rel=0.03)
-
-
-def test_an_ads1115_gives_phases_as_rms_one_after_the_other() -> None:
-    clamps = [{"input": str(number), "channel": "current"} for number in range(3)]
-    bench = Ads(*three(10.0, 8.0, 6.0), clamps=clamps, output="rms")
-    bench.sensor.open()
-    block = bench.read()["current"]
-    assert block.values == pytest.approx(np.array([[10.0, 8.0, 6.0]]), rel=0.005)
-    path = MachinePath(MachineSetup("mixer"), bench.sensor.channels, Condition(Settings(warmup=8)))
-    step = path.step(bench.clock.now_ns, [SensorReading("clamps", [block])])
-    assert step.sample is not None
-    assert step.sample.values["current.unbalance"] == pytest.approx(25.0, abs=0.2)
 
 
 def test_only_the_newest_waveform_is_delivered_but_every_rms_reading() -> None:
@@ -381,9 +159,6 @@ def test_the_thread_samples_by_the_real_clock(make: Any) -> None:
     assert [float(true_rms(block.values, 200.0, 50.0)) for block in found] == pytest.approx([10.0, 10.0], rel=0.06)
 
 
-# Clamps that are not there.
-
-
 @pytest.mark.parametrize("make", [Ads, Mcp])
 @pytest.mark.parametrize(
     ("wave", "fault", "words"),
@@ -411,17 +186,6 @@ def test_a_machine_that_is_off_is_no_fault(make: Any) -> None:
     block = bench.read()["current"]
     assert not block.faults
     assert block.values[0] == pytest.approx(0.0, abs=block.channel.resolution)
-
-
-def test_the_largest_current_that_fits_is_not_clipped() -> None:
-    bench = Ads(on_bias(mains(1.60 * A_PER_V / math.sqrt(2.0))), output="rms")
-    bench.sensor.open()
-    block = bench.read()["current"]
-    assert not block.faults
-    assert block.channel.low <= block.values[0] <= block.channel.high
-
-
-# Chips.
 
 
 def test_chips_are_recognised_by_what_speaks_for_them() -> None:
@@ -483,49 +247,6 @@ def test_pulled_and_plugged_in_again_they_recover() -> None:
     mcp.line.chip = spi
     mcp.sensor.open()
     assert mcp.read()["current"].values[0] == pytest.approx(10.0, rel=0.01)
-
-
-def test_an_ads1115_that_loses_power_in_a_burst_is_noticed_and_the_next_burst_is_right() -> None:
-    bench = Ads(on_bias(mains(10.0)), output="rms")
-    bench.sensor.open()
-    chip = bench.chip
-    chip.power_cycle()
-    with pytest.raises(SensorError, match="configuration is 0x8583, not 0xC3E3; it lost power"):
-        bench.sensor.check()
-    assert bench.read()["current"].values[0] == pytest.approx(10.0, rel=0.004)
-
-
-@settings(max_examples=100, deadline=None)
-@given(st.integers(0, 1023))
-def test_an_mcp3008s_bits_are_volts(code: int) -> None:
-    bench = Mcp(lambda _: (code + 0.5) * 3.3 / 1024)
-    bench.sensor.open()
-    _, volts = bench.sensor.sample(0)
-    assert volts == pytest.approx(code * 3.3 / 1024)
-
-
-@settings(max_examples=100, deadline=None)
-@given(st.floats(-3.3, 3.3), st.sampled_from([6.144, 4.096, 2.048, 1.024, 0.512, 0.256]))
-def test_an_ads1115s_codes_are_volts_with_a_sign(volts: float, range_v: float) -> None:
-    plus, minus = max(volts, 0.0), max(-volts, 0.0)
-    bench = Ads(lambda _: plus, lambda _: minus, clamps=[{"input": "0-1"}], range_v=range_v)
-    bench.sensor.open()
-    _, read = bench.sensor.sample(0)
-    expected = min(max(volts, -range_v), range_v)
-    assert read == pytest.approx(expected, abs=range_v / 32768)
-
-
-@pytest.mark.parametrize(
-    ("volts", "code"), [(2.047, "3ff8"), (-1.0, "e0c0"), (0.000125, "0001"), (4.0, "6720"), (-4.0, "98e0")]
-)
-def test_examples_of_an_ads1115s_codes(volts: float, code: str) -> None:
-    """Tables 3 and 5 of the data sheet: at ±4.096 V a step is 125 µV, two's complement; the inputs end at the supply, 3.3 V."""
-    plus, minus = max(volts, 0.0), max(-volts, 0.0)
-    bench = Ads(lambda _: plus, lambda _: minus, clamps=[{"input": "0-1"}])
-    bench.sensor.open()
-    _, read = bench.sensor.sample(0)
-    assert bench.bus.read(0x48, 0x00, 2).hex() == code
-    assert read == pytest.approx(min(max(volts, -3.3), 3.3))
 
 
 @pytest.mark.parametrize(

@@ -2,81 +2,33 @@
 
 from __future__ import annotations
 
-import json
-import math
-import struct
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from support.modbus import TcpServer, free_port
-from support.nodes import write_node
+from support.modbus import (
+    SDM_VOLTS,
+    TcpServer,
+    failure,
+    free_port,
+    modbus,
+    over_tcp,
+    read_some,
+    register,
+    surroundings,
+    values,
+)
 from support.sensor_contract import FakeClock, SensorCase, SensorContract
 
-from edge.config import read_node
 from edge.feed import SensorFeed
-from edge.sense import Sense
-from edge.sensors.base import Block, Fault, Sensor, SensorConfigError, SensorError
+from edge.sensors.base import Fault, SensorConfigError, SensorError
 from edge.sensors.modbus import Modbus, ModbusConfig
 from edge.sensors.modbus_line import EXCEPTIONS
-from edge.sensors.modbus_map import Register, Request, number, requests, value_of, words, words_of
-from edge.sensors.modbus_meters import meters
-from edge.sensors.pzem004t import Pzem004t, Pzem004tConfig
-from edge.sensors.registry import Surroundings, sensor_type
-from edge.sensors.simulation.chips.meter import SimulatedPzem004t, SimulatedSdm120, SimulatedSdm630
-from edge.sensors.simulation.chips.serial_port import SimulatedSerialPort, crc16
-
-SDM_VOLTS = {0: 0x4366, 1: 0x3334}
-"""230.2 V, as in Eastron's protocol description."""
-
-
-def surroundings(folder: Path | None = None) -> Surroundings:
-    return Surroundings("oven", "oven", time.monotonic_ns, 1.0, state_dir=folder)
-
-
-def register(name: str, address: int, **options: Any) -> Register:
-    return Register(name=name, addresses=[address], quantity=options.pop("quantity", "level"), **options)
-
-
-def modbus(folder: Path | None = None, **options: Any) -> Modbus:
-    return Modbus(ModbusConfig(**{"every_s": 0.05, "timeout_s": 0.4, **options}), surroundings(folder))
-
-
-def over_tcp(server: TcpServer, *registers: Register, **options: Any) -> Modbus:
-    return modbus(host="127.0.0.1", tcp_port=server.port, registers=list(registers), **options)
-
-
-def read_some(sensor: Sensor, least: int = 1, patience_s: float = 5.0) -> list[Block]:
-    """Blocks, once there are some; whatever `read` raises goes through."""
-    found: list[Block] = []
-    until = time.monotonic() + patience_s
-    while len(found) < least and time.monotonic() < until:
-        found.extend(sensor.read())
-        time.sleep(0.01)
-    assert len(found) >= least
-    return found
-
-
-def values(sensor: Sensor) -> dict[str, list[float]]:
-    return {block.channel.name: block.values.ravel().tolist() for block in read_some(sensor)}
-
-
-def failure(sensor: Sensor, patience_s: float = 5.0) -> str:
-    """What it says when it fails."""
-    until = time.monotonic() + patience_s
-    said = ""
-    while not said and time.monotonic() < until:
-        time.sleep(0.01)
-        try:
-            sensor.read()
-        except SensorError as exc:
-            said = str(exc)
-    sensor.close()
-    return said
+from edge.sensors.registry import sensor_type
+from edge.sensors.simulation.chips.meter import SimulatedSdm120, SimulatedSdm630
+from edge.sensors.simulation.chips.serial_port import SimulatedSerialPort
 
 
 @pytest.fixture
@@ -100,14 +52,6 @@ class TestTcpContract(SensorContract):
         return SensorCase(sensor, time.sleep, seconds=0.15, monotonic_ns=time.monotonic_ns)
 
 
-class TestPzem004tContract(SensorContract):
-    @pytest.fixture
-    def case(self, port: SimulatedSerialPort) -> SensorCase:
-        port.devices[1] = SimulatedPzem004t(time.monotonic_ns, amps=3.0)
-        sensor = Pzem004t(Pzem004tConfig(port=port.path, every_s=0.2, timeout_s=0.4), surroundings())
-        return SensorCase(sensor, time.sleep, seconds=0.4, monotonic_ns=time.monotonic_ns)
-
-
 class TestSdm630Contract(SensorContract):
     @pytest.fixture
     def case(self, port: SimulatedSerialPort) -> SensorCase:
@@ -120,142 +64,8 @@ class TestSdm630Contract(SensorContract):
         )
 
 
-def test_are_registered() -> None:
+def test_is_registered() -> None:
     assert sensor_type("modbus").make is Modbus
-    assert sensor_type("pzem004t").make is Pzem004t
-
-
-# Numbers.
-
-
-def test_eastrons_example_is_230_2_volts() -> None:
-    assert number([0x4366, 0x3334], "f32", "high_first") == pytest.approx(230.2, abs=1e-4)
-
-
-@given(st.sampled_from(["u16", "s16", "u32", "s32", "u64", "s64", "f32", "f64"]), st.data())
-def test_a_number_goes_into_registers_and_comes_back(kind: Any, data: st.DataObject) -> None:
-    bits = int(kind[1:])
-    if kind[0] == "f":
-        value: float = data.draw(st.floats(width=32, allow_nan=False) if bits == 32 else st.floats(allow_nan=False))
-    else:
-        low = -(2 ** (bits - 1)) if kind[0] == "s" else 0
-        value = data.draw(st.integers(low, low + 2**bits - 1))
-    for order in ("high_first", "low_first"):
-        made = words(value, kind, order)
-        assert len(made) == words_of(kind)
-        assert number(made, kind, order) == value
-        assert made == words(value, kind, "high_first")[:: 1 if order == "high_first" else -1]
-
-
-def test_sign_scale_offset_and_the_number_for_nothing() -> None:
-    assert value_of(register("t", 0, type="s16", scale=0.1, offset=-5.0), [0xFF38]) == pytest.approx(-25.0)
-    assert math.isnan(value_of(register("t", 0, none=0xFFFF), [0xFFFF]))
-    assert math.isnan(value_of(register("t", 0, type="f32"), [0x7FC0, 0]))
-    assert math.isnan(value_of(register("t", 0, type="f32"), [0x7F80, 0])), "infinite is no reading either"
-
-
-def test_neighbours_are_read_at_once_and_gaps_only_when_asked() -> None:
-    wanted = [
-        register("a", 0, type="f32"),
-        register("b", 2, type="f32"),
-        register("c", 6),
-        register("d", 6, kind="holding"),
-    ]
-    assert requests(wanted) == [Request("holding", 6, 1), Request("input", 0, 4), Request("input", 6, 1)]
-    assert requests(wanted, 2) == [Request("holding", 6, 1), Request("input", 0, 7)]
-    many = [register(f"r{at}", at) for at in range(300)]
-    assert [one.size for one in requests(many)] == [125, 125, 50]
-
-
-@pytest.mark.parametrize("name", meters())
-def test_the_built_in_maps_make_sense(name: str) -> None:
-    meter = meters()[name]  # type: ignore[index]  # a meter's name
-    sensor = modbus(port="/dev/nothing", meter=name)
-    assert {"voltage", "current", "power", "energy", "frequency"} <= {channel.name for channel in sensor.channels}
-    assert set(meter.sure) <= {one.name for one in meter.registers}
-    assert len({address for one in meter.registers for address in one.addresses}) == sum(
-        len(one.addresses) for one in meter.registers
-    )
-
-
-# PZEM-004T.
-
-
-def pzem(port: SimulatedSerialPort, folder: Path | None = None, **options: Any) -> Pzem004t:
-    return Pzem004t(
-        Pzem004tConfig(port=port.path, **{"every_s": 0.2, "timeout_s": 0.4, **options}), surroundings(folder)
-    )
-
-
-def test_a_pzem_is_asked_as_its_manual_says_and_understood(port: SimulatedSerialPort) -> None:
-    port.devices[1] = SimulatedPzem004t(FakeClock(), volts=230.4, amps=70.123, power_factor=0.93, hz=49.9, kwh=1234.567)
-    sensor = pzem(port)
-    sensor.open()
-    found = values(sensor)
-    sensor.close()
-    # Request of the manual's chapter 2.3 for all ten registers; 70.123 A and 15025.4 W need the high word.
-    assert bytes.fromhex("01040000000a700d") in [frame for _, frame in port.frames]
-    assert found == {
-        "voltage": [pytest.approx(230.4)],
-        "current": [pytest.approx(70.123)],
-        "power": [pytest.approx(15_025.4)],
-        "energy": [pytest.approx(1234.567)],
-        "frequency": [pytest.approx(49.9)],
-        "power_factor": [pytest.approx(0.93)],
-        "over_power": [0.0],
-    }
-
-
-def test_a_pzems_alarm_is_a_state(port: SimulatedSerialPort) -> None:
-    device = port.devices[1] = SimulatedPzem004t(FakeClock(), amps=10.0)
-    device.threshold_w = 2000
-    sensor = pzem(port, channels=["over_power"])
-    sensor.open()
-    assert values(sensor) == {"over_power": [1.0]}
-    sensor.close()
-
-
-def test_something_else_at_the_pzems_address_is_told(port: SimulatedSerialPort) -> None:
-    device = port.devices[1] = SimulatedPzem004t(FakeClock())
-    device.hz = 0.0
-    with pytest.raises(SensorError, match=r"unit 1 answers, but not like a PZEM-004T v3: frequency .* says 0 Hz"):
-        pzem(port, channels=["voltage"]).open()
-
-
-def test_energy_goes_on_over_a_reset_of_the_meter_and_a_restart(port: SimulatedSerialPort, tmp_path: Path) -> None:
-    device = port.devices[1] = SimulatedPzem004t(FakeClock(), kwh=50.0)
-    sensor = pzem(port, tmp_path, channels=["energy"])
-    sensor.open()
-    assert values(sensor)["energy"] == [50.0]
-    sensor.close()
-    device.reset()
-    device.kwh = 0.25
-    sensor = pzem(port, tmp_path, channels=["energy"])
-    sensor.open()
-    blocks = read_some(sensor, 3)
-    sensor.close()
-    assert blocks[0].values[0] == 50.0, "one reading alone is not believed"
-    assert blocks[-1].values[0] == pytest.approx(50.25)
-    assert (tmp_path / "oven.energy.json").exists()
-
-
-def test_energy_goes_on_beyond_the_end_of_the_meters_counter(port: SimulatedSerialPort) -> None:
-    device = port.devices[1] = SimulatedPzem004t(FakeClock(), kwh=9_999.99)
-    sensor = pzem(port, channels=["energy"])
-    sensor.open()
-    first = read_some(sensor)[0]
-    device.kwh = 0.02
-    last = read_some(sensor, 4)[-1]
-    assert (first.values[0], last.values[0]) == (pytest.approx(9_999.99), pytest.approx(10_000.02))
-    assert last.values[0] <= last.channel.high, "the sum has no end"
-    device.kwh = 20_000.0
-    block = read_some(sensor, 2)[-1]
-    sensor.close()
-    assert block.faults == ((Fault.OUT_OF_RANGE, "energy: register 5 says 20000 kWh"),)
-    assert math.isnan(block.values[0])
-
-
-# A serial line.
 
 
 def test_a_dead_meter_is_told_within_the_stated_time(port: SimulatedSerialPort) -> None:
@@ -390,9 +200,6 @@ def test_power_is_integrated_for_a_device_that_does_not_count(port: SimulatedSer
     assert blocks[-1].values[0] == pytest.approx(4600.0 * elapsed_s / 3.6e6, rel=1e-6)
 
 
-# TCP.
-
-
 def test_registers_over_tcp(server: TcpServer) -> None:
     sensor = over_tcp(
         server,
@@ -476,39 +283,3 @@ def test_nobody_there_is_told_with_host_and_port() -> None:
 def test_what_can_never_work_is_refused_before_the_start(options: dict[str, Any], said: str) -> None:
     with pytest.raises(SensorConfigError, match=said):
         Modbus(ModbusConfig(**options), surroundings())
-
-
-def test_the_check_sum_is_the_standards() -> None:
-    assert crc16(bytes.fromhex("010400000002")).hex() == "71cb"
-    assert crc16(bytes.fromhex("01040443663334")) == bytes.fromhex("1b38")
-    assert struct.unpack(">f", bytes.fromhex("43663334"))[0] == pytest.approx(230.2, abs=1e-4)
-
-
-NODE = """
-[[machine]]
-name = "oven"
-kind = "oven"
-interval_s = 0.1
-[[machine.sensor]]
-type = "pzem004t"
-port = "{port}"
-every_s = 0.2
-"""
-
-
-def test_a_node_keeps_the_meters_energy_in_its_state_folder(port: SimulatedSerialPort, tmp_path: Path) -> None:
-    """The daemon whole, without a broker; the meter is reset while the node is off."""
-    device = port.devices[1] = SimulatedPzem004t(FakeClock(), kwh=70.0)
-    node = read_node(write_node(tmp_path, more=NODE.format(port=port.path)))
-    kept = tmp_path / "state" / "sense" / "sensors" / "oven.energy.json"
-    for kwh, expected in ((70.0, 70.0), (3.0, 73.0)):
-        device.kwh = kwh
-        with Sense(node) as sense:
-            loop = sense.loops["oven"]
-            until = time.monotonic() + 10.0
-            while loop.state.ticks < 15 and time.monotonic() < until:
-                time.sleep(0.05)
-            states = loop.sensors()
-        assert [(one.ok, one.detail) for one in states] == [(True, "")]
-        numbers = json.loads(kept.read_text())["state"]
-        assert numbers["offset"] + numbers["counter"] == pytest.approx(expected)
