@@ -17,7 +17,7 @@ OVERFLOWED = "the FIFO overflowed"
 
 
 class Pace:
-    """Knows how long a FIFO's samples take to fetch, so that a fetch that began too late is told from a slow one.
+    """Knows how long a FIFO's samples take to fetch, so that one that was interrupted is told from a slow one.
 
     Args:
         fifo_samples: that fit into it.
@@ -30,7 +30,7 @@ class Pace:
         self._fastest_ns = float("inf")
 
     def overflowed(self, samples: int, took_ns: int) -> bool:
-        """Whether the FIFO ran over between the look at it and the fetch of these samples, which took so long in all."""
+        """Whether the FIFO ran over between the look at it and the fetch of these samples, which took so long together."""
         if samples == 0:
             return False
         self._fastest_ns = min(self._fastest_ns, took_ns / samples)
@@ -45,8 +45,9 @@ def in_time(
 
     The chip's overrun bit is then gone with the first sample read.
     """
+    began_ns = monotonic_ns()
     drained = drain(registers)
-    if pace.overflowed(len(drained.values), monotonic_ns() - drained.at_ns):
+    if pace.overflowed(len(drained.values), monotonic_ns() - began_ns):
         return replace(drained, values=drained.values[:0], gap=OVERFLOWED)
     return drained
 

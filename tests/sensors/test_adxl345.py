@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from typing import Any
 
 import msgspec
@@ -9,14 +11,15 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.accelerometers import AccelerometerSuite, Rig, rig
+from support.accelerometers import AccelerometerSuite, Rig, rig, shaken
 
 from edge.sensors import adxl345 as driver
 from edge.sensors.adxl345 import Adxl345, Adxl345Config
-from edge.sensors.base import SensorConfigError, SensorError
+from edge.sensors.base import Block, SensorConfigError, SensorError
 from edge.sensors.fifo import words
-from edge.sensors.registry import sensor_type
+from edge.sensors.registry import Surroundings, sensor_type
 from edge.sensors.simulation.chips.adxl345 import SimulatedAdxl345
+from edge.sensors.simulation.chips.bus import SimulatedBuses
 
 
 def made(*, spi: bool = False, **options: Any) -> Rig:
@@ -127,3 +130,21 @@ def test_without_self_test_it_is_not_moved() -> None:
     built = made(self_test=False)
     built.chip.force_g = (0.0, 0.0, 0.0)
     assert built.run(2)
+
+
+def test_in_the_background_it_is_drained_without_being_asked() -> None:
+    """With a real thread and a real clock, on whatever machine runs this."""
+    buses = SimulatedBuses()
+    buses.wire_i2c(1).plug(0x53, SimulatedAdxl345(time.monotonic_ns, 0.05, shaken))
+    config = msgspec.convert({"rate_hz": 100}, Adxl345Config)
+    sensor = Adxl345(config, Surroundings("mixer", "mixer", time.monotonic_ns, 1.0, buses=buses))
+    sensor.open()
+    blocks: list[Block] = []
+    deadline = time.monotonic() + 10.0
+    while sum(len(block.values) for block in blocks) < 150 and time.monotonic() < deadline:
+        time.sleep(0.05)
+        blocks += sensor.read()
+    sensor.close()
+    assert blocks[-1].rate_hz == pytest.approx(105.0, rel=0.02)
+    assert blocks[-1].end_ns <= time.monotonic_ns()
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("fifo-")]
