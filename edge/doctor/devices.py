@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,7 +18,7 @@ from edge.doctor.world import NAME, World
 from edge.sensor_setup import SensorSetup
 from edge.sensors.base import Sensor, SensorConfigError
 from edge.sensors.probing import Found
-from edge.sensors.registry import sensor_type
+from edge.sensors.registry import SensorType, Surroundings, sensor_type
 
 OFTEN_S = 0.5
 """Slow sensors are asked this often meanwhile, so that a few seconds show their noise."""
@@ -128,16 +129,13 @@ def _make(world: World, config: NodeConfig | None, device: Device) -> Sensor:
         setup = next(setup for setup in config.sensors[machine] if setup.name == name)
         return setup.make(world.surroundings(machine, link_of(config.options, NAME)))
     assert device.found is not None  # noqa: S101  # a device is found, configured, or both
-    kind = sensor_type(device.kind)
-    return kind.make(_often(kind.config, device.found.options), world.surroundings())
+    return _often(sensor_type(device.kind), device.found.options, world.surroundings())
 
 
-def _often(config: type[Struct], options: Mapping[str, Any]) -> Struct:
-    """The options with readings as often as the type allows, where it has such an option."""
-    if "every_s" in config.__struct_fields__:
+def _often(kind: SensorType, options: Mapping[str, Any], surroundings: Surroundings) -> Sensor:
+    """A sensor that reads as often as it can be told to, where it has such an option."""
+    if "every_s" in kind.config.__struct_fields__:
         for every_s in (OFTEN_S, 2 * OFTEN_S):
-            try:
-                return msgspec.convert({**options, "every_s": every_s}, config)
-            except msgspec.ValidationError:
-                continue
-    return msgspec.convert(options, config)
+            with suppress(msgspec.ValidationError, SensorConfigError):
+                return kind.make(msgspec.convert({**options, "every_s": every_s}, kind.config), surroundings)
+    return kind.make(msgspec.convert(options, kind.config), surroundings)

@@ -268,6 +268,18 @@ def test_what_is_read_is_read_by_the_real_drivers(tmp_path: Path) -> None:
     assert (problem.code, problem.values["sensor"]) == ("failed", "mixer/max31856")
 
 
+def test_a_chip_that_cannot_be_read_so_often_is_read_as_often_as_it_can(tmp_path: Path) -> None:
+    clock = FakeClock()
+    buses = SimulatedBuses()
+    buses.wire_i2c(1).plug(0x40, i2c_chip("ina226", clock))
+    world = World(root=tmp_path, buses=buses, monotonic_ns=clock, sleep=clock.step)
+    (made,) = read(world, None, devices(world, None, [i2c("ina226", 0x40)]), 3.0)
+    assert made.outcome is not None
+    assert not made.outcome.error
+    volts = next(reading for reading in made.outcome.readings if reading.channel.name == "voltage")
+    assert (volts.value[0], volts.count >= 2) == (pytest.approx(12.0, abs=0.01), True)
+
+
 def test_faults_and_silence_are_problems() -> None:
     clock = FakeClock()
     fault = ((Fault.OPEN, "open"),)
