@@ -175,9 +175,10 @@ class Overview:
         if machine.severity not in (None, "good") and not machine.alerts:
             at_ns = machine.condition_ns
             notes += [self._words.evidence(item, at_ns=at_ns, now_ns=self._now_ns) for item in machine.evidence[:2]]
-        if machine.certainty is not None and machine.certainty < CERTAIN:
-            key = "uncertain" if machine.certainty > 0 else "new_regime"
-            notes.append(str(self._page[key]).format(percent=round(100 * machine.certainty)))
+        if machine.limit is None:
+            notes.append(str(self._page["new_regime"]))
+        elif machine.certainty is not None and machine.certainty < CERTAIN:
+            notes.append(str(self._page["uncertain"]).format(percent=round(100 * machine.certainty)))
         return notes
 
     def _facts(self, machine: views.Machine) -> str:

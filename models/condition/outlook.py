@@ -92,4 +92,4 @@ def certainty(samples: int) -> float:
     >>> certainty(24), certainty(90), certainty(1500)
     (0.05, 0.65, 0.98)
     """
-    return round(float(1.0 / widening(np.array([samples / ROWS_A_LOOK]), SIGMAS)[0]), 2)
+    return max(round(float(1.0 / widening(np.array([samples / ROWS_A_LOOK]), SIGMAS)[0]), 2), 0.01)

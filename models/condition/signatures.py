@@ -25,6 +25,8 @@ CONTRADICTED = 0.5
 """What is left of a similarity when the rules name another cause than they did then."""
 SURE_RULE = 0.5
 """Confidence from which a rule contradicts at all."""
+FADING = 0.98
+"""What is left of what an alarm was after another sample: a second fault on top of the first is seen within a minute or so."""
 LEAST_SAMPLES = 3
 """Alarmed samples that make an alarm worth remembering."""
 COMMON = 0.25
@@ -52,7 +54,7 @@ class Signature:
 
 
 class Episode:
-    """The deviations of one alarm, added up. `measured` features that did not move count as zero."""
+    """The deviations of one alarm, added up and fading. `measured` features that did not move count as zero."""
 
     def __init__(self) -> None:
         self.samples = 0
@@ -64,8 +66,7 @@ class Episode:
         """Takes one alarmed sample."""
         self.samples += 1
         self.rule = rule
-        for name in measured:
-            self.total.setdefault(name, 0.0)
+        self.total = dict.fromkeys(measured, 0.0) | {name: FADING * value for name, value in self.total.items()}
         for deviation in deviations:
             self.total[deviation.feature] = self.total.get(deviation.feature, 0.0) + deviation.sigma
 

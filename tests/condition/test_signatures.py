@@ -74,6 +74,15 @@ def test_a_clear_rule_that_says_something_else_than_then_goes_first() -> None:
     assert [cause.code for cause in alike] == ["bearing_outer", "unknown"]
 
 
+def test_a_second_fault_on_top_of_a_known_one_is_not_taken_for_it_for_long() -> None:
+    signatures = taught()
+    alarm(signatures, BELT, samples=300)
+    assert signatures.rank([UNKNOWN])[0].code == "belt"
+    for _ in range(90):
+        signatures.watch([Deviation(n, 1.0, 0.0, s) for n, s in {**BELT, **BEARING}.items()], NAMES, "unknown")
+    assert signatures.rank([UNKNOWN]) == (UNKNOWN,)
+
+
 def test_the_rules_may_have_been_wrong_and_are_overruled_the_next_time() -> None:
     signatures = taught(BELT, "belt", rule="looseness")
     alarm(signatures, BELT, rule="looseness")

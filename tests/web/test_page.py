@@ -63,9 +63,9 @@ def test_the_page_says_what_is_coming_what_moved_and_how_sure_it_is(
     page = http.get("/?lang=de").text
     assert "Alarmgrenze voraussichtlich in 3 bis 9 Tagen erreicht (80 % sicher)" in page
     assert "sonst 1 g (deutlich höher, seit " in page
-    assert "Urteile erst zu 60 % sicher" in page
+    assert "Kennt diesen Betrieb erst zu 60 %" in page
     assert "Lernt noch, was normal ist: 40 %, noch etwa 25 min" in page
-    assert "Diesen Betrieb sieht es zum ersten Mal: noch kein Urteil" in page
+    assert "Dieser Betrieb ist neu: noch kein Urteil" in page
     english = http.get("/?lang=en").text
     assert "Alarm limit probably reached in 3 to 9 days (80 % sure)" in english
     assert "Still learning what is normal: 40 %, about 25 min to go" in english
