@@ -28,7 +28,7 @@ LEAST_CONFIDENCE = 0.35
 LEAST_WINDOW_S = 0.3
 SETTLED_WINDOW_S = 0.95
 """What is told from a shorter window may be a multiple of the speed; it is looked for anew as the window grows."""
-LOOK_SOON_S, LOOK_AGAIN_S, LOOK_SELDOM_S = 0.5, 20.0, 60.0
+LOOK_SOON_S, LOOK_AGAIN_S, LOOK_SELDOM_S = 0.5, 30.0, 60.0
 MOST_MISSES = 3
 _NEIGHBOURHOOD_HZ = 12.0
 _MOST_SALIENT = 8.0
