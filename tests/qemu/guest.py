@@ -140,6 +140,28 @@ def doctor() -> list[list[str]]:
     ]
 
 
+def command() -> dict[str, Any]:
+    """`werkpuls doctor` itself, with nothing but register images in the stub: they have an identity, but do not move."""
+    from contextlib import redirect_stdout  # noqa: PLC0415  # the path is set first
+    from io import StringIO  # noqa: PLC0415
+
+    from support.i2c_drivers import IMAGES, STUBBED  # noqa: PLC0415
+    from support.i2c_stub import StubbedI2c  # noqa: PLC0415
+
+    from werkpuls import cli  # noqa: PLC0415
+
+    bus = StubbedI2c(0)
+    for address in STUBBED:
+        bus.lay(address, 0x00, bytes(256))
+    for address, image in IMAGES.items():
+        for register, data in image.items():
+            bus.lay(address, register, data)
+    printed = StringIO()
+    with redirect_stdout(printed):
+        code = cli.main(["doctor", "--json", "--seconds", "0.5"])
+    return {"code": code, "report": json.loads(printed.getvalue())}
+
+
 def main() -> None:
     """Everything, one after the other."""
     from support.i2c_drivers import TRIALS  # noqa: PLC0415  # the path is set first
@@ -151,6 +173,7 @@ def main() -> None:
         except Exception as exc:  # noqa: BLE001  # one driver's failure is not the others'
             found[name] = {"failed": f"{type(exc).__name__}: {exc}"}
     found["doctor"] = doctor()
+    found["command"] = command()
     json.dump(found, sys.stdout)
 
 

@@ -18,7 +18,7 @@ LACKING = qemu.lacking()
 pytestmark = [
     pytest.mark.skipif(bool(LACKING), reason=LACKING),
     pytest.mark.xdist_group("qemu"),
-    pytest.mark.timeout(240),
+    pytest.mark.timeout(360),
 ]
 
 
@@ -27,7 +27,7 @@ def guest(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     answer = tmp_path_factory.mktemp("guest") / "answer"
     answer.mkdir()
     stub = ("i2c-stub", "chip_addr=" + ",".join(f"0x{address:02x}" for address in (*STUBBED, SCRATCH)))
-    code, output = qemu.boot(answer, ["-B", str(GUEST)], [("i2c-dev", ""), stub], timeout_s=200)
+    code, output = qemu.boot(answer, ["-B", str(GUEST)], [("i2c-dev", ""), stub], timeout_s=300)
     assert code == 0, output
     found: dict[str, Any] = json.loads(output)
     return found
@@ -97,3 +97,19 @@ def test_the_doctor_recognises_every_chip_on_the_kernels_own_bus(guest: dict[str
         f"i2c-0 0x{trial.address:02X}": name for name, trial in reversed(list(TRIALS.items())) if not trial.exempt
     }
     assert places == {**expected, "i2c-0 0x44": "unlike", f"i2c-0 0x{SCRATCH:02X}": "unknown"}
+
+
+def test_the_command_finds_chips_by_their_registers_and_says_when_they_fail_their_tests(guest: dict[str, Any]) -> None:
+    found = guest["command"]
+    assert found["code"] == 1
+    devices = {device["place"]: device for device in found["report"]["devices"]}
+    assert {place: device["chip"] for place, device in devices.items()} == {
+        "i2c-0 0x18": "LIS3DH",
+        "i2c-0 0x40": "INA226",
+        "i2c-0 0x48": "ADS1115",
+        "i2c-0 0x53": "ADXL345",
+        "i2c-0 0x68": "MPU-6050",
+    }
+    for place in ("i2c-0 0x18", "i2c-0 0x40", "i2c-0 0x53", "i2c-0 0x68"):
+        assert place.replace(" ", " address ") in devices[place]["error"]
+    assert "address = 0x53" in devices["i2c-0 0x53"]["toml"]

@@ -48,3 +48,11 @@ TRIALS: Mapping[str, Trial] = {
     "sht31": Trial(0x44, 0x45, {}, exempt="Operation not supported"),
 }
 STUBBED = sorted({trial.address for trial in TRIALS.values()})
+IMAGES: Mapping[int, Mapping[int, bytes]] = {
+    0x53: {0x00: b"\xe5"},
+    0x18: {0x0F: b"\x33"},
+    0x40: {0x00: b"\x41\x27", 0xFE: b"\x54\x49", 0xFF: b"\x22\x60"},
+    0x48: {0x01: b"\x85\x83", 0x02: b"\x80\x00", 0x03: b"\x7f\xff"},
+    0x68: {0x75: b"\x68"},
+}
+"""What tells an ADXL345, a LIS3DH, an INA226, an ADS1115 and an MPU-6050 after power-up, as their data sheets have it."""
