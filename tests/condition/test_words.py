@@ -152,6 +152,20 @@ def test_a_state_from_before_there_were_signatures_is_taken_up(press: Press) -> 
     assert not any(verdict.alarm for verdict in press.run(40, JAM))
 
 
+def test_words_outlast_a_change_of_river(press: Press) -> None:
+    press.break_it(JAM)
+    press.model.feedback(Word.CONFIRMED, Confirmed("own-jam", "Klemmt"))
+    press.mend()
+    press.break_it(LEAK)
+    press.model.feedback(Word.FALSE_ALARM)
+    state = json.loads(json.dumps(press.model.snapshot()))
+    state["river"] = "0.1.0"
+    press.model = Condition.restore(state)
+    assert not any(verdict.alarm for verdict in press.run(60, LEAK))
+    press.break_it(JAM)
+    assert press.first_cause() == ("own-jam", "Klemmt", True)
+
+
 def test_while_it_learns_it_says_how_long_still_and_that_nothing_is_certain() -> None:
     press = Press(warmup=100)
     verdicts = press.run(40)
