@@ -14,6 +14,7 @@ from selenium import webdriver
 from selenium.webdriver import Chrome
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
+from selenium.webdriver.support.select import Select
 from support.broker import Broker, until
 from support.gateways import Feed, running
 from support.raw import RawNode
@@ -217,6 +218,41 @@ def test_an_alert_appears_by_itself_and_is_acknowledged(gateway: Gateway, feed: 
     settle(gateway, feed, alert, "by-itself")
     settle(gateway, feed, other, "meanwhile", "oven")
     assert errors(chromium) == []
+
+
+def test_what_was_found_is_confirmed_with_a_gloved_finger(gateway: Gateway, feed: Feed, chromium: Chrome) -> None:
+    alert = trouble(feed, "found")
+    size(chromium, *PHONE)
+    chromium.get(url(gateway))
+    until(lambda: ":" in text(chromium, "#connection"))
+    card = chromium.find_element(By.ID, f"alert-{alert}")
+    fill(card, "by", "Anna")
+    chromium.execute_script("document.querySelector(arguments[0]).open = true", f"#found-{alert}")
+    small = chromium.execute_script(
+        "return [...document.querySelectorAll(arguments[0])]"
+        f".filter(e => e.checkVisibility() && e.getBoundingClientRect().height < {GLOVE_PX}).map(e => e.outerHTML)",
+        f"#found-{alert} :is(button, select, summary, input)",
+    )
+    assert small == []
+    Select(card.find_element(By.NAME, "cause")).select_by_visible_text("Riemen rutscht oder ist verschlissen")
+    # What comes meanwhile must not take away what was chosen.
+    other = trouble(feed, "meanwhile-found", machine="oven")
+    gateway.turn()
+    until(lambda: chromium.find_element(By.ID, "news").is_displayed())
+    save(chromium, "found")
+    press(card, "confirm")
+    until(lambda: "Bestätigt: Riemen rutscht" in text(chromium, f"#alert-{alert}"))
+    found = gateway.ledger.alert(alert)
+    assert found is not None
+    assert (found.confirmed, found.confirmed_by) == ("belt", "Anna")
+    settle(gateway, feed, alert, "found")
+    settle(gateway, feed, other, "meanwhile-found", "oven")
+    assert errors(chromium) == []
+
+
+def fill(card: Any, name: str, words: str) -> None:
+    card.find_element(By.NAME, name).clear()
+    card.find_element(By.NAME, name).send_keys(words)
 
 
 def press(card: Any, action: str) -> None:
