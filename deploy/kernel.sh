@@ -12,6 +12,7 @@ if ls "$folder"/boot/vmlinuz-* >/dev/null 2>&1; then
   printf '%s\n' "$folder"
   exit 0
 fi
+[ ! -e "$folder" ] || rmdir "$folder" 2>/dev/null || stop "$folder exists and holds something else"
 package=$(apt-cache depends linux-image-amd64 2>/dev/null | sed -n 's/^ *Depends: *\(linux-image-[0-9]\)/\1/p' | head -n 1)
 [ -n "$package" ] || stop "apt knows no linux-image-amd64; run apt-get update"
 work=$(mktemp -d)
@@ -23,6 +24,5 @@ mkdir "$work/kernel"
 dpkg-deb --fsys-tarfile "$work"/*.deb | tar -x -C "$work/kernel" --wildcards \
   '*/boot/vmlinuz-*' '*/drivers/i2c/*' '*/drivers/virtio/*' '*/9p/*' '*/netfs/*' '*/fscache/*'
 mkdir -p "$(dirname "$folder")"
-[ ! -e "$folder" ] || rmdir "$folder" || stop "$folder exists and holds something else"
 mv "$work/kernel" "$folder"
 printf '%s\n' "$folder"

@@ -14,8 +14,12 @@ from edge.sensors.probing import Found, I2cProbe, I2cReader
 
 ADDRESSES = range(0x08, 0x78)
 """The rest is reserved (NXP UM10204, table 4)."""
-NOT_OURS = re.compile(r"(?i)smbus (?:i801|piix4|nforce|ali|sis|via|amd)|hdmi|ddc|dp-?aux|gpu|i915|nvidia|radeon|gmux")
-"""Adapters of monitors and mainboards, by the name their driver gives: no sensor is there, and memory modules are."""
+NOT_OURS = re.compile(
+    r"(?i)smbus (?:i801|piix4|nforce|ali|sis|via|amd)|hdmi|ddc|dp-?aux|gpu|i915|nvidia|radeon|gmux"
+    r"|i2c@7e805000|^fef0[49]500\.i2c|^107d5082[08]0\.i2c"
+)
+"""Adapters of monitors and mainboards, by the name their driver gives: no sensor is there, and memory modules are. The last
+ones are the HDMI sockets of Raspberry Pi 3, 4 and 5 (linux, bcm2835.dtsi, bcm2711.dtsi, bcm2712.dtsi: ddc)."""
 USUAL_BUS = 1
 """Pins 3 and 5 of a Raspberry Pi; what drivers take where none is configured."""
 STUCK_ANSWERS = 40
