@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -88,7 +89,7 @@ def wear(root: Path, mount: Mount) -> Iterator[Check]:
     if written_kb is not None and written_kb / 1e6 > NOTABLE_WRITTEN_GB and partition.startswith("mmcblk"):
         yield check("disk", "written", device=partition, written_gb=written_kb / 1e6)
     card = root / "sys/block" / partition.partition("p")[0] / "device"
-    steps = [int(step, 16) for step in (text(card / "life_time") or "").split() if step.startswith("0x")]
+    steps = [int(step, 16) for step in re.findall(r"0x[0-9a-fA-F]{1,2}\b", text(card / "life_time") or "")]
     spare = number(card / "pre_eol_info", 16) or 0
     if not steps and not spare:
         return

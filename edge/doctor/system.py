@@ -135,7 +135,7 @@ def heat(root: Path) -> Iterator[Check]:
     """The processor's temperature, and whether it is slowed down for it."""
     flags = _throttled(root) or 0
     milli = number(root / "sys/class/thermal/thermal_zone0/temp")
-    celsius = None if milli is None else milli / 1000.0
+    celsius = None if milli is None or not -60_000 <= milli <= 150_000 else milli / 1000.0
     if celsius is not None and celsius >= HOT_C:
         yield check("heat", "hot", celsius=celsius)
     elif flags & _SLOWED:

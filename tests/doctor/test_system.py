@@ -9,8 +9,11 @@ from pathlib import Path
 import pytest
 from support.pi import Pi
 
+from edge.doctor.access import interfaces
 from edge.doctor.checks import CODES, Check, Level, check
 from edge.doctor.disk import disk, mount_of
+from edge.doctor.i2c import clock_khz, held, i2c_buses
+from edge.doctor.ports import cameras, serial
 from edge.doctor.system import Software, clock, heat, installed, memory, power, software
 
 GB = 1_000_000_000
@@ -164,3 +167,38 @@ def test_a_code_that_does_not_exist_is_a_mistake() -> None:
     with pytest.raises(KeyError):
         check("memory", "lots")
     assert {level for area in CODES.values() for level in area.values()} == set(Level)
+
+
+NONSENSE = (b"", b"\xff\xfe\x00", b"0xzz 0x", b"9" * 40, b"-1\n", b"a: b\nc\n: :\n/ / / / ro\n")
+
+
+@pytest.mark.parametrize("content", NONSENSE)
+def test_no_file_of_the_kernel_ends_the_examination(pi: Pi, content: bytes) -> None:
+    pi.write("sys/block/mmcblk0/device/life_time", "")
+    pi.write("sys/block/mmcblk0/device/pre_eol_info", "")
+    pi.write("sys/fs/ext4/mmcblk0p2/errors_count", "")
+    pi.write("sys/fs/ext4/mmcblk0p2/lifetime_write_kbytes", "")
+    pi.write("sys/class/hwmon/hwmon0/name", "rpi_volt")
+    pi.write("sys/class/hwmon/hwmon0/in0_lcrit_alarm", "")
+    pi.write("sys/class/video4linux/video0/name", "")
+    pi.write("sys/bus/i2c/devices/i2c-1/of_node/clock-frequency", "")
+    pi.hold(1, 0x68, "")
+    pi.device("ttyUSB0")
+    files = [path for path in pi.root.rglob("*") if path.is_file() and "dev" not in path.relative_to(pi.root).parts[:1]]
+    for damaged in files:
+        before = damaged.read_bytes()
+        damaged.write_bytes(content)
+        found = [
+            *power(pi.root),
+            *heat(pi.root),
+            *memory(pi.root),
+            *disk(pi.root, pi.root, 300, free=lambda _: 2 * GB),
+            *interfaces(pi.root),
+            *serial(pi.root),
+            *cameras(pi.root),
+        ]
+        assert held(pi.root, 1)
+        assert i2c_buses(pi.root) == [1]
+        assert clock_khz(pi.root, 1) in (None, 0x2D310A // 1000)
+        assert all(one.level in Level for one in found)
+        damaged.write_bytes(before)
