@@ -80,10 +80,10 @@ class FeatureTaking:
         channel = blocks[-1].channel
         values, rate_hz = _joined(blocks)
         end_ns = blocks[-1].end_ns
+        start_s = end_ns / 1e9 - (len(values) - 1) / rate_hz
         if channel.quantity is Quantity.CURRENT:
-            found = self.features.current(values, rate_hz, channel.unit)
+            found = self.features.current(values, rate_hz, channel.unit, start_s=start_s)
         else:
-            start_s = end_ns / 1e9 - (len(values) - 1) / rate_hz
             found = self.features.vibration(values, rate_hz, channel.unit, channel=name, start_s=start_s)
         self._keep(name, channel, found, held)
         for feature, value in found.values.items():

@@ -102,7 +102,7 @@ class Features:
         plan = plans.block(samples, rate_hz, speed_hz, velocity=factor is not None)
         found = vibration.of_block(wave, squared, density, plan, factor)
         beat = plans.rhythm(len(whole), rhythm_hz, speed_hz)
-        depth = rhythm * beat.scale
+        depth = envelope.depths(rhythm)
         knocks = envelope.knocks(depth, beat)
         more = envelope.ratios(depth, beat)
         if knocks is not None:
@@ -113,14 +113,21 @@ class Features:
             if speed_hz is not None and track.renewed():
                 joined = track.rhythm()
                 longer = plans.rhythm(len(joined), rhythm_hz, speed_hz)
-                depth = envelope.spectrum_of(joined, plans.window(len(joined))) * longer.scale
+                depth = envelope.depths(envelope.spectrum_of(joined, plans.window(len(joined))))
                 knocks = envelope.knocks(depth, longer)
                 self._told[channel] = _signs(speed_hz, knocks)
             signs = self._told.get(channel, {})
         return self._found(plan.names, len(wave), found, unit, more, signs)
 
-    def current(self, values: Floats, rate_hz: float, unit: str) -> Found:
-        """Features of a current waveform of one or more phases sampled together; see `models.condition.features.current`."""
+    def current(self, values: Floats, rate_hz: float, unit: str, *, start_s: float | None = None) -> Found:
+        """Features of a current waveform of one or more phases sampled together; see `models.condition.features.current`.
+
+        Args:
+            values: shape (n,) or (n, phases), finite.
+            rate_hz: measured sample rate.
+            unit: of the values.
+            start_s: time of the first sample.
+        """
         if len(values) < MIN_SAMPLES or not rate_hz > 0:
             return NOTHING
         samples = fast_length(len(values))
@@ -129,7 +136,7 @@ class Features:
             return NOTHING
         plan = self._plans.current(samples, rate_hz)
         each, whole, amplitude = current.of_block(wave, plan)
-        if plan.names and self.speed.confidence <= 0.0:
+        if plan.names and self.speed.asks(start_s or 0.0):
             told = current.running_speed(amplitude, plan.step_hz, self._nominal_hz)
             if told is not None:
                 self.speed.hear(*told)

@@ -17,6 +17,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.condition.features.spectrum import Floats, near
 
@@ -39,8 +40,6 @@ _RATE_HZ = 1600.0
 class EnvelopePlan(NamedTuple):
     """What is fixed for one length, rate and running speed."""
 
-    scale: float
-    """Makes an amplitude of a line."""
     step_hz: float
     names: tuple[str, ...]
     lines: Floats
@@ -48,14 +47,12 @@ class EnvelopePlan(NamedTuple):
     background: Floats
     races: Floats
     """1 where a ring's frequency may be; of length 0 while the running speed is unknown or too slow for the window."""
-    half_races: Floats
-    """Half of it: what a second harmonic counts."""
     order: float
     """The running speed, in lines."""
-    turns: tuple[int, int]
-    """Once and twice the running speed, in whole lines."""
-    cage: tuple[slice, ...]
-    """Where once and twice the cage's speed may lie; none where a window is too short to tell them from the shaft's."""
+    shaft: NDArray[np.intp]
+    """Three lines around once and three around twice the running speed."""
+    cage: tuple[int, ...]
+    """Where once and twice the cage's speed begin and end; empty where a window is too short to tell them from the shaft's."""
 
 
 def decimation(samples: int, rate_hz: float) -> int:
@@ -73,7 +70,7 @@ def _divisor(samples: int, most: int) -> int:
 
 
 def envelope(wave: Floats, squared: Floats, factor: int) -> Floats:
-    """Envelope of (axes, n) around a mean of 0, in units of that mean; (n / factor,).
+    """Envelope of (axes, n), (n / factor,).
 
     Every axis counts the same; one in which nothing moves does not count.
     """
@@ -87,17 +84,11 @@ def envelope(wave: Floats, squared: Floats, factor: int) -> Floats:
     whole: Floats = np.array([samples / mean if mean > 0 else 0.0 for mean in means]) @ energy
     if factor > 1:
         whole = np.add.reduce(whole.reshape(-1, factor), axis=1)
-    whole = np.sqrt(np.abs(whole))
-    mean = float(np.add.reduce(whole)) / len(whole)
-    if mean > 0:
-        whole /= mean
-        whole -= 1.0
-    return whole
+    return np.sqrt(np.abs(whole))
 
 
 def envelope_plan(samples: int, rate_hz: float, speed_hz: float | None, lines: dict[str, float]) -> EnvelopePlan:
     """The plan for an envelope of that length; `lines` are frequencies in Hz to watch, by name."""
-    window = np.hanning(samples)
     step_hz = rate_hz / samples
     frequency = np.arange(samples // 2 + 1) * step_hz
     names: list[str] = []
@@ -118,25 +109,28 @@ def envelope_plan(samples: int, rate_hz: float, speed_hz: float | None, lines: d
             apart = max(_SYNCHRONOUS_LINES / order, _SYNCHRONOUS_SHARE)
             races *= np.abs(turns - np.round(turns)) > apart
         races = races if races.any() else np.zeros(0)
+    ends = tuple(round(k * end * order) for k in (1, 2) for end in CAGE_ORDERS) if order >= RESOLVED else ()
+    around = [min(max(round(k * order) + side, 0), len(frequency) - 1) for k in (1, 2) for side in (-1, 0, 1)]
     return EnvelopePlan(
-        2.0 / max(float(window.sum()), 1e-9),
         step_hz,
         tuple(names),
         np.array(rows) if rows else np.zeros((0, len(frequency))),
         background / max(background.sum(), 1.0),
         races,
-        0.5 * races,
         order,
-        (round(order), round(2 * order)),
-        tuple(slice(round(k * CAGE_ORDERS[0] * order), round(k * CAGE_ORDERS[1] * order) + 1) for k in (1, 2))
-        if order >= RESOLVED
-        else (),
+        np.array(around, dtype=np.intp),
+        ends,
     )
 
 
 def spectrum_of(whole: Floats, window: Floats) -> Floats:
-    """Amplitude at each line of the envelope's spectrum; times the plan's scale it is a depth of modulation."""
+    """Amplitude at each line of a windowed envelope's spectrum, not scaled."""
     return np.abs(np.fft.rfft(whole * window))
+
+
+def depths(amplitude: Floats) -> Floats:
+    """Depth of modulation at each line: twice its amplitude over that of the mean, which stands at line 0."""
+    return amplitude * (2.0 / max(float(amplitude[0]), 1e-300))
 
 
 def ratios(depth: Floats, plan: EnvelopePlan) -> dict[str, float]:
@@ -166,19 +160,21 @@ class Knocks(NamedTuple):
 
 
 def knocks(depth: Floats, plan: EnvelopePlan) -> Knocks | None:
-    """The strongest line, with half of its second harmonic, where a bearing's rings may have theirs."""
+    """The strongest line where a bearing's rings may have theirs, and what stands around it."""
     if not len(plan.races):
         return None
-    comb = depth * plan.races
-    half = (len(comb) + 1) // 2
-    comb[:half] += depth[: 2 * half : 2] * plan.half_races[:half]
-    at = int(comb.argmax())
+    at = int((depth * plan.races).argmax())
     line = float(depth[at])
-    once, twice = plan.turns
-    shaft = 0.5 * (_around(depth, once) + _around(depth, twice))
-    cage = max((float(depth[place].max(initial=0.0)) for place in plan.cage), default=0.0)
+    around = depth.take(plan.shaft).tolist()
+    shaft = 0.5 * (max(around[:3]) + max(around[3:]))
+    cage = 0.0
+    if plan.cage:
+        first, end, second, last = plan.cage
+        slow = depth[first : last + 1].tolist()
+        cage = max(*slow[: end - first + 1], *slow[second - first :])
     beside = 0.0
     if line > QUIET:
+        once, twice = round(plan.order), round(2 * plan.order)
         beside = max(_around(depth, at - apart) + _around(depth, at + apart) for apart in (once, twice))
     return Knocks(at / plan.order, line, 0.5 * beside / max(line, 1e-12), shaft, cage)
 

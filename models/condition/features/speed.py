@@ -159,6 +159,7 @@ class RunningSpeed:
         self._found: Speed | None = None
         self._looked_s: float | None = None
         self._misses = 0
+        self._asked_s: float | None = None
         self._settled = False
 
     @property
@@ -204,6 +205,15 @@ class RunningSpeed:
             other = estimate(source)
             if other is not None and other.confidence >= LEAST_CONFIDENCE:
                 self._found, self._misses = other, 0
+
+    def asks(self, time_s: float) -> bool:
+        """Whether it is worth looking at a motor's current: while vibration says nothing, now and then."""
+        if self._rated_hz is not None or (self.confidence >= LEAST_CONFIDENCE and self._settled):
+            return False
+        if self._asked_s is not None and 0.0 <= time_s - self._asked_s < LOOK_AGAIN_S:
+            return False
+        self._asked_s = time_s
+        return True
 
     def hear(self, hz: float, confidence: float) -> None:
         """Takes what a motor's current says, where spectra of vibration say nothing."""

@@ -82,8 +82,8 @@ class Track:
         return free
 
     def rhythm(self) -> Floats:
-        """The joined envelopes; as much as is quick to transform."""
-        joined = np.concatenate([part.whole for part in self._parts])
+        """The joined envelopes, each in units of its own mean; as much as is quick to transform."""
+        joined = np.concatenate([part.whole / max(float(part.whole.mean()), 1e-300) for part in self._parts])
         return joined[len(joined) - fast_length(len(joined)) :]
 
     def renewed(self) -> bool:
