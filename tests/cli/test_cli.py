@@ -144,6 +144,8 @@ def loaded_by(*words: str) -> set[str]:
         (("gateway", "--config", "gone.toml"), ("edge", "cv2", "werkpuls.demo", "pyarrow", "hypothesis")),
         (("certs", "--folder", "x"), (*GATEWAY_ONLY, *NODE_ONLY, "rich.live", "numpy", "werkpuls.demo")),
         (("score", "gone.csv", "--json"), (*GATEWAY_ONLY, "rich.live", "werkpuls.demo", "cryptography")),
+        # The catalogue of words is the gateway's.
+        (("doctor", "--config", "gone.toml"), ({*GATEWAY_ONLY} - {"gateway"}) | {"rich.live", "cryptography", "cv2"}),
         (("--version",), ()),
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) and value else None,
