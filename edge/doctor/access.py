@@ -5,17 +5,22 @@ from __future__ import annotations
 import grp
 import os
 import pwd
+import re
 import stat
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from edge.doctor.checks import Check, check
 from edge.doctor.files import text
+from edge.doctor.i2c import i2c_buses
 
 SERVICE_USER = "werkpuls"
-DEVICES = ("i2c-*", "spidev*", "ttyUSB*", "ttyACM*", "ttyAMA*", "serial0", "gpiochip*", "video*", "iio:device*")
+DEVICES = ("spidev*", "ttyUSB*", "ttyACM*")
+"""What is there because somebody wired it; beside I²C, of which some buses are the board's own."""
+SPARE = ("ttyAMA*", "serial0", "gpiochip*", "video*", "iio:device*")
+"""What is there anyhow, or needs rights of its own; not to be let in is worth a note."""
 MODEL = "proc/device-tree/model"
 CONFIG_FILES = ("boot/firmware/config.txt", "boot/config.txt")
 """From Bookworm on, and before."""
@@ -49,9 +54,22 @@ def service_user() -> User:
 
 def access(root: Path, user: User) -> Iterator[Check]:
     """Which devices that user may not open, by the group that owns them; nothing where there are no devices."""
-    devices = [path for pattern in DEVICES for path in sorted((root / "dev").glob(pattern))]
-    if not devices:
-        return
+    dev = root / "dev"
+    wired = [dev / f"i2c-{bus}" for bus in i2c_buses(root)]
+    wired += [path for pattern in DEVICES for path in sorted(dev.glob(pattern))]
+    console = re.findall(r"console=(\w+)", text(root / "proc/cmdline") or "")
+    spare = [path for pattern in SPARE for path in sorted(dev.glob(pattern)) if path.name not in console]
+    denied = _denied(wired, user)
+    for group, names in sorted(denied.items()):
+        yield check("access", "denied", user=user.name, group=group, devices=", ".join(names))
+    for group, names in sorted(_denied(spare, user).items()):
+        yield check("access", "spare", user=user.name, group=group, devices=", ".join(names))
+    if wired and not denied:
+        yield check("access", "good", user=user.name, devices=", ".join(path.name for path in wired))
+
+
+def _denied(devices: Iterable[Path], user: User) -> dict[str, list[str]]:
+    """Names of devices by the group that would have to be joined."""
     denied: dict[str, list[str]] = {}
     for device in devices:
         try:
@@ -60,10 +78,7 @@ def access(root: Path, user: User) -> Iterator[Check]:
             continue
         if not _may(state, user.uid, user.groups):
             denied.setdefault(_group_name(state.st_gid), []).append(device.name)
-    for group, names in sorted(denied.items()):
-        yield check("access", "denied", user=user.name, group=group, devices=", ".join(names))
-    if not denied:
-        yield check("access", "good", user=user.name, count=len(devices))
+    return denied
 
 
 def _may(state: os.stat_result, uid: int, groups: Collection[int]) -> bool:

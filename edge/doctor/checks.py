@@ -45,7 +45,7 @@ CODES: Mapping[str, Mapping[str, Level]] = {
         "life": Level.NOTE,
         "written": Level.NOTE,
     },
-    "access": {"good": Level.GOOD, "denied": Level.PROBLEM},
+    "access": {"good": Level.GOOD, "denied": Level.PROBLEM, "spare": Level.NOTE},
     "interfaces": {
         "on": Level.GOOD,
         "off": Level.NOTE,

@@ -73,7 +73,20 @@ def test_devices_are_judged_by_owner_group_and_others(pi: Pi) -> None:
     assert next(access(pi.root, stranger)).values["devices"] == "i2c-1, spidev0.1"
     for fine in (User("owner", uid, frozenset()), User("root", 0, frozenset())):
         (found,) = access(pi.root, fine)
-        assert (found.code, found.values["count"]) == ("good", 3)
+        assert (found.code, found.values["devices"]) == ("good", "i2c-1, spidev0.0, spidev0.1")
+
+
+def test_what_is_there_anyhow_is_a_note_and_the_console_nothing(pi: Pi) -> None:
+    pi.write("proc/cmdline", "console=ttyAMA0,115200 console=tty1\n")
+    for name, mode in (("ttyAMA0", 0o600), ("video10", 0o600), ("iio:device0", 0o600), ("gpiochip0", 0o666)):
+        pi.device(name).chmod(mode)
+    pi.device("i2c-20").chmod(0o600)
+    pi.write("sys/class/i2c-dev/i2c-20/name", "fef04500.i2c")
+    for name in ("i2c-1", "spidev0.0", "spidev0.1"):
+        (pi.root / "dev" / name).chmod(0o666)
+    spare, good = access(pi.root, User("anna", os.geteuid() + 1, frozenset()))
+    assert (spare.code, spare.values["devices"]) == ("spare", "video10, iio:device0")
+    assert (good.code, good.values["devices"]) == ("good", "i2c-1, spidev0.0, spidev0.1")
 
 
 def test_without_devices_there_is_nothing_to_say(tmp_path: Path) -> None:
