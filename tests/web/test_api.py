@@ -119,9 +119,9 @@ def test_a_confirmed_cause_must_say_something_that_can_be_wrong_with_a_machine(h
 
 def test_a_machine_says_what_is_coming_and_how_sure_it_is(gateway: Gateway, feed: Feed, http: httpx.Client) -> None:
     coming = Prognosis(low_s=7200.0, high_s=90_000.0, confidence=0.8, reaches=Severity.WARNING)
-    feed.condition(machine="press", certainty=0.6, prognosis=coming)
-    until(lambda: gateway.live.machine("oven-pi", "press") is not None)
-    found = check(http.get("/api/v1/machines/oven-pi/press"))
+    feed.condition(machine="stamp", certainty=0.6, prognosis=coming)
+    until(lambda: gateway.live.machine("oven-pi", "stamp") is not None)
+    found = check(http.get("/api/v1/machines/oven-pi/stamp"))
     assert found["certainty"] == 0.6
     assert 89_000 < found["prognosis"]["high_s"] <= 90_000, "from now on, not from when it was said"
     feed.condition(machine="young", learned=0.4, limit=None, learning_left_s=1500.0)
