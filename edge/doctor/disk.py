@@ -37,23 +37,23 @@ def disk(root: Path, folder: Path, need_mb: int, *, free: Callable[[Path], int] 
     """The disk under `folder`, the node's state folder.
 
     Args:
-        root: stands for / in /proc and /sys.
-        folder: may not exist yet; then its nearest parent is looked at.
+        root: stands for / in every path.
+        folder: absolute, as the node itself sees it; may not exist yet, then its nearest parent is looked at.
         need_mb: room that the configuration counts on.
         free: bytes free at a folder.
     """
     present = folder
-    while not present.is_dir() and present != present.parent:
+    while not _real(root, present).is_dir() and present != present.parent:
         present = present.parent
     mount = mount_of(root, present)
     if mount is not None and "ro" in mount.options:
         yield check("disk", "read_only", folder=str(folder), device=mount.device)
     elif present != folder:
         yield check("disk", "missing", folder=str(folder))
-    elif not os.access(folder, os.W_OK | os.X_OK):
+    elif not os.access(_real(root, folder), os.W_OK | os.X_OK):
         yield check("disk", "not_ours", folder=str(folder))
     try:
-        free_mb = free(present) // 1_000_000
+        free_mb = free(_real(root, present)) // 1_000_000
     except OSError:
         free_mb = None
     if free_mb is not None:
@@ -61,6 +61,10 @@ def disk(root: Path, folder: Path, need_mb: int, *, free: Callable[[Path], int] 
         yield check("disk", code, folder=str(present), free_gb=free_mb / 1000.0, need_gb=need_mb / 1000.0)
     if mount is not None:
         yield from wear(root, mount)
+
+
+def _real(root: Path, folder: Path) -> Path:
+    return root / folder.relative_to("/")
 
 
 def mount_of(root: Path, folder: Path) -> Mount | None:

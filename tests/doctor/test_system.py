@@ -100,8 +100,15 @@ def test_the_projects_own_list_of_packages_is_read() -> None:
 def test_a_disk_in_order_and_a_small_one(pi: Pi) -> None:
     state = pi.root / "state"
     state.mkdir()
-    assert codes(disk(pi.root, state, 300, free=lambda _: 2 * GB)) == ["good"]
-    (low,) = disk(pi.root, state, 300, free=lambda _: GB // 4)
+    asked: list[Path] = []
+
+    def free(folder: Path) -> int:
+        asked.append(folder)
+        return 2 * GB
+
+    assert codes(disk(pi.root, Path("/state"), 300, free=free)) == ["good"]
+    assert asked == [state], "under the root that was given"
+    (low,) = disk(pi.root, Path("/state"), 300, free=lambda _: GB // 4)
     assert (low.code, low.values["free_gb"], low.values["need_gb"]) == ("low", 0.25, 0.3)
 
 
@@ -109,20 +116,20 @@ def test_a_folder_that_is_missing_and_one_that_cannot_be_looked_at(pi: Pi) -> No
     def gone(_folder: Path) -> int:
         raise OSError
 
-    assert codes(disk(pi.root, pi.root / "a/b", 300, free=lambda _: 2 * GB)) == ["missing", "good"]
-    assert codes(disk(pi.root, pi.root, 300, free=gone)) == []
+    assert codes(disk(pi.root, Path("/a/b"), 300, free=lambda _: 2 * GB)) == ["missing", "good"]
+    assert codes(disk(pi.root, Path("/"), 300, free=gone)) == []
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_folder_that_is_not_ours(pi: Pi) -> None:
     state = pi.root / "state"
     state.mkdir(mode=0o500)
-    assert codes(disk(pi.root, state, 300, free=lambda _: 2 * GB)) == ["not_ours", "good"]
+    assert codes(disk(pi.root, Path("/state"), 300, free=lambda _: 2 * GB)) == ["not_ours", "good"]
 
 
 def test_a_card_that_went_read_only(pi: Pi) -> None:
     pi.write("proc/mounts", "/dev/mmcblk0p2 / ext4 ro,noatime,errors=remount-ro 0 0\n")
-    assert codes(disk(pi.root, pi.root, 300, free=lambda _: 2 * GB)) == ["read_only", "good"]
+    assert codes(disk(pi.root, Path("/"), 300, free=lambda _: 2 * GB)) == ["read_only", "good"]
 
 
 def test_the_mount_is_the_longest_that_fits(pi: Pi) -> None:
@@ -139,7 +146,7 @@ def test_errors_and_age_of_a_card(pi: Pi, device: str) -> None:
     pi.write("proc/mounts", f"{device} / ext4 rw 0 0\n")
     pi.write("sys/fs/ext4/mmcblk0p2/errors_count", "3\n")
     pi.write("sys/fs/ext4/mmcblk0p2/lifetime_write_kbytes", "1500000000\n")
-    found = {one.code: one.values for one in disk(pi.root, pi.root, 300, free=lambda _: 2 * GB)}
+    found = {one.code: one.values for one in disk(pi.root, Path("/"), 300, free=lambda _: 2 * GB)}
     assert set(found) == {"good", "errors", "written"}
     assert found["errors"] == {"device": "mmcblk0p2", "count": 3}
     assert found["written"]["written_gb"] == 1500.0
@@ -159,7 +166,7 @@ def test_errors_and_age_of_a_card(pi: Pi, device: str) -> None:
 def test_the_wear_that_an_emmc_tells(pi: Pi, life: str, spare: str, expected: list[tuple[str, int]]) -> None:
     pi.write("sys/block/mmcblk0/device/life_time", f"{life}\n")
     pi.write("sys/block/mmcblk0/device/pre_eol_info", f"{spare}\n")
-    found = list(disk(pi.root, pi.root, 300, free=lambda _: 2 * GB))
+    found = list(disk(pi.root, Path("/"), 300, free=lambda _: 2 * GB))
     assert [(one.code, one.values["percent"]) for one in found if one.code != "good"] == expected
 
 
@@ -192,7 +199,7 @@ def test_no_file_of_the_kernel_ends_the_examination(pi: Pi, content: bytes) -> N
             *power(pi.root),
             *heat(pi.root),
             *memory(pi.root),
-            *disk(pi.root, pi.root, 300, free=lambda _: 2 * GB),
+            *disk(pi.root, Path("/"), 300, free=lambda _: 2 * GB),
             *interfaces(pi.root),
             *serial(pi.root),
             *cameras(pi.root),
