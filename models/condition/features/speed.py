@@ -123,7 +123,11 @@ def _comb(source: Source, candidates: Floats) -> Floats:
     between = _at(source, candidates[:, None] * (orders - 0.5))
     within = (candidates[:, None] * orders / source.step_hz < len(source.saliency) - 1) * _WEIGHTS
     score: Floats = ((multiples - between) * within).sum(axis=1) / np.maximum(within.sum(axis=1), 1e-9)
-    return score
+    # Of half the speed only the even multiples are there.
+    odd, even = (
+        (multiples * within)[:, k::2].sum(axis=1) / np.maximum(within[:, k::2].sum(axis=1), 1e-9) for k in (0, 1)
+    )
+    return score - np.maximum(even - odd, 0.0)
 
 
 def _at(source: Source, frequency: Floats) -> Floats:
