@@ -14,6 +14,7 @@ than a multiple of what was observed.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -69,13 +70,25 @@ def crossing(times: Floats, levels: Floats, now_s: float) -> Crossing | None:
         return None
     since = now_s - (times[0] + (now_s - times[0]) * ONSETS)
     ahead = np.outer(since, AHEAD)
-    courses, prior = _courses(times - now_s, since, ahead)
-    short = 1.0 - courses
-    weight = (short * short).sum(axis=-1)
-    level = (short * (levels - courses)).sum(axis=-1) / weight
-    residual = levels - courses - level[..., None] * short
-    rest = (residual**2).sum(axis=-1)
-    looks = _independent(residual[np.unravel_index(int(rest.argmin()), rest.shape)])
+    share = (times - now_s + since[:, None])[:, None, :] / (since[:, None] + ahead)[:, :, None]
+    np.maximum(share, 0.0, out=share)
+    # What is missing to the limit is the course's own share of `short`: a regression through the origin, so that two sums
+    # for each course are all that is needed.
+    lack = levels - 1.0
+    squares, products, best = [], [], (np.inf, lack)
+    for course in _courses(share):
+        short = 1.0 - course
+        squares.append(np.einsum("otk,otk->ot", short, short))
+        products.append(short @ lack)
+        rest = -(products[-1] ** 2) / squares[-1]
+        if rest.min() < best[0]:
+            place = np.unravel_index(int(rest.argmin()), rest.shape)
+            best = (float(rest.min()), lack - products[-1][place] / squares[-1][place] * short[place])
+    weight, product = np.stack(squares), np.stack(products)
+    level = 1.0 + product / weight
+    rest = np.maximum(lack @ lack - product**2 / weight, 0.0)
+    prior = np.log([probability for _, probability in (*POWERS, *RATES)])[:, None, None]
+    looks = _independent(best[1])
     rough = count * (ROUGHNESS * grown) ** 2
     likelihood = prior - 0.5 * np.log(weight) - 0.5 * (looks - 1.0) * np.log(rest + rough)
     likelihood[(level >= 1.0) | (level < -0.5)] = -np.inf
@@ -93,14 +106,12 @@ def crossing(times: Floats, levels: Floats, now_s: float) -> Crossing | None:
     return Crossing(low_s, high_s, evidence, growth_s)
 
 
-def _courses(times: Floats, since: Floats, ahead: Floats) -> tuple[Floats, Floats]:
-    """The family, (shapes, onsets, crossings, n), 0 before the onset and 1 at the crossing; and its log prior, broadcastable."""
-    share = (times + since[:, None])[:, None, :] / (since[:, None] + ahead)[:, :, None]
-    np.maximum(share, 0.0, out=share)
-    shapes = [share**power for power, _ in POWERS]
-    shapes += [np.expm1(rate * share) / np.expm1(rate) for rate, _ in RATES]
-    prior = np.log([probability for _, probability in (*POWERS, *RATES)])
-    return np.stack(shapes), prior[:, None, None]
+def _courses(share: Floats) -> Iterator[Floats]:
+    """The family over shares of the way from onset to crossing: 0 at the onset, 1 at the crossing."""
+    for power, _ in POWERS:
+        yield share if power == 1.0 else share**power
+    for rate, _ in RATES:
+        yield np.expm1(rate * share) / np.expm1(rate)
 
 
 def _independent(residual: Floats) -> float:
