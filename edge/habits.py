@@ -25,7 +25,7 @@ REGULAR_JITTER = 0.15
 """Mean distance from the mean gap, as a share of it, up to which a channel is as regular as a clock."""
 OVERDUE = 1.6
 """A regular channel's next reading is missing after this many of its gaps."""
-LEVELS_KNOWN_AFTER = 40
+LEVELS_KNOWN_AFTER = 100
 MOST_LEVELS = 64
 QUARTILE = 0.25
 FAR_STEPS = 20.0

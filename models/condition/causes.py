@@ -168,47 +168,56 @@ def _heating_element_open(symptoms: Symptoms) -> Finding:
 
 
 def _thermostat_drift(symptoms: Symptoms) -> Finding:
-    """The switching points moved and all that is warmed by it moved along, or one temperature did where there is no other."""
-    heat = symptoms.heat()
-    point = symptoms.moved("temperature", "set_point")
-    if not symptoms.switches or symptoms.less("current") or not heat.moved:
+    """The regulated temperature moved and all that it warms moved along: the regulation did."""
+    found = _leader(symptoms)
+    if found is None or not symptoms.switches or symptoms.less("current"):
         return 0.0, []
-    if symptoms.measures("set_point") and not point:
+    leader, evidence, along = found
+    if symptoms.regulated and leader != symptoms.regulated:
         return 0.0, []
-    direction = point[0].sigma if point else heat.most[0].sigma
-    along = [d for d in heat.most if d.sigma * direction > 0]
-    share = len(along) / max(heat.channels, 1)
-    only = 0.6 if heat.channels == 1 else 0.9 * between(share, 0.4, 0.8)
-    return only * strength([*along, *point]), [*point, *along][:4]
+    return (0.6 if along is None else 0.9 * along) * strength(evidence), evidence
 
 
 def _thermocouple_drift(symptoms: Symptoms) -> Finding:
     """One temperature moved and nothing that it warms or that warms it did: the reading did, not the heat (IEC 60584-1: drift of couples).
 
-    A reading that only follows the regulated one may also fall because heat is lost; one that is regulated cannot.
+    A reading that only follows the regulated one may also move because heat is lost; one that is regulated cannot.
     """
-    heat = symptoms.heat()
-    if heat.channels < 2 or len(heat.moved) != 1 or symptoms.less("current"):
+    found = _leader(symptoms)
+    if found is None or symptoms.less("current") or symptoms.more("current"):
         return 0.0, []
-    regulated = symptoms.moved("temperature", "set_point")
-    costly = symptoms.up("power", "duty") + symptoms.up("current", "duty")
-    if symptoms.measures("set_point") and not regulated and (costly or heat.most[0].sigma < 0):
+    leader, evidence, along = found
+    if along is None or symptoms.up("vibration", "velocity_rms", "rms"):
         return 0.0, []
-    if symptoms.up("vibration", "velocity_rms", "rms") or symptoms.more("current"):
-        return 0.0, []
-    return (0.9 if regulated else 0.6) * strength(heat.most), [*heat.most, *regulated][:3]
+    alone = (1.0 - along) * strength(evidence)
+    if symptoms.regulated:
+        return (0.9 if leader == symptoms.regulated else 0.5) * alone, evidence
+    return 0.6 * alone, evidence
+
+
+def _leader(symptoms: Symptoms) -> tuple[str, list[Deviation], float | None] | None:
+    """The regulated temperature, if it moved, else the one that moved most; its deviations; and how far the others lean along."""
+    moved = symptoms.heat().moved
+    if not moved:
+        return None
+    leader = symptoms.regulated
+    if leader not in moved:
+        leader = max(moved, key=lambda channel: abs(moved[channel].sigma))
+    most = moved[leader]
+    others = [d for channel, d in moved.items() if channel != leader]
+    return leader, [most, *others][:4], symptoms.along(leader, 1.0 if most.sigma > 0 else -1.0)
 
 
 def _door_seal(symptoms: Symptoms) -> Finding:
     """Heat is lost past the regulated temperature, which keeps its points at the cost of more time on (DIN 18873-2: holding losses)."""
-    heat = symptoms.heat()
-    losing = [d for d in heat.most if d.sigma < 0]
+    moved = symptoms.heat().moved
+    losing = [d for channel, d in moved.items() if d.sigma < 0 and channel != symptoms.regulated]
     costly = symptoms.up("power", "duty") + symptoms.up("current", "duty")
-    if symptoms.kind == "compressor" or not symptoms.switches or symptoms.moved("temperature", "set_point"):
+    if symptoms.kind in COOLING or not symptoms.switches or symptoms.regulated in moved:
         return 0.0, []
     if not losing or symptoms.less("current") or symptoms.up("current", "unbalance"):
         return 0.0, []
-    if not symptoms.measures("set_point"):
+    if not symptoms.regulated:
         return 0.5 * strength(losing), losing + costly
     return (0.95 if costly else 0.8) * strength(losing), losing[:3] + costly
 

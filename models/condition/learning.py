@@ -91,7 +91,11 @@ def learn(x: Floats, tolerance: Floats) -> tuple[Fit, Floats, Floats]:
     start = min(60, rows // 4)
     z, smooth, centre = _prequential(filled, known & usable, scale, mean)
     residual = np.clip(z[start:], -BOUND, BOUND)
-    looks = np.minimum(effective_samples(filled), np.maximum(count / np.maximum(tolerance[:, 2], 1.0), 2))
+    effective = effective_samples(filled)
+    for column in np.flatnonzero(usable & (count < rows)):
+        # What is not there was not looked at.
+        effective[column] = effective_samples(x[known[:, column], column][:, None])[0]
+    looks = np.minimum(effective, np.maximum(count / np.maximum(tolerance[:, 2], 1.0), 2))
     # A residual from a following centre may be a little larger than from the mean of all: that is what will be judged.
     instant = np.maximum(np.sqrt((residual**2).mean(axis=0)), 0.7)
     judged = min(start + min(30, rows // 8), rows - 1)

@@ -10,7 +10,7 @@ from models.condition.contract import Deviation, FeatureInfo
 
 MOVED = 2.0
 """Deviations from which a feature counts as risen or fallen."""
-PLAINLY = 4.0
+PLAINLY = 2.5
 """And a level beside the switching points, which says less than they do: it swings with the cycle."""
 STRONG_SIGMA = 8.0
 """A deviation that leaves no doubt; half of it is worth about half."""
@@ -27,9 +27,8 @@ class Heat(NamedTuple):
 
     channels: int
     """How many are measured."""
-    moved: tuple[str, ...]
-    most: tuple[Deviation, ...]
-    """Of each moved one what moved most: its level, or its reading at switching."""
+    moved: Mapping[str, Deviation]
+    """By channel, what moved most of it: its level, or its reading at switching."""
 
 
 class Symptoms:
@@ -110,7 +109,22 @@ class Symptoms:
                 found.append(level)
             if found:
                 most[channel] = max(found, key=lambda d: abs(d.sigma))
-        return Heat(len(channels), tuple(most), tuple(most.values()))
+        return Heat(len(channels), most)
+
+    def along(self, channel: str, direction: float) -> float | None:
+        """How far the other temperatures lean to that side too: 0 not at all, 1 plainly; None where there are none."""
+        others: dict[str, list[float]] = {}
+        for name, i in self._info.items():
+            if i.quantity == "temperature" and i.channel != channel and not name.endswith(".slope"):
+                others.setdefault(i.channel, [])
+        for d in self._all:
+            at = self._info.get(d.feature)
+            if at is not None and at.channel in others and not d.feature.endswith(".slope"):
+                others[at.channel].append(d.sigma)
+        if not others:
+            return None
+        sides = [max(found, key=abs, default=0.0) * direction for found in others.values()]
+        return sum(between(side, 0.5, MOVED) for side in sides) / len(sides)
 
     def hot(self) -> list[Deviation]:
         """Temperatures that rose: of a cooling machine those of the hot side."""
@@ -138,7 +152,7 @@ class Symptoms:
         return max(changes, default=0.0) - min(changes, default=0.0)
 
     def _warmer(self, chosen: Callable[[float], bool]) -> list[Deviation]:
-        return [d for d in self.heat().most if d.sigma > 0 and chosen(d.expected)]
+        return [d for d in self.heat().moved.values() if d.sigma > 0 and chosen(d.expected)]
 
     def _levels(self, quantities: tuple[str, ...]) -> list[Deviation]:
         return [

@@ -13,6 +13,9 @@ LEVEL_TOLERANCE = 0.005
 PERCENT_TOLERANCE = 0.25
 SLOPE_LOOK = 16.0
 """A slope is taken over a window; samples whose windows overlap are not new looks at it."""
+CYCLE_LOOK = 10.0
+"""What is told of the last few cycles of a thermostat stands for many samples."""
+_CYCLE = (".at_off", ".set_point", ".duty")
 
 
 class Tolerance(NamedTuple):
@@ -38,11 +41,12 @@ def tolerance(info: FeatureInfo, name: str, span: float) -> Tolerance:
     """
     if info.quantity == "vibration":
         return Tolerance(VIBRATION_TOLERANCE, 0.001 * span)
+    look = CYCLE_LOOK if name.endswith(_CYCLE) else 1.0
     if info.unit == "%":
-        return Tolerance(0.0, PERCENT_TOLERANCE)
+        return Tolerance(0.0, PERCENT_TOLERANCE, look)
     if name.endswith(".slope"):
         return Tolerance(0.0, 0.05 * span, SLOPE_LOOK)
     if info.quantity == "temperature":
-        return Tolerance(0.0, TEMPERATURE_TOLERANCE_K)
+        return Tolerance(0.0, TEMPERATURE_TOLERANCE_K, look)
     share = ELECTRICAL_TOLERANCE if info.quantity in ("current", "power", "speed") else LEVEL_TOLERANCE
     return Tolerance(share, share / 3 * span)
