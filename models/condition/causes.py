@@ -51,7 +51,9 @@ def _rolling(code: str) -> Rule:
         if depth is None or beside is None or shaft is None or not harder or symptoms.measures("envelope_bpfo"):
             return 0.0, []
         swelling = 0.5 * (min(beside, 1.5) + min(shaft / max(depth, 1e-9), 1.5))
-        inner = between(swelling, 0.25, 0.55)
+        # In a window of few turns neighbouring lines run into each other, and everything seems to swell a little.
+        blurred = 0.2 * (1.0 - min((symptoms.sign("knock_turns") or 0.0) / 30.0, 1.0))
+        inner = between(swelling - blurred, 0.25, 0.55)
         ball = between((cage or 0.0) - depth, 0.0, 0.1)
         share = {"bearing_inner": inner * (1 - ball), "bearing_outer": (1 - inner) * (1 - ball), "bearing_ball": ball}[
             code

@@ -74,8 +74,12 @@ class Features:
         """
         if len(values) < MIN_SAMPLES or not rate_hz > 0:
             return NOTHING
-        samples = fast_length(len(values))
-        values = np.asarray(values, dtype=np.float64)[len(values) - samples :]
+        values = np.asarray(values, dtype=np.float64)
+        samples = len(values)
+        short = samples < ENOUGH_S * rate_hz
+        if not short:
+            samples = fast_length(samples)
+            values = values[len(values) - samples :]
         wave = rows_of(values)
         with np.errstate(over="ignore"):
             squared = wave * wave
@@ -93,7 +97,7 @@ class Features:
             density = vibration.spectrum_of(wave, plans.window(samples))
             rhythm = envelope.spectrum_of(whole, plans.window(len(whole)))
         track: Track | None = None
-        if samples / rate_hz >= ENOUGH_S:
+        if not short:
             if self.speed.due(start_s or 0.0):
                 self._look(density, rate_hz / samples, start_s or 0.0)
         elif start_s is not None:
@@ -185,6 +189,7 @@ def _signs(speed_hz: float | None, knocks: envelope.Knocks | None) -> dict[str, 
         return {"running_speed": 60.0 * speed_hz}
     return {
         "running_speed": 60.0 * speed_hz,
+        "knock_turns": knocks.turns,
         "knock_order": knocks.order,
         "knock_depth": knocks.depth,
         "knock_sidebands": knocks.sidebands,

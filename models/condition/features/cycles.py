@@ -25,6 +25,8 @@ SPREAD_FADING = 0.1
 LEAST_CYCLES = 6
 PAUSE = 3.0
 """A rest of so many usual ones is a pause of the work, and says nothing of the thermostat."""
+AWAY = 10.0
+"""Distances between the switching points from the set point beyond which a machine is on its way to it, or has been left."""
 REGULATED = 0.75
 """A regulated temperature's switching points scatter by less than this share of the distance between them."""
 
@@ -56,7 +58,8 @@ class Cycles:
 
     `<driver>.duty` in percent; `<temperature>.at_off` for every temperature, the reading when the machine last switched off; and
     `<temperature>.set_point`, the middle between the two switching points, for the regulated one. All are means over the last few
-    cycles. A machine that is switched by hand has none.
+    cycles. `<temperature>.away`, a state, is 1 while the regulated one is far from there: heating up in the morning, or left to cool.
+    A machine that is switched by hand has none.
     """
 
     info: dict[str, FeatureInfo] = field(default_factory=dict)
@@ -156,10 +159,15 @@ class Cycles:
             if name in self._before and off.count >= LEAST_CYCLES:
                 found[f"{name}.at_off"] = off.told
                 if name == self.regulated:
-                    found[f"{name}.set_point"] = (off.told + on.told) / 2
+                    middle, band = (off.told + on.told) / 2, abs(off.mean - on.mean)
+                    found[f"{name}.set_point"] = middle
+                    found[f"{name}.away"] = float(abs(self._before[name] - middle) > AWAY * band)
         for name in found.keys() - self.info.keys():
             channel = name.rpartition(".")[0]
-            self.info[name] = FeatureInfo(info[channel].unit, channel, "temperature")
+            away = name.endswith(".away")
+            self.info[name] = FeatureInfo(
+                "" if away else info[channel].unit, channel, "state" if away else "temperature"
+            )
         return found
 
 

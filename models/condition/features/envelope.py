@@ -56,21 +56,23 @@ class EnvelopePlan(NamedTuple):
 
 
 def decimation(samples: int, rate_hz: float) -> int:
-    """The largest divisor of the length that leaves a rate of 1600 Hz: what bearings of fast shafts need.
+    """By how much an envelope's rate is lowered, to 1600 Hz or some more: what bearings of fast shafts need.
 
-    >>> decimation(2000, 20_000), decimation(3200, 3200)
-    (10, 2)
+    Where there is one, it divides the length.
+
+    >>> decimation(2000, 20_000), decimation(3200, 3200), decimation(667, 6667)
+    (10, 2, 4)
     """
     return _divisor(samples, max(int(rate_hz / _RATE_HZ), 1))
 
 
 @lru_cache(maxsize=256)
 def _divisor(samples: int, most: int) -> int:
-    return next(factor for factor in range(most, 0, -1) if samples % factor == 0)
+    return next((factor for factor in range(most, most // 2, -1) if samples % factor == 0), most)
 
 
 def envelope(wave: Floats, squared: Floats, factor: int) -> Floats:
-    """Envelope of (axes, n), (n / factor,).
+    """Envelope of (axes, n), (n / factor,) rounded down.
 
     Every axis counts the same; one in which nothing moves does not count.
     """
@@ -83,7 +85,7 @@ def envelope(wave: Floats, squared: Floats, factor: int) -> Floats:
     means = np.add.reduce(energy, axis=1).tolist()
     whole: Floats = np.array([samples / mean if mean > 0 else 0.0 for mean in means]) @ energy
     if factor > 1:
-        whole = np.add.reduce(whole.reshape(-1, factor), axis=1)
+        whole = np.add.reduce(whole[: samples - samples % factor].reshape(-1, factor), axis=1)
     return np.sqrt(np.abs(whole))
 
 
@@ -145,6 +147,8 @@ def ratios(depth: Floats, plan: EnvelopePlan) -> dict[str, float]:
 class Knocks(NamedTuple):
     """The strongest rhythm in which rolling elements may knock."""
 
+    turns: float
+    """Revolutions in the window: below 30 lines of a shaft and of a bearing run into each other."""
     order: float
     """In multiples of the running speed."""
     depth: float
@@ -176,7 +180,7 @@ def knocks(depth: Floats, plan: EnvelopePlan) -> Knocks | None:
     if line > QUIET:
         once, twice = round(plan.order), round(2 * plan.order)
         beside = max(_around(depth, at - apart) + _around(depth, at + apart) for apart in (once, twice))
-    return Knocks(at / plan.order, line, 0.5 * beside / max(line, 1e-12), shaft, cage)
+    return Knocks(plan.order, at / plan.order, line, 0.5 * beside / max(line, 1e-12), shaft, cage)
 
 
 def _around(depth: Floats, line: int) -> float:

@@ -24,7 +24,9 @@ VELOCITY_BAND_HZ = (10.0, 1000.0)
 ORDERS = (1, 2, 3)
 HIGH_ORDERS = (4, 5, 6, 7, 8)
 LEAST_LINES = 2.0
-"""An order is resolved where the shaft turns more than so often in a block."""
+"""An order has lines of its own where the shaft turns more than so often in a block."""
+LEAST_TURNS = 0.9
+"""It can be fitted where it turns about once."""
 _LEAST_POWER = 1e-140
 _BINS = 48
 _SHAPES = ("rms", "peak", "crest", "kurtosis", "skewness", "entropy")
@@ -39,6 +41,8 @@ class VibrationPlan(NamedTuple):
     """(rows, lines)"""
     bins: NDArray[np.intp]
     """First lines of the bins that entropy looks at; what is below is offset and drift."""
+    fit: Floats
+    """(2 orders, n): its product with a wave are the cosines and sines of the orders that lines are too far apart for."""
 
 
 def vibration_plan(
@@ -71,7 +75,25 @@ def vibration_plan(
         rows.append(2.0 * near(frequency, centres, step_hz, lobe=lobe))
     weights = np.array(rows) * scale if rows else np.zeros((0, len(frequency)))
     bins = np.unique(np.linspace(min(2, len(frequency) - 1), len(frequency), _BINS, endpoint=False).astype(np.intp))
-    return VibrationPlan((*_SHAPES, *names), weights, bins)
+    turned = _turned(speed_hz, step_hz, half)
+    names += [f"order_{order}" for order in turned]
+    return VibrationPlan((*_SHAPES, *names), weights, bins, _fit(samples, turned, (speed_hz or 0.0) / rate_hz))
+
+
+def _turned(speed_hz: float | None, step_hz: float, half: float) -> list[int]:
+    """Orders to fit instead of reading them off lines: in a block of about one or two turns."""
+    if speed_hz is None or not LEAST_TURNS * step_hz <= speed_hz <= LEAST_LINES * step_hz:
+        return []
+    return [order for order in ORDERS if order * speed_hz < half]
+
+
+def _fit(samples: int, orders: list[int], turns: float) -> Floats:
+    """Least squares of these orders and a mean; `turns` of the shaft in a sample."""
+    phase = 2 * math.pi * turns * np.outer(orders, np.arange(samples))
+    if not orders:
+        return np.zeros((0, samples))
+    waves = np.vstack([np.cos(phase), np.sin(phase), np.ones(samples)])
+    return np.ascontiguousarray(np.linalg.pinv(waves.T)[:-1])
 
 
 def _lines(speed_hz: float | None, mesh_hz: float | None, step_hz: float, half: float) -> dict[str, list[float]]:
@@ -130,6 +152,10 @@ def of_block(wave: Floats, squared: Floats, density: Floats, plan: VibrationPlan
     if factor is not None and len(plan.names) > len(_SHAPES) and plan.names[len(_SHAPES)] == "velocity_rms":
         linear[0] *= factor * 1000.0
     found += linear.ravel().tolist()
+    if len(plan.fit):
+        parts = plan.fit @ wave.T
+        half = len(parts) // 2
+        found += np.hypot(parts[:half], parts[half:]).ravel().tolist()
     return found
 
 
