@@ -9,8 +9,11 @@ set -eu
 [ "$(uname -m)" = x86_64 ] || stop "only for x86-64: the guest runs this computer's own programs"
 folder=${WERKPULS_TEST_KERNEL:-${XDG_CACHE_HOME:-$HOME/.cache}/werkpuls/kernel}
 if ls "$folder"/boot/vmlinuz-* >/dev/null 2>&1; then
-  printf '%s\n' "$folder"
-  exit 0
+  if [ -n "$(find "$folder" -name 'uhid.ko*')" ]; then
+    printf '%s\n' "$folder"
+    exit 0
+  fi
+  rm -rf "$folder" # fetched before the tests needed this module
 fi
 [ ! -e "$folder" ] || rmdir "$folder" 2>/dev/null || stop "$folder exists and holds something else"
 package=$(apt-cache depends linux-image-amd64 2>/dev/null | sed -n 's/^ *Depends: *\(linux-image-[0-9]\)/\1/p' | head -n 1)
@@ -22,7 +25,9 @@ say "fetching $package (apt-get download)"
 (cd "$work" && apt-get download -qq "$package" >/dev/null 2>&1) || stop "apt-get download $package failed"
 mkdir "$work/kernel"
 dpkg-deb --fsys-tarfile "$work"/*.deb | tar -x -C "$work/kernel" --wildcards \
-  '*/boot/vmlinuz-*' '*/drivers/i2c/*' '*/drivers/virtio/*' '*/9p/*' '*/netfs/*' '*/fscache/*'
+  '*/boot/vmlinuz-*' '*/drivers/i2c/*' '*/drivers/virtio/*' '*/9p/*' '*/netfs/*' '*/fscache/*' \
+  '*/hid/hid.ko*' '*/hid/uhid.ko*' '*/hid/hid-sensor-hub.ko*' '*/iio/industrialio*' '*/iio/buffer/*' '*/fs/configfs/*' \
+  '*/iio/common/hid-sensors/*' '*/iio/accel/hid-sensor-accel-3d.ko*'
 mkdir -p "$(dirname "$folder")"
 mv "$work/kernel" "$folder"
 printf '%s\n' "$folder"

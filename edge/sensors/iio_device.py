@@ -145,7 +145,8 @@ class IioDevice:
     def text(self, attribute: str, *, default: str | None = None) -> str:
         """An attribute's content; where there is none, the default."""
         try:
-            return (self.folder / attribute).read_text(encoding="ascii", errors="replace").strip()
+            # The kernel ends some of them with a NUL (current_timestamp_clock).
+            return (self.folder / attribute).read_text(encoding="ascii", errors="replace").strip(" \n\0")
         except OSError as exc:
             if default is not None and exc.errno == errno.ENOENT:
                 return default

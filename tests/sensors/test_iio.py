@@ -211,6 +211,14 @@ def test_a_chip_that_comes_and_goes(tmp_path: Path) -> None:
     assert blocks > 8
 
 
+def test_a_clock_that_the_kernel_ends_with_a_nul_is_the_nodes(tmp_path: Path) -> None:
+    """As drivers/iio/industrialio-core.c writes it."""
+    board = Board(tmp_path)
+    (board.device.folder / "current_timestamp_clock").write_text("boottime\n\0")
+    board.sensor.open()
+    assert (board.device.folder / "scan_elements/in_timestamp_en").read_text() == "1"
+
+
 def test_somebody_else_who_switches_the_buffer_off_is_noticed(tmp_path: Path) -> None:
     board = Board(tmp_path)
     board.run(2)

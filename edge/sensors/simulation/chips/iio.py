@@ -96,7 +96,7 @@ class SimulatedIio:
             "buffer/length": "2",
         }
         if chip.timestamp:
-            attributes["current_timestamp_clock"] = "realtime"
+            attributes["current_timestamp_clock"] = "realtime\n\0"
         elements = [*zip(ACCELERATION, [chip.kind] * 3, strict=True)]
         if chip.timestamp:
             elements.append((TIMESTAMP, "le:s64/64>>0"))
@@ -166,7 +166,7 @@ class SimulatedIio:
 
     def _said(self, attribute: str) -> str:
         path = self.folder / attribute
-        return path.read_text().strip() if path.exists() else ""
+        return path.read_text().strip(" \n\0") if path.exists() else ""
 
     def _hang_up(self) -> None:
         if self._pipe >= 0:
