@@ -54,7 +54,7 @@ STEPS_PER_G = 256.0
 RANGE_G = 16.0
 FIFO_SAMPLES = 32
 FIFO_AND_OUTPUT = 33
-"""One more waits at the output of the filter (register 0x39, p. 27)."""
+"""One more waits at the output of the filter (register 0x39)."""
 SAMPLE_BYTES = 6
 LOW_BIT_LOST_HZ = 1600
 
@@ -117,7 +117,7 @@ class Adxl345(FifoAccelerometer):
 
     @property
     def settings(self) -> Sequence[Setting]:
-        """Standby while it is set (p. 24); bypass empties the FIFO (p. 21)."""
+        """Standby while it is set (register 0x2D); bypass empties the FIFO (p. 21)."""
         return (
             Setting(POWER_CTL, 0x00, mask=0x00),
             Setting(FIFO_CTL, BYPASS, mask=0x00),
@@ -162,7 +162,7 @@ class Adxl345(FifoAccelerometer):
         return Drained(at_ns, words(data, "<i2") / STEPS_PER_G, gap or disturbed)
 
     def rest(self, registers: Registers) -> None:
-        """Standby (p. 24)."""
+        """Standby (register 0x2D)."""
         registers.write(POWER_CTL, 0x00)
 
 

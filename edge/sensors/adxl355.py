@@ -1,8 +1,9 @@
 """Analog Devices ADXL355: three axes of very low noise, ±2 to ±8 g, up to 4000 Hz, FIFO of 32 samples, on I²C or SPI.
 
-Pages are those of the data sheet rev. B (ADXL354/ADXL355). Its 22.5 µg/√Hz (table 2, p. 4) hear a slow fan or a large bearing
+By the data sheet ADXL354/ADXL355: the register map is on p. 31, its registers by their numbers from p. 32 on, the
+specifications of the digital part are table 2. Its 22.5 µg/√Hz (table 2) hear a slow fan or a large bearing
 that others do not; the filter passes a quarter of the rate. The FIFO holds 96 words of 24 bits: 20 of value, one that says
-that the word is x, one that says that the FIFO was empty (p. 30).
+that the word is x, one that says that the FIFO was empty (register 0x11).
 """
 
 from __future__ import annotations
@@ -35,9 +36,9 @@ from edge.sensors.stream import Drained
 
 CHIP = "ADXL355"
 ADDRESS, ADDRESS_ASEL_HIGH = 0x1D, 0x53
-"""With the ASEL pin (MISO) at ground, and at the supply (p. 25)."""
+"""With the ASEL pin (MISO) at ground, and at the supply (serial communications)."""
 
-# Register map: table 14, p. 29.
+# Register map: p. 31.
 DEVID_AD, DEVID_MST, PARTID = 0x00, 0x01, 0x02
 IDENTITY = ((DEVID_AD, 0xAD), (DEVID_MST, 0x1D), (PARTID, 0xED))
 STATUS, FIFO_OVR = 0x04, 0x04
@@ -51,11 +52,11 @@ SELF_TEST, ST1, ST2 = 0x2E, 0x01, 0x02
 RESET, RESET_CODE = 0x2F, 0x52
 
 RATE_CODES = {4000: 0x00, 2000: 0x01, 1000: 0x02, 500: 0x03, 250: 0x04, 125: 0x05}
-"""ODR_LPF of FILTER for output rates in Hz, without a high pass (p. 33); a quarter of the rate passes."""
+"""ODR_LPF of FILTER for output rates in Hz, without a high pass (register 0x28); a quarter of the rate passes."""
 RANGE_CODES = {2: 0x81, 4: 0x82, 8: 0x83}
-"""RANGE with its other bits at their reset values (p. 35)."""
+"""RANGE with its other bits at their reset values (register 0x2C)."""
 STEPS_PER_G = {2: 256_000, 4: 128_000, 8: 64_000}
-"""3.9, 7.8 and 15.6 µg per step (table 2, p. 4)."""
+"""3.9, 7.8 and 15.6 µg per step (table 2)."""
 FULL_SCALE = 1 << 19
 FIFO_WORDS, FIFO_SAMPLES = 96, 32
 WORD_BYTES = 3
@@ -67,7 +68,7 @@ TEST_HZ, TEST_RANGE_G = 1000, 8
 TEST_S = 0.03
 SETTLE_S = 0.05
 TEST_LOW_G, TEST_HIGH_G = (0.1, 0.1, 0.5), (0.9, 0.9, 4.5)
-"""The data sheet states typical changes only, 0.3, 0.3 and 1.5 g (table 2, p. 4); a third to three times that passes."""
+"""The data sheet states typical changes only, 0.3, 0.3 and 1.5 g (table 2); a third to three times that passes."""
 
 
 class Adxl355Config(EitherBusConfig, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -131,7 +132,7 @@ class Adxl355(FifoAccelerometer):
 
     @property
     def settings(self) -> Sequence[Setting]:
-        """Filter and range are to be written in standby (p. 33)."""
+        """Filter and range are to be written in standby (registers 0x28 and 0x2C)."""
         return (
             Setting(POWER_CTL, STANDBY, mask=0x00),
             Setting(FILTER, self._filter),
@@ -146,7 +147,7 @@ class Adxl355(FifoAccelerometer):
         super().configure(registers)
 
     def test(self, registers: Registers) -> str:
-        """Mean of some 30 samples at ±8 g without and with the electrostatic force (p. 36)."""
+        """Mean of some 30 samples at ±8 g without and with the electrostatic force (register 0x2E)."""
         self._reset(registers)
         for register, value in (
             (FILTER, RATE_CODES[TEST_HZ]),
@@ -165,7 +166,7 @@ class Adxl355(FifoAccelerometer):
         return response(means[0], means[1], TEST_LOW_G, TEST_HIGH_G)
 
     def drain(self, registers: Registers) -> Drained:
-        """Reads what FIFO_ENTRIES counts; see `FifoAccelerometer`. Reading STATUS clears its overrun bit (p. 30)."""
+        """Reads what FIFO_ENTRIES counts; see `FifoAccelerometer`. Reading STATUS clears its overrun bit (register 0x04, p. 32)."""
         status, entries = registers.read(STATUS, 2)
         at_ns = self._monotonic_ns()
         waiting = entries & ENTRIES
@@ -179,7 +180,7 @@ class Adxl355(FifoAccelerometer):
         return Drained(at_ns, steps / self._steps_per_g, why)
 
     def rest(self, registers: Registers) -> None:
-        """Standby (p. 35)."""
+        """Standby (register 0x2D)."""
         registers.write(POWER_CTL, STANDBY)
 
     def _reset(self, registers: Registers) -> None:
@@ -216,7 +217,7 @@ def samples(data: bytes) -> tuple[NDArray[np.float64], bytes, bool]:
 
 
 def celsius(raw: int) -> float:
-    """Temperature of 12 bits: 1885 at 25 °C, falling by 9.05 a degree (table 2, p. 4).
+    """Temperature of 12 bits: 1885 at 25 °C, falling by 9.05 a degree (table 2).
 
     >>> celsius(1885), round(celsius(1885 - 905), 6)
     (25.0, 125.0)

@@ -1,7 +1,8 @@
 """ST LIS3DH: three axes, ±2 to ±16 g, up to 1344 Hz (5376 Hz with 8 bits), FIFO of 32 samples, on I²C or SPI.
 
-Tables are those of the data sheet DocID17530 rev. 2. Samples of the FIFO have 10 bits (application note AN3308). The mode
-"high resolution" would give 12 bits outside of it, but passes a ninth of the rate only (table 10): it is offered for slow
+By the data sheet DocID17530 rev. 2 (the FIFO is on p. 22 and 23), where registers are described by name. Samples of the FIFO
+have 10 bits (application note AN3308). The mode
+"high resolution" would give 12 bits outside of it, but passes a ninth of the rate only (operating mode selection): it is offered for slow
 machines, the normal mode passes half of the rate and is the better one for vibration.
 """
 
@@ -33,11 +34,11 @@ from edge.sensors.stream import Drained
 
 CHIP = "LIS3DH"
 ADDRESS, ADDRESS_SA0_HIGH = 0x18, 0x19
-"""With the SA0 pin (SDO) at ground, and at the supply (table 16)."""
+"""With the SA0 pin (SDO) at ground, and at the supply (section 6.1, I²C)."""
 SEVERAL = 0x80
 """Bit of the register's number on I²C that goes on with the next register (section 6.1.1)."""
 
-# Register map: table 21.
+# Register map: section 7.
 WHO_AM_I, DEVICE = 0x0F, 0x33
 CTRL_REG1, ALL_AXES, LOW_POWER = 0x20, 0x07, 0x08
 CTRL_REG4, BLOCK_UPDATE, HIGH_RESOLUTION, SELF_TEST_0 = 0x23, 0x80, 0x08, 0x02
@@ -47,12 +48,12 @@ FIFO_CTRL_REG, BYPASS, STREAM = 0x2E, 0x00, 0x80
 FIFO_SRC_REG, OVRN_FIFO, EMPTY, STORED = 0x2F, 0x40, 0x20, 0x1F
 
 RATE_CODES = {100: 0x50, 200: 0x60, 400: 0x70, 1344: 0x90, 5376: 0x90}
-"""ODR bits of CTRL_REG1 for output rates in Hz (table 25); 5376 is 1344 in low-power mode."""
+"""ODR bits of CTRL_REG1 for output rates in Hz; 5376 is 1344 in low-power mode."""
 LOW_POWER_HZ = 5376
 RANGE_CODES = {2: 0x00, 4: 0x10, 8: 0x20, 16: 0x30}
-"""FS bits of CTRL_REG4 (table 30)."""
+"""FS bits of CTRL_REG4 by range in g."""
 MG_PER_STEP = {2: 1, 4: 2, 8: 4, 16: 12}
-"""Of 12 bits (table 4). Outputs stand on the left of 16 bits in every mode, so a sixteenth of it is one of theirs."""
+"""Of 12 bits (mechanical characteristics). Outputs stand on the left of 16 bits in every mode, so a sixteenth of it is one of theirs."""
 FIFO_STEP, LOW_POWER_STEP = 64, 256
 """Steps of 10 and of 8 bits within 16."""
 FIFO_SAMPLES = 32
@@ -61,7 +62,7 @@ SAMPLE_BYTES = 6
 TEST_HZ, TEST_RANGE_G = 200, 8
 """A wider range than the data sheet's ±2 g: the force is the same, and a running machine does not clip it."""
 TEST_LOW_G, TEST_HIGH_G = (17 * 0.004,) * 3, (360 * 0.004,) * 3
-"""17 to 360 steps of 4 mg, either direction (table 4)."""
+"""17 to 360 steps of 4 mg, either direction (mechanical characteristics)."""
 TEST_S = 0.13
 SETTLE_S = 0.09
 """AN3308, self-test procedure."""
@@ -176,7 +177,7 @@ class Lis3dh(FifoAccelerometer):
         return Drained(at_ns, words(data, "<i2") * self._step_g, OVERFLOWED if overrun else gap)
 
     def rest(self, registers: Registers) -> None:
-        """Power down (table 25)."""
+        """Power down (CTRL_REG1)."""
         registers.write(CTRL_REG1, 0x00)
 
 

@@ -90,7 +90,7 @@ def flags_on_top(register: int, count: int, *, write: bool) -> int:
 
 
 def flag_below(register: int, _count: int, *, write: bool) -> int:
-    """First byte of ADXL355 (rev. B, p. 24): the number, then one bit that reads."""
+    """First byte of ADXL355 (data sheet, SPI protocol): the number, then one bit that reads."""
     return register << 1 | (0 if write else 1)
 
 

@@ -57,7 +57,7 @@ def test_spi_is_spoken_as_the_data_sheet_says() -> None:
 @pytest.mark.parametrize(
     ("data", "expected_g"),
     [
-        # Table 1: 256 steps per g; two's complement, low byte first (registers 0x32 to 0x37, p. 27).
+        # Table 1: 256 steps per g; two's complement, low byte first (registers 0x32 to 0x37).
         (b"\x00\x01\x00\xff\x00\x00", [1.0, -1.0, 0.0]),
         (b"\xff\x0f\x00\xf0\x01\x00", [15.99609375, -16.0, 0.00390625]),
     ],

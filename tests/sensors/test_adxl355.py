@@ -51,7 +51,7 @@ def words(*values: int) -> bytes:
 
 
 def test_values_are_those_of_the_data_sheet() -> None:
-    # 3.9 µg a step at ±2 g (256000 steps per g), 20 bits in two's complement on the left of 24 (p. 30).
+    # 3.9 µg a step at ±2 g (256000 steps per g), 20 bits in two's complement on the left of 24 (register 0x11).
     steps, rest, broken = samples(bytes.fromhex("3e8001 c18000 000010 7ffff1 800000 fffff0".replace(" ", "")))
     assert (steps / 256_000).tolist() == [
         [1.0, -1.0, 1 / 256_000],

@@ -69,7 +69,7 @@ def test_a_fetch_is_made_in_as_few_calls_as_the_bus_allows() -> None:
     ("first", "read_one", "read_more", "write"), [(flags_on_top, 0xB2, 0xF2, 0x32), (flag_below, 0x65, 0x65, 0x64)]
 )
 def test_the_first_byte_of_a_transfer(first: object, read_one: int, read_more: int, write: int) -> None:
-    # ADXL345 rev. E, figures 37 to 39; ADXL355 rev. B, figures 61 to 64.
+    # The SPI diagrams of the data sheets of ADXL345 and ADXL355.
     assert callable(first)
     assert first(0x32, 1, write=False) == read_one
     assert first(0x32, 6, write=False) == read_more

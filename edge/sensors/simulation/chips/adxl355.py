@@ -1,4 +1,4 @@
-"""A simulated ADXL355 by its register map (data sheet rev. B, table 14)."""
+"""A simulated ADXL355 by its register map (data sheet, p. 31)."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class SimulatedAdxl355:
         return self.read(out[0], count) if count else b""
 
     def transfer(self, out: bytes) -> bytes:
-        """SPI: the register's number, and below it the bit that reads (p. 24)."""
+        """SPI: the register's number, and below it the bit that reads."""
         if out[0] & 1:
             return b"\xff" + self.read(out[0] >> 1, len(out) - 1)
         self.write(out[0] >> 1, out[1:])

@@ -1,4 +1,4 @@
-"""A simulated LIS3DH by its register map (data sheet DocID17530 rev. 2, table 21)."""
+"""A simulated LIS3DH by its register map (data sheet DocID17530 rev. 2, section 7)."""
 
 from __future__ import annotations
 
