@@ -16,7 +16,6 @@ SCRATCH = 0x77
 """Memory without a chip behind it."""
 ABSENT = 0x76
 """An address that the stub does not have."""
-READS = 6
 
 
 class Clock:
@@ -105,7 +104,7 @@ def means(sensor: Any, clock: Clock, trial: Any) -> dict[str, list[float]]:
     import numpy as np  # noqa: PLC0415  # the path is set first
 
     blocks = []
-    for _ in range(READS):
+    for _ in range(trial.reads):
         for _ in range(5):
             clock.step(trial.step_s)
             if trial.sampled:

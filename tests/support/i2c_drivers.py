@@ -18,6 +18,8 @@ class Trial(NamedTuple):
     sampled: bool = False
     """It samples on a thread of its own; here `pump` is called instead."""
     step_s: float = 0.02
+    """Five of these pass between two reads."""
+    reads: int = 6
     anonymous: bool = False
     """It has no identity: memory that keeps what is written passes for it."""
     exempt: str = ""
@@ -31,10 +33,18 @@ TRIALS: Mapping[str, Trial] = {
     "lis3dh": Trial(0x18, 0x19, AT_REST, {"rate_hz": 400}, sampled=True, step_s=0.05),
     "mpu6050": Trial(0x68, 0x69, AT_REST, sampled=True),
     "mlx90614": Trial(
-        0x5A, 0x5B, {"surface_temperature": ((79.9, 80.1),), "surface_temperature_ambient": ((24.9, 25.1),)}, step_s=0.7
+        0x5A,
+        0x5B,
+        {"surface_temperature": ((79.9, 80.1),), "surface_temperature_ambient": ((24.9, 25.1),)},
+        step_s=0.7,
+        reads=2,
     ),
     "ina226": Trial(
-        0x40, 0x41, {"voltage": ((11.99, 12.01),), "current": ((-0.01, 0.01),), "power": ((-0.1, 0.1),)}, step_s=0.7
+        0x40,
+        0x41,
+        {"voltage": ((11.99, 12.01),), "current": ((-0.01, 0.01),), "power": ((-0.1, 0.1),)},
+        step_s=0.7,
+        reads=2,
     ),
     "ads1115": Trial(
         0x48,
@@ -43,6 +53,7 @@ TRIALS: Mapping[str, Trial] = {
         {"output": "rms", "clamp": [{"input": "0", "rated_a": 100.0, "output_v": 1.0}]},
         sampled=True,
         step_s=0.7,
+        reads=2,
         anonymous=True,
     ),
     "sht31": Trial(0x44, 0x45, {}, exempt="Operation not supported"),
