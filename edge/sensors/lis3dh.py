@@ -1,9 +1,9 @@
 """ST LIS3DH: three axes, ±2 to ±16 g, up to 1344 Hz (5376 Hz with 8 bits), FIFO of 32 samples, on I²C or SPI.
 
-By the data sheet DocID17530 rev. 2 (the FIFO is on p. 22 and 23), where registers are described by name. Samples of the FIFO
-have 10 bits (application note AN3308). The mode
-"high resolution" would give 12 bits outside of it, but passes a ninth of the rate only (operating mode selection): it is offered for slow
-machines, the normal mode passes half of the rate and is the better one for vibration.
+By the data sheet DocID17530 rev. 2 (the FIFO is on p. 22 and 23), where registers are described by name. Samples of the
+FIFO have 10 bits (application note AN3308). The mode "high resolution" would give 12 bits outside of it, but passes a ninth
+of the rate only (operating mode selection): it is offered for slow machines, the normal mode passes half of the rate and is
+the better one for vibration.
 """
 
 from __future__ import annotations

@@ -184,6 +184,25 @@ def test_the_rate_of_a_stream_that_breaks_time_and_again_is_known_all_the_same()
     assert np.mean([block.lost for block in broken[20:]]) == pytest.approx(0.025 * 3300 - 32, abs=6)
 
 
+def test_an_oscillator_that_drifts_as_the_chip_warms_up_is_followed() -> None:
+    """Two percent within two minutes, far more than any chip."""
+    clock = FakeClock()
+    stream = Stream(channel(axes=1))
+    taken, fetched, began = 0.0, 0, clock()
+    for step in range(6_000):
+        clock.step(0.02)
+        rate_hz = 800.0 * (1.0 + 0.02 * (clock() - began) / 120e9)
+        taken += 0.02 * rate_hz
+        stream.add(Drained(clock(), np.arange(fetched, int(taken), dtype=np.float64)[:, None]))
+        fetched = int(taken)
+        if step % 50 == 49:
+            for block in stream.blocks(clock()):
+                assert (block.lost, block.faults) == (0, ())
+                assert block.rate_hz == pytest.approx(rate_hz, rel=0.001)
+                assert -0.01 < (clock() - block.end_ns) / 1e9 < 0.03
+    assert fetched > 96_000
+
+
 def test_samples_that_vanish_without_a_word_are_noticed() -> None:
     """A kernel's buffer drops what does not fit and says nothing."""
     clock = FakeClock()
