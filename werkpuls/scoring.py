@@ -37,6 +37,8 @@ SENSOR = "recording"
 _LEAST_STEP_NS = 1000
 """Two ticks are this far apart at least: the model tells samples apart by their time."""
 _START_NS = 1_000_000_000
+_LISTENED_NS = 2_000_000_000
+"""How much of a waveform is heard for the running speed before its first block is judged."""
 _PROFILE_ROWS = 8192
 _LEAST_WARMUP = 8
 _MAINS = (50.0, 60.0)
@@ -134,7 +136,8 @@ class Scorer:
         self._features.interrupt()
         path = MachinePath(setup, self._channels, self._model, self._features)
         self._last, self._last_cause = None, ("", "")
-        for tick in self._ticks(recording, self._clock_ns - int(recording.head().time_ns[0])):
+        ticks = self._ticks(recording, self._clock_ns - int(recording.head().time_ns[0]))
+        for tick in self._heard(ticks, self._features):
             self._clock_ns = max(self._clock_ns + _LEAST_STEP_NS, tick.end_ns)
             step = path.step(self._clock_ns, [SensorReading(SENSOR, tick.blocks)])
             yield self._rows(recording, tick, step)
@@ -218,6 +221,21 @@ class Scorer:
                 made.append(Block(wave.channel, cut.time_ns + shift_ns, np.ascontiguousarray(values), rate_hz))
             end_ns = cut.time_ns + shift_ns + round(len(cut.values) / rate_hz * 1e9)
             yield Tick((cut.number,), (cut.time_ns,), end_ns, made)
+
+    def _heard(self, ticks: Iterator[Tick], features: Features) -> Iterator[Tick]:
+        """The same ticks, after the running speed was told from the first of them where nobody knows it."""
+        first: list[Tick] = []
+        if self._waves and features.speed.hz is None:
+            for tick in ticks:
+                first.append(tick)
+                if tick.end_ns - first[0].blocks[0].start_ns >= _LISTENED_NS:
+                    break
+            for at, wave in enumerate(self._waves):
+                if wave.channel.quantity is Quantity.VIBRATION and wave.channel.rate_hz and first:
+                    values = np.nan_to_num(np.concatenate([tick.blocks[at].values for tick in first]))
+                    features.listen(values, wave.channel.rate_hz)
+        yield from first
+        yield from ticks
 
     def _rows(self, recording: Recording, tick: Tick, step: Step) -> list[Scored]:
         fault, faulty = _worst(step)

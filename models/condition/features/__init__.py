@@ -56,6 +56,12 @@ class Features:
         for track in self._tracks.values():
             track.clear()
 
+    def listen(self, values: Floats, rate_hz: float) -> None:
+        """Tells the running speed from a longer stretch of acceleration, (n,) or (n, axes), before its blocks are looked at."""
+        track = Track()
+        track.add(np.asarray(values, dtype=np.float64), np.zeros(1), rate_hz, 0.0)
+        self._look_at(track, rate_hz, 0.0)
+
     def vibration(
         self, values: Floats, rate_hz: float, unit: str, *, channel: str = "", start_s: float | None = None
     ) -> Found:
@@ -89,13 +95,7 @@ class Features:
         whole = envelope.envelope(wave, squared, divisor)
         rhythm_hz = rate_hz / divisor
         plans, factor = self._plans, vibration.ACCELERATION_UNITS.get(unit)
-        if divisor == 1:
-            # One transform of all rows together is quicker than two.
-            both = vibration.spectrum_of(np.concatenate([wave, whole[None, :]]), plans.window(samples))
-            density, rhythm = both[:-1], np.sqrt(both[-1])
-        else:
-            density = vibration.spectrum_of(wave, plans.window(samples))
-            rhythm = envelope.spectrum_of(whole, plans.window(len(whole)))
+        density, rhythm = self._spectra(wave, whole)
         track: Track | None = None
         if not short:
             if self.speed.due(start_s or 0.0):
@@ -111,16 +111,7 @@ class Features:
         more = envelope.ratios(depth, beat)
         if knocks is not None:
             more["envelope_line"], more["envelope_shaft"] = 100.0 * knocks.depth, 100.0 * knocks.shaft
-        if track is None:
-            signs = _signs(speed_hz, knocks)
-        else:
-            if speed_hz is not None and track.renewed():
-                joined = track.rhythm()
-                longer = plans.rhythm(len(joined), rhythm_hz, speed_hz)
-                depth = envelope.depths(envelope.spectrum_of(joined, plans.window(len(joined))))
-                knocks = envelope.knocks(depth, longer)
-                self._told[channel] = _signs(speed_hz, knocks)
-            signs = self._told.get(channel, {})
+        signs = _signs(speed_hz, knocks) if track is None else self._longer(channel, track, rhythm_hz)
         return self._found(plan.names, len(wave), found, unit, more, signs)
 
     def current(self, values: Floats, rate_hz: float, unit: str, *, start_s: float | None = None) -> Found:
@@ -147,15 +138,38 @@ class Features:
         found = [value for row in each.values() for value in row.tolist()]
         return self._found(tuple(each), len(wave), found, unit, whole, {})
 
+    def _spectra(self, wave: Floats, whole: Floats) -> tuple[Floats, Floats]:
+        """Power of the waves and amplitude of their envelope at each line."""
+        samples, window = wave.shape[1], self._plans.window
+        if len(whole) != samples:
+            return vibration.spectrum_of(wave, window(samples)), envelope.spectrum_of(whole, window(len(whole)))
+        # One transform of all rows together is quicker than two.
+        both = vibration.spectrum_of(np.concatenate([wave, whole[None, :]]), window(samples))
+        return both[:-1], np.sqrt(both[-1])
+
+    def _longer(self, channel: str, track: Track, rhythm_hz: float) -> Mapping[str, float]:
+        """What blocks that follow each other say together; the same as before where too little is new."""
+        speed_hz = self.speed.hz
+        if speed_hz is not None and track.renewed():
+            joined = track.rhythm()
+            plan = self._plans.rhythm(len(joined), rhythm_hz, speed_hz)
+            depth = envelope.depths(envelope.spectrum_of(joined, self._plans.window(len(joined))))
+            self._told[channel] = _signs(speed_hz, envelope.knocks(depth, plan))
+        return self._told.get(channel, {})
+
     def _joined(self, channel: str, values: Floats, whole: Floats, rate_hz: float, start_s: float) -> Track:
         track = self._tracks.setdefault(channel, Track())
         track.add(values, whole, rate_hz, start_s)
         if self.speed.due(start_s):
-            factor = max(int(rate_hz / LOW_RATE_HZ), 1)
-            wave = track.low(factor)
-            samples = wave.shape[1]
-            self._look(vibration.spectrum_of(wave, np.hanning(samples)), rate_hz / factor / samples, start_s)
+            self._look_at(track, rate_hz, start_s)
         return track
+
+    def _look_at(self, track: Track, rate_hz: float, time_s: float) -> None:
+        factor = max(int(rate_hz / LOW_RATE_HZ), 1)
+        wave = track.low(factor)
+        samples = wave.shape[1]
+        if samples >= MIN_SAMPLES:
+            self._look(vibration.spectrum_of(wave, np.hanning(samples)), rate_hz / factor / samples, time_s)
 
     def _look(self, density: Floats, step_hz: float, time_s: float) -> None:
         lines = int(TOP_HZ / step_hz) + 1

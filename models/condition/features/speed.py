@@ -127,7 +127,8 @@ def _comb(source: Source, candidates: Floats) -> Floats:
     odd, even = (
         (multiples * within)[:, k::2].sum(axis=1) / np.maximum(within[:, k::2].sum(axis=1), 1e-9) for k in (0, 1)
     )
-    return score - np.maximum(even - odd, 0.0)
+    score -= np.maximum(even - odd, 0.0)
+    return score
 
 
 def _at(source: Source, frequency: Floats) -> Floats:

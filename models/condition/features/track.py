@@ -75,7 +75,7 @@ class Track:
         """The joined samples at a rate lower by that factor, (axes, m) around zero; as many as are quick to transform."""
         joined = np.concatenate([part.values for part in self._parts])
         rows = joined[None, :] if joined.ndim == 1 else np.ascontiguousarray(joined.T)
-        if factor > 1:
+        if factor > 1 and rows.shape[1] >= _TAPS * factor:
             rows = np.lib.stride_tricks.sliding_window_view(rows, _TAPS * factor, axis=1)[:, ::factor] @ _taps(factor)
         rows = rows[:, rows.shape[1] - fast_length(rows.shape[1]) :]
         free: Floats = rows - rows.mean(axis=1, keepdims=True)
