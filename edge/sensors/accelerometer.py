@@ -167,6 +167,12 @@ class FifoAccelerometer(ABC):
         """What it delivers."""
         return (self.channel,) if self._temperature is None else (self.channel, self._temperature.channel)
 
+    @property
+    def pause_s(self) -> float:
+        """Time between two drains: a third of that in which the FIFO fills."""
+        fills_s = self._fifo_samples / (self.channel.rate_hz or 1.0)
+        return min(max(fills_s / 3.0, SHORTEST_PAUSE_S), LONGEST_PAUSE_S)
+
     def open(self) -> None:
         """Finds the chip, tests it and starts it; raises SensorError with what was found instead."""
         self.close()
@@ -180,14 +186,13 @@ class FifoAccelerometer(ABC):
             self.close()
             raise
         rate_hz = self.channel.rate_hz or 1.0
-        pause_s = min(max(self._fifo_samples / rate_hz / 3.0, SHORTEST_PAUSE_S), LONGEST_PAUSE_S)
         self._sampler = Sampler(
             partial(in_time, self.drain, registers, Pace(self._fifo_samples, rate_hz), self._monotonic_ns),
             Stream(
                 self.stream_channel(), keep_s=LONGEST_KEPT_S, counts_unfetched=self._interval_s <= LONGEST_KEPT_S / 2
             ),
             self._monotonic_ns,
-            every_s=pause_s,
+            every_s=self.pause_s,
             check=lambda: self.check(registers),
             name=f"fifo-{registers.place}",
         )

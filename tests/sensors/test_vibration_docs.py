@@ -8,8 +8,10 @@ import tomllib
 from importlib import import_module
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from benchmarks.sampling import CASES, cost
 from edge.sensor_setup import check_sensors, resolve
 from edge.sensors.registers import I2C_BLOCK
 from edge.sensors.registry import Surroundings, sensor_type
@@ -70,6 +72,20 @@ def test_shares_of_the_bus_are_those_of_the_bits_on_it(chip: str, sample_bytes: 
     for rate, slow, fast in rows:
         assert int(slow) == round(100 * bits * int(rate) / 100_000)
         assert int(fast) == round(100 * bits * int(rate) / 400_000)
+
+
+def test_the_costs_are_those_of_the_benchmarks_cases() -> None:
+    told = re.findall(r"(?m)^\| ([^|]+Hz) \| (\d+) \| [\d.]+ % \|$", PAGE)
+    assert [name for name, _ in told] == [case.name for case in CASES]
+    for (_, drains), case in zip(told, CASES, strict=True):
+        sensor = case.sensor(msgspec.convert(case.options, case.config), Surroundings("m", "generic", lambda: 0, 1.0))
+        assert int(drains) == round(1.0 / sensor.pause_s)
+
+
+def test_a_run_of_the_benchmark_loses_nothing() -> None:
+    row = cost(CASES[0], 2.0)
+    assert row["lost"] == 0
+    assert row["samples"] == pytest.approx(2 * 824, rel=0.03)
 
 
 def test_what_the_drivers_say_is_what_the_table_explains() -> None:
