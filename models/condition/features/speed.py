@@ -24,7 +24,7 @@ TOP_HZ = 640.0
 NEAR = 0.04
 """How far from its rated speed a motor may run: slip and mains."""
 LEAST_CONFIDENCE = 0.35
-"""Noise reaches 0.3 once in a thousand windows."""
+"""Noise stays below 0.25."""
 LEAST_WINDOW_S = 0.3
 SETTLED_WINDOW_S = 0.95
 """What is told from a shorter window may be a multiple of the speed; it is looked for anew as the window grows."""
@@ -34,6 +34,7 @@ _NEIGHBOURHOOD_HZ = 12.0
 _MOST_SALIENT = 8.0
 _PEAKS = 10
 _AS_GOOD = 0.75
+_AXES = 3
 _CLEAR = 0.3
 _WEIGHTS = 1.0 / np.sqrt(np.arange(1, HARMONICS + 1))
 
@@ -53,6 +54,8 @@ class Source(NamedTuple):
     amplitude: Floats
     """Of each line, over all axes."""
     step_hz: float
+    trust: float
+    """What a score is worth, by how many axes agree on it: that of noise falls with the root of their number."""
 
 
 def salient(amplitude: Floats, step_hz: float, mains_hz: float) -> Source:
@@ -74,7 +77,8 @@ def salient(amplitude: Floats, step_hz: float, mains_hz: float) -> Source:
     hum = np.round(np.arange(1, int(TOP_HZ / mains_hz) + 1) * mains_hz / step_hz).astype(np.intp)
     standing[hum[hum < lines]] /= 3.0
     standing[: max(round(0.5 * SLOWEST_HZ / step_hz), 1)] = 0.0
-    return Source(standing, np.sqrt((part * part).sum(axis=0)), step_hz)
+    trust = math.sqrt(min(len(part), _AXES) / _AXES)
+    return Source(standing, np.sqrt((part * part).sum(axis=0)), step_hz, trust)
 
 
 def estimate(source: Source, near_hz: float | None = None) -> Speed | None:
@@ -96,7 +100,7 @@ def estimate(source: Source, near_hz: float | None = None) -> Speed | None:
     # A multiple of the speed may do nearly as well as the speed itself; a part of it finds every second place empty.
     good = np.flatnonzero(score >= _AS_GOOD * score.max())
     best = int(good[np.argmin(candidates[good])])
-    return Speed(_refined(source, float(candidates[best])), float(np.clip(score[best], 0.0, 1.0)))
+    return Speed(_refined(source, float(candidates[best])), min(source.trust * float(score[best]), 1.0))
 
 
 def _candidates(source: Source) -> Floats:
@@ -127,7 +131,7 @@ def _comb(source: Source, candidates: Floats) -> Floats:
     odd, even = (
         (multiples * within)[:, k::2].sum(axis=1) / np.maximum(within[:, k::2].sum(axis=1), 1e-9) for k in (0, 1)
     )
-    score -= np.maximum(even - odd, 0.0)
+    score -= 0.5 * np.maximum(even - odd, 0.0)
     return score
 
 
