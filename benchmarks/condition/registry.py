@@ -19,6 +19,7 @@ ROWS: Mapping[str, str] = {
     "femto": "benchmarks.condition.rows.femto:measure",
     "prognosis-growth": "benchmarks.condition.rows.prognosis:growth",
     "prognosis-silence": "benchmarks.condition.rows.prognosis:silence",
+    "recognised": "benchmarks.condition.rows.recognised:measure",
     "simulated": "benchmarks.condition.rows.simulated:measure",
     "sensor-faults": "benchmarks.condition.rows.sensor_faults:measure",
     "quiet": "benchmarks.condition.rows.quiet:measure",
