@@ -1,15 +1,14 @@
-"""How far a sample is from a regime's normal: four views of one standardised residual.
+"""How far a sample is from a regime's normal: several views of one standardised residual.
 
-The instant distance sees a change in many features at once, the largest single residual sees one feature among thirty. The
-same two of the exponentially smoothed residual (MEWMA: Lowry et al., A multivariate exponentially weighted moving
-average control chart, Technometrics 1992) see small changes that stay. Each view has a limit from the scores that the
+Instant and smoothed over several lengths of memory (`models.condition.smoothing`); in each view a whitened distance sees a change in many
+features at once, and the largest single residual sees one feature among thirty. Each has a limit from the scores that the
 machine's own healthy samples would have got (`models.condition.learning`). The result is the largest multiple of a limit.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,24 +16,44 @@ from river.base import AnomalyDetector
 
 from models.condition.learning import (
     ARRAYS,
+    BOUND,
     FARTHEST,
     FOLLOWING,
-    SMOOTHING,
+    SIGMAS_RANGE,
     Fit,
-    Views,
+    Limits,
     learn,
-    limits,
     views,
-    weighted,
 )
+from models.condition.severity import WATCH_SHARE
+from models.condition.smoothing import LIFE, bounded, nothing, smoothed
 
 Floats: TypeAlias = NDArray[np.float64]
 
 REACH = 6.0
 """How far the centre may follow from where it was fitted, in (widened) deviations: the rest is a change."""
+YIELD = 0.8
+"""Share of the limit from which a smoothed residual is followed no more: nearer to it, less and less (Tukey's biweight)."""
+CATCHING_UP = 60
+"""Samples in which what an alarm left behind is taken over: who repaired a machine has also touched it."""
+BACK = 0.5
+"""A level that has come back by more than half of what its slow memory says is judged by itself."""
 MODE_WIDTH = 1.5
 """A normal that a person pointed out is taken to be this much wider than a learned one."""
 MOST_MODES = 8
+INSIDE, LASTING = 0, 2
+"""Positions of views: the instant residual, and the one smoothed over twelve samples."""
+
+
+class Score(NamedTuple):
+    """What is said of one sample."""
+
+    ratio: float
+    """Multiple of the limit."""
+    now: float
+    """The same without what only the slowest memory still says: whether an alarm is over."""
+    sigmas: Floats
+    """(features,) signed residuals in deviations, of the view in which each says most; NaN where absent."""
 
 
 class Normal(AnomalyDetector):
@@ -52,11 +71,12 @@ class Normal(AnomalyDetector):
         self.names = list(names)
         self.budget = budget
         self.samples = 0
-        self.limits: Views | None = None
+        self.limits: Limits | None = None
         self._fit: Fit | None = None
         self._logarithmic = np.zeros(len(self.names), dtype=bool)
         self._floor = np.zeros(len(self.names))
-        self._smooth = np.zeros(len(self.names))
+        self._smooth = nothing(len(self.names))
+        self._catching_up = 0
         self._modes: list[tuple[Floats, Floats]] = []
         self._inverses: dict[bytes, tuple[Floats, Floats]] = {}
 
@@ -78,47 +98,68 @@ class Normal(AnomalyDetector):
         x = self._transform(table)
         self.samples = len(x)
         self._inverses = {}
-        self._smooth = np.zeros(x.shape[1])
+        self._smooth = nothing(x.shape[1])
         tolerances = least.copy()
         # A share of the mean is an absolute number for a logarithm.
         tolerances[self._logarithmic, :2] = np.column_stack([np.zeros(len(least)), least[:, 0]])[self._logarithmic]
-        self._fit, scores, looks = learn(x, tolerances)
-        self.limits = limits(scores, looks, self.budget)
+        self._fit, self.limits = learn(x, tolerances, self.budget)
 
-    def score(self, vector: Floats, *, settled: bool = True) -> tuple[float, Floats]:
-        """Multiple of the limit, and the signed residuals in deviations, instant or lasting, whichever says more.
-
-        A residual is NaN where the feature is absent. While the machine has not settled nothing enters the smoothed one.
-        """
+    def score(self, vector: Floats, *, settled: bool = True) -> Score:
+        """Judges one sample. While the machine has not settled nothing enters the smoothed residuals."""
         if self._fit is None or self.limits is None:
-            return 0.0, np.full(len(self.names), np.nan)
+            return Score(0.0, 0.0, np.full(len(self.names), np.nan))
         x = self._transform(vector)
         fit = self._fit
-        z = _bounded((x - fit.centre) / fit.scale, FARTHEST)
-        present = np.isfinite(z) & (fit.weight > 0)
+        z = bounded((x - fit.centre) / fit.scale, FARTHEST)
+        present = np.isfinite(z) & (fit.weight[INSIDE] > 0)
         filled = np.where(present, z, 0.0)
-        # What is absent fades from the smoothed residual: nothing is known of it any more.
+        # What is absent fades from the smoothed residuals: nothing is known of it any more.
         if settled:
-            self._smooth += SMOOTHING * (_bounded(filled, fit.bound) - self._smooth)
-        ratio = self._ratio(filled, self._smooth, present)
+            level = np.where(present, (x - fit.life) / fit.scale, 0.0)
+            self._smooth = smoothed(self._smooth, bounded(filled, BOUND), bounded(level, BOUND))
+        unit = np.vstack([filled, self._smooth]) / fit.deviation
+        ratio, now = self._ratio(unit, present)
         for centre, scale in self._modes:
-            other = np.where(present, np.clip((x - centre) / scale, -FARTHEST, FARTHEST), 0.0)
             # At a mode the smoothed residual is that of the mode's own centre, which nobody has followed.
-            ratio = min(ratio, self._ratio(other, other * fit.slow, present))
-        lasting = self._smooth / fit.slow
-        telling = np.where(np.abs(lasting) > np.abs(filled), lasting, filled)
-        return ratio, np.where(present, telling, np.nan)
+            other = np.where(present, bounded((x - centre) / scale, FARTHEST), 0.0)
+            ratio = min(ratio, self._ratio(np.broadcast_to(other, unit.shape), present)[0])
+        telling = np.take_along_axis(unit, np.abs(unit).argmax(axis=0)[None], axis=0)[0]
+        return Score(ratio, min(now, ratio), np.where(present, telling, np.nan))
 
     def follow(self, vector: Floats) -> None:
-        """Moves the centre a little towards an accepted sample, within its reach."""
+        """Moves the centre a little towards an accepted sample, within its reach.
+
+        A feature whose smoothed residuals come near their limit is followed less: a fault that begins is not to be learned.
+        After `recover` it is followed quickly for a while.
+        """
         if self._fit is None:
             return
         fit = self._fit
-        step = self._transform(vector) - fit.centre
-        step = np.where(np.isfinite(step), _bounded(step, 3 * fit.scale), 0.0)
-        fit.centre[:] = np.clip(
-            fit.centre + FOLLOWING * step, fit.anchor - REACH * fit.scale, fit.anchor + REACH * fit.scale
-        )
+        x = self._transform(vector)
+        known = np.isfinite(x)
+        rate: Floats | float
+        if self._catching_up > 0:
+            rate = 1.0 / (21.0 + CATCHING_UP - self._catching_up)
+            self._catching_up -= 1
+            fit.life[:] += rate * np.where(known, bounded(x - fit.life, 3.0 * fit.scale), 0.0)
+        else:
+            near = np.abs(self._smooth[:LIFE] / fit.deviation[1:-1]).max(axis=0) / (YIELD * SIGMAS_RANGE[1])
+            rate = FOLLOWING * np.maximum(1.0 - near**2, 0.0) ** 2
+        step = np.where(known, bounded(x - fit.centre, 3.0 * fit.scale), 0.0)
+        reach = REACH * fit.scale * fit.deviation[INSIDE]
+        fit.centre[:] = fit.anchor + bounded(fit.centre + rate * step - fit.anchor, reach)
+
+    @property
+    def catching_up(self) -> bool:
+        """Whether what an alarm left behind is being followed quickly."""
+        return self._catching_up > 0
+
+    def recover(self) -> None:
+        """An alarm is over: what remains of it is followed quickly, and the slow memories forget the rest."""
+        if self._fit is not None:
+            self._smooth[LASTING:LIFE] = self._smooth[LASTING - 1]
+            self._smooth[LIFE] = bounded(self._level(self._fit), BOUND)
+            self._catching_up = CATCHING_UP
 
     def inherit(self, older: Normal) -> None:
         """Goes on where an older normal of the same regime had followed to, as far as this one's reach allows."""
@@ -127,13 +168,13 @@ class Normal(AnomalyDetector):
         size = min(len(self.names), len(older.names))
         fit = self._fit
         same = self._logarithmic[:size] == older._logarithmic[:size]
-        near = np.clip(
-            older._fit.centre[:size], (fit.anchor - REACH * fit.scale)[:size], (fit.anchor + REACH * fit.scale)[:size]
-        )
-        fit.centre[:size] = np.where(same & (older._fit.weight[:size] > 0), near, fit.centre[:size])
+        reach = (REACH * fit.scale * fit.deviation[INSIDE])[:size]
+        near = fit.anchor[:size] + bounded(older._fit.centre[:size] - fit.anchor[:size], reach)
+        fit.centre[:size] = np.where(same & (older._fit.weight[INSIDE, :size] > 0), near, fit.centre[:size])
+        self._catching_up = older._catching_up
         if same.all():
-            carried = older._smooth[:size] * older._fit.scale[:size] / fit.scale[:size]
-            self._smooth[:size] = _bounded(carried, fit.bound[:size])
+            carried = older._smooth[:, :size] * older._fit.scale[:size] / fit.scale[:size]
+            self._smooth[:, :size] = bounded(carried, BOUND)
 
     def accept(self, table: Floats) -> None:
         """Makes (rows, features) that a person called normal a mode of its own."""
@@ -144,7 +185,8 @@ class Normal(AnomalyDetector):
             centre = np.nanmedian(np.where(np.isfinite(x), x, np.nan), axis=0) if len(x) else self._fit.centre
         centre = np.where(np.isfinite(centre), centre, self._fit.centre)
         wide = np.nanmax(np.abs(np.where(np.isfinite(x), x, centre) - centre), axis=0) / 2
-        self._modes.append((centre, np.maximum(MODE_WIDTH * self._fit.scale, wide)))
+        usual = self._fit.scale * self._fit.deviation[INSIDE]
+        self._modes.append((centre, np.maximum(MODE_WIDTH * usual, wide)))
         self._modes = self._modes[-MOST_MODES:]
         self.settle()
 
@@ -161,7 +203,7 @@ class Normal(AnomalyDetector):
 
     def weights(self) -> Floats:
         """How much each feature counts, 0 to 1."""
-        return self._fit.weight if self._fit is not None else np.ones(len(self.names))
+        return self._fit.weight[INSIDE] if self._fit is not None else np.ones(len(self.names))
 
     def learn_one(self, x: dict[Any, Any]) -> None:
         """River's form of `follow`."""
@@ -169,7 +211,7 @@ class Normal(AnomalyDetector):
 
     def score_one(self, x: dict[Any, Any]) -> float:
         """River's form of `score`."""
-        return self.score(self._vector(x))[0]
+        return self.score(self._vector(x)).ratio
 
     def state(self) -> dict[str, Any]:
         """For the snapshot."""
@@ -178,10 +220,11 @@ class Normal(AnomalyDetector):
             "names": self.names,
             "budget": self.budget,
             "samples": self.samples,
-            "limits": list(self.limits) if self.limits else None,
+            "limits": [each.tolist() for each in self.limits] if self.limits else None,
             "logarithmic": self._logarithmic.astype(int).tolist(),
             "floor": self._floor.tolist(),
             "smooth": self._smooth.tolist(),
+            "catching_up": self._catching_up,
             "modes": [[centre.tolist(), scale.tolist()] for centre, scale in self._modes],
             "fit": None
             if fit is None
@@ -196,10 +239,13 @@ class Normal(AnomalyDetector):
         """From a snapshot."""
         normal = cls([str(name) for name in state["names"]], float(state["budget"]))
         normal.samples = int(state["samples"])
-        normal.limits = Views(*(float(limit) for limit in state["limits"])) if state["limits"] else None
+        normal.limits = (
+            Limits(*(np.array(each, dtype=np.float64) for each in state["limits"])) if state["limits"] else None
+        )
         normal._logarithmic = np.array(state["logarithmic"], dtype=bool)
         normal._floor = np.array(state["floor"], dtype=np.float64)
         normal._smooth = np.array(state["smooth"], dtype=np.float64)
+        normal._catching_up = int(state["catching_up"])
         normal._modes = [(np.array(c, dtype=np.float64), np.array(s, dtype=np.float64)) for c, s in state["modes"]]
         fit = state["fit"]
         if fit is not None:
@@ -220,20 +266,39 @@ class Normal(AnomalyDetector):
         logarithm = np.log(np.maximum(np.where(np.isfinite(x), x, np.nan), np.maximum(self._floor, 1e-12)))
         return np.where(self._logarithmic, logarithm, x)
 
-    def _ratio(self, z: Floats, smooth: Floats, present: NDArray[np.bool_]) -> float:
+    def _level(self, fit: Fit) -> Floats:
+        """Where the machine has been over the last samples, against its life, in deviations."""
+        level: Floats = self._smooth[LASTING - 1] + (fit.centre - fit.life) / fit.scale
+        return level
+
+    def _ratio(self, unit: Floats, present: NDArray[np.bool_]) -> tuple[float, float]:
+        """Largest multiple of a limit of (views, features), and the same with the slow memory of what came back made quick."""
         fit, most = self._fit, self.limits
         if fit is None or most is None:
-            return 0.0
+            return 0.0, 0.0
         key = present.tobytes()
         cached = self._inverses.get(key)
         if cached is None:
             if len(self._inverses) > 16:
                 self._inverses.clear()
-            inverse = _restricted(fit.inverse, present)
-            cached = (weighted(inverse, fit.weight, present), weighted(inverse, fit.slow_weight, present))
-            self._inverses[key] = cached
-        seen = views(z, smooth / fit.slow, *cached)
-        return max(seen[0] / most[0], seen[1] / most[1], seen[2] / most[2], seen[3] / most[3])
+            cached = self._inverses[key] = (_restricted(fit.inverse, present), fit.weight * present)
+        unit = unit * present
+        multiples = _multiples(unit, *cached, most)
+        level = self._level(fit)
+        back = np.abs(level) < BACK * np.abs(self._smooth[LIFE])
+        ratio = float(multiples.max())
+        if ratio < WATCH_SHARE or not back.any():
+            return ratio, ratio
+        quick = level / np.hypot(fit.deviation[-1], fit.deviation[LASTING])
+        last = Limits(most.distance[-1:], most.largest[-1:])
+        life = _multiples(np.where(back, quick, unit[-1])[None] * present, cached[0], cached[1][-1:], last)
+        return ratio, max(float(multiples[:, :-1].max()), float(life.max()))
+
+
+def _multiples(unit: Floats, inverse: Floats, weight: Floats, most: Limits) -> Floats:
+    """(2, views): distances and largest residuals as multiples of their limits."""
+    distance, largest = views(unit, inverse, weight)
+    return np.vstack([distance / most.distance, largest / most.largest])
 
 
 def _restricted(inverse: Floats, present: NDArray[np.bool_]) -> Floats:
@@ -245,9 +310,3 @@ def _restricted(inverse: Floats, present: NDArray[np.bool_]) -> Floats:
         keep = np.ix_(present, present)
         result[keep] = np.linalg.inv(np.linalg.inv(inverse)[keep])
     return result
-
-
-def _bounded(x: Floats, bound: Floats | float) -> Floats:
-    """Values drawn in to plus or minus the bound; several times quicker than `numpy.clip` on short vectors."""
-    drawn: Floats = np.minimum(np.maximum(x, -bound), bound)
-    return drawn

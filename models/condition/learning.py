@@ -12,176 +12,220 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from models.condition.limit import tail_limit
+from models.condition.limit import root_mean_square, sigmas, tail_limits
 from models.condition.reach import effective_samples, white_smoothed, widening
+from models.condition.smoothing import FADING, LIFE, bounded, memory_of, nothing, smoothed
 
 Floats: TypeAlias = NDArray[np.float64]
 
-SMOOTHING = 0.15
-"""Weight of a new residual in the smoothed one: a memory of about 12 samples."""
 FOLLOWING = 1 / 100
-"""Weight of an accepted sample in the normal's centre."""
-SIGMAS = 4.5
-"""A single smoothed residual's least limit, in deviations."""
-INSTANT_SIGMAS = 6.0
-"""A single instant residual's least limit, in deviations."""
-DISTANCE_FLOOR = 2.2
-"""Least limit of a root-mean-square distance, whose healthy level is 1."""
+"""Weight of an accepted sample in the centre that follows."""
+HEAD = 60
+"""Rows whose mean the following centre starts from."""
+INSTANT_SIGMAS = 8.0
+"""A single sample's least limit, in deviations: one alone says little, and what stays shows in the smoothed ones."""
+SIGMAS_RANGE = (2.5, 4.5)
+"""Least limits of smoothed residuals, in deviations; between them the alarm budget says which."""
 BOUND = 8.0
-"""Residuals are clipped to so many deviations before they are smoothed."""
+"""Residuals are clipped to so many deviations before they are smoothed: one spike is not a change that stays."""
 FARTHEST = 50.0
 """Residuals beyond this many deviations say no more."""
 MOST_WIDENING = 1.5
-"""A lasting distance's limit is widened by no more: many features that moved far are a change, however short the warm-up."""
+"""A smoothed distance's limit is widened by no more: many features that moved far are a change, however short the warm-up."""
 CONSTANT_WEIGHT = 0.3
 """A feature that never moved in the warm-up may be a setting: it counts, but it does not decide alone."""
 ODD_SHARE = 0.02
 """Rows beyond Tukey's outer fences are drawn in while they are so few; more of them are the feature's nature."""
+LASTING_TOLERANCE, LIFE_TOLERANCE = 0.3, 2.0
+"""The tolerance's share in a smoothed residual's least deviation: hours do little of it, a life does it twice."""
+LEAST_MEMORY = 4.0
+"""A smoothed residual is a new look once in a quarter of its memory, and in so many samples at least."""
 
 
 class Fit(NamedTuple):
-    """The learned numbers of one normal; arrays over its features."""
+    """The learned numbers of one normal; arrays over its features, or over views and features.
+
+    The views are the instant residual and the smoothed ones, quickest first.
+    """
 
     centre: Floats
+    """Follows slow drift."""
     anchor: Floats
     """Where the centre was when it was fitted."""
+    life: Floats
+    """The mean of all that is remembered."""
     scale: Floats
-    """One deviation of an instant residual, widened by how little the warm-up knew of it."""
-    slow: Floats
-    """One deviation of a smoothed residual, in units of `scale`."""
+    """One deviation of a raw value."""
+    deviation: Floats
+    """(views, features) one deviation of each view in units of `scale`, widened by how little is known of it."""
     weight: Floats
-    """How much a feature counts in the instant distance, 0 to 1."""
-    slow_weight: Floats
-    """And in the lasting one."""
-    bound: Floats
-    """Where a residual is clipped before it is smoothed, in units of `scale`: one spike is not a change that stays."""
+    """(views, features) how much a feature counts in a distance, 0 to 1."""
     inverse: Floats
     """Precision matrix of the residuals, shrunk towards independence."""
 
 
-ARRAYS = ("centre", "anchor", "scale", "slow", "weight", "slow_weight", "bound")
+VIEWS = len(FADING) + 1
+LEAST_INSTANT = 0.3
+"""A residual from a centre that follows is never believed to be smaller than this share of the raw deviation."""
+ARRAYS = ("centre", "anchor", "life", "scale", "deviation", "weight")
 
 
-class Views(NamedTuple):
-    """The four views of one sample; for limits, the same four numbers as limits."""
+class Limits(NamedTuple):
+    """(views,) each: of the weighted distance, and of the largest single residual."""
 
-    distance: float
-    lasting: float
-    largest: float
-    largest_lasting: float
+    distance: Floats
+    largest: Floats
 
 
-def learn(x: Floats, tolerance: Floats) -> tuple[Fit, Floats, Floats]:
-    """Learns from (rows, features) in time order.
+class _Ground(NamedTuple):
+    """What learning a view stands on; arrays over features."""
 
-    Returns:
-        The fit; the four views of each row as it would have been judged, (rows, 4), without the first rows, which were
-        judged by too little; and how many independent looks the two distances rest on.
+    rows: int
+    budget: float
+    """Probability of a false excess per row, for each view of each feature."""
+    usable: NDArray[np.bool_]
+    constant: NDArray[np.bool_]
+    instant: Floats
+    """Deviation of the instant residual, in units of the scale."""
+    least: Floats
+    """Tolerance, in units of the scale."""
+    looks: Floats
+    """Independent looks at the residual,"""
+    bursts: Floats
+    """at its size,"""
+    life_looks: Floats
+    """and at the level."""
+    correlation: Floats
+    inverse: Floats
+
+
+class _View(NamedTuple):
+    """One view of a fit."""
+
+    deviation: Floats
+    weight: Floats
+    far: float
+    single: float
+
+
+def learn(x: Floats, tolerance: Floats, budget: float) -> tuple[Fit, Limits]:
+    """Learns from (rows, features) in time order, NaN where absent.
+
+    Args:
+        x: healthy samples.
+        tolerance: (features, 3), see `models.condition.tolerance`.
+        budget: probability of a false excess per sample.
     """
-    rows, features = x.shape
+    rows = len(x)
     known = np.isfinite(x)
     count = known.sum(axis=0)
     usable = count >= max(4, rows // 5)
     mean, deviation = _robust(x, known, usable)
     largest = np.abs(np.where(known, x, 0.0)).max(axis=0)
     least = np.maximum(tolerance[:, 0] * np.abs(mean), np.maximum(tolerance[:, 1], 1e-6 * largest + 1e-12))
-    constant = deviation <= 1e-6 * largest
     scale = np.maximum(deviation, least)
     filled = np.where(known & usable, x, mean)
-    start = min(60, rows // 4)
-    z, smooth, centre = _prequential(filled, known & usable, scale, mean)
-    residual = np.clip(z[start:], -BOUND, BOUND)
-    effective = effective_samples(filled)
-    for column in np.flatnonzero(usable & (count < rows)):
-        # What is not there was not looked at.
-        effective[column] = effective_samples(x[known[:, column], column][:, None])[0]
-    looks = np.minimum(effective, np.maximum(count / np.maximum(tolerance[:, 2], 1.0), 2))
-    # A residual from a following centre may be a little larger than from the mean of all: that is what will be judged.
-    instant = np.maximum(np.sqrt((residual**2).mean(axis=0)), 0.7)
-    judged = min(start + min(30, rows // 8), rows - 1)
-    lasting = np.maximum(np.sqrt((smooth[judged:] ** 2).mean(axis=0)), white_smoothed(SMOOTHING))
-    wide = widening(looks, SIGMAS) * _tail_factor(z[start:] / instant)
-    slow_wide = widening(looks / 4, SIGMAS) * _tail_factor(smooth[judged:] / lasting)
-    wide, slow_wide = (np.where(constant, each / CONSTANT_WEIGHT**0.5, each) for each in (wide, slow_wide))
+    seen, centre = _run_through(filled, known & usable, scale, mean)
+    start = min(HEAD, rows // 4)
+    residual = bounded(seen[start:, 0], BOUND)
+    size = np.abs(residual)
+    # How often each was really looked at: the residual itself, whether it comes in bursts, and the level.
+    most = np.maximum(count / np.maximum(tolerance[:, 2], 1.0), 2)
+    there = (known & usable)[start:]
+    looks = np.minimum(_looks(residual, there), most)
     correlation = _correlation(residual, rows)
     inverse = np.asarray(np.linalg.inv(correlation), dtype=np.float64)
     # Exactly symmetric, so that half of it says all in a snapshot.
     inverse = np.tril(inverse) + np.tril(inverse, -1).T
+    ground = _Ground(
+        rows,
+        budget / (max(float(usable.sum()), 1.0) * VIEWS),
+        usable,
+        deviation <= 1e-6 * largest,
+        np.maximum(_deviation(residual, there), np.maximum(least / scale, LEAST_INSTANT)),
+        least / scale,
+        looks,
+        np.minimum(looks, _looks(size - size.mean(axis=0), there)),
+        np.minimum(looks, _looks(bounded((filled - mean) / scale, BOUND)[start:], there)),
+        correlation,
+        inverse,
+    )
+    judged = min(start + min(30, rows // 8), rows - 1)
+    learned = [_learn_view(view, seen[judged:, view], ground) for view in range(VIEWS)]
     fit = Fit(
         centre,
         centre.copy(),
-        np.where(usable, scale * instant * wide, 1.0),
-        lasting * slow_wide / (instant * wide),
-        usable / wide**2,
-        usable / slow_wide**2,
-        BOUND / (instant * wide),
+        mean,
+        np.where(usable, scale, 1.0),
+        np.vstack([each.deviation for each in learned]),
+        np.vstack([each.weight for each in learned]),
         inverse,
     )
-    present = np.ones(features, dtype=bool)
-    precisions = weighted(fit.inverse, fit.weight, present), weighted(fit.inverse, fit.slow_weight, present)
-    unit = z / (instant * wide)
-    scores = [views(unit[k], smooth[k] / (lasting * slow_wide), *precisions) for k in range(judged, rows)]
-    # Slow changes come in many features at once (a warm day, thicker oil): there the features are not independent.
-    pooled = _pooled(correlation, fit.weight, looks), _pooled(np.ones_like(correlation), fit.slow_weight, looks / 4)
-    return fit, np.array(scores).reshape(-1, 4), np.array(pooled)
+    return fit, Limits(np.array([each.far for each in learned]), np.array([each.single for each in learned]))
 
 
-def _tail_factor(residual: Floats) -> Floats:
-    """How much farther than a normal distribution's a feature's own extremes reach: bursts are its nature.
-
-    The second largest of n normal residuals lies near sqrt(2 ln n); a feature that got farther has a wider deviation.
-    """
-    rows = len(residual)
-    if rows < 4:
-        return np.ones(residual.shape[1])
-    second = np.partition(np.abs(residual), rows - 2, axis=0)[rows - 2]
-    factor: Floats = np.maximum(second / np.sqrt(2.0 * np.log(rows)), 1.0)
-    return factor
-
-
-def limits(scores: Floats, looks: Floats, budget: float) -> Views:
-    """Limits of the four views from `learn`'s scores and looks; `budget` is the probability of a false excess per sample."""
-    levels = [float(np.median(column)) for column in scores.T[:2]] if len(scores) else [1.0, 1.0]
-    wide = widening(looks[:1], DISTANCE_FLOOR)[0], min(widening(looks[1:], SIGMAS)[0], MOST_WIDENING)
-    floors = (
-        DISTANCE_FLOOR * max(levels[0], 0.7) * float(wide[0]),
-        DISTANCE_FLOOR * max(levels[1], 0.7) * float(wide[1]),
-        INSTANT_SIGMAS,
-        SIGMAS,
-    )
-    return Views(*(tail_limit(scores[:, k], budget, floors[k]) for k in range(4)))
-
-
-def views(z: Floats, lasting: Floats, instant_precision: Floats, lasting_precision: Floats) -> Views:
-    """Views of widened residuals; the precision matrices take the widening back and weight the features."""
-    return Views(
-        max(float(z @ instant_precision @ z), 0.0) ** 0.5,
-        max(float(lasting @ lasting_precision @ lasting), 0.0) ** 0.5,
-        float(np.abs(z).max(initial=0.0)),
-        float(np.abs(lasting).max(initial=0.0)),
-    )
-
-
-def weighted(inverse: Floats, weight: Floats, present: NDArray[np.bool_]) -> Floats:
-    """The precision matrix of a weighted mean square over what is present.
-
-    A weight is one over the squared widening, and so is the square of a widened residual: the distance takes residuals
-    as they are, and lets those that the warm-up knew little of count less against the others.
-    """
-    total = float(weight[present].sum())
-    if total <= 1e-12:
-        return np.zeros_like(inverse)
-    return inverse / total
-
-
-def _pooled(correlation: Floats, weight: Floats, looks: Floats) -> float:
-    """Independent looks behind a distance: those of its features, times how many independent features there are."""
+def _learn_view(view: int, values: Floats, ground: _Ground) -> _View:
+    """Deviations, weights and limits of (rows, features) of one view's residuals."""
+    fading = (1.0, *FADING)[view]
+    memory, instant, life = memory_of(fading), view == 0, view == LIFE + 1
+    limit = min(max(sigmas(min(ground.budget * memory, 0.5)), SIGMAS_RANGE[0]), SIGMAS_RANGE[1])
+    every = max(LEAST_MEMORY, memory / LEAST_MEMORY)
+    recorded = 1.0 / (1.0 / ground.bursts + memory / LEAST_MEMORY / ground.rows)
+    if instant:
+        limit, looks, deviation = INSTANT_SIGMAS, ground.looks, ground.instant
+    else:
+        deviation = np.maximum(np.sqrt((values**2).mean(axis=0)), white_smoothed(fading) * ground.instant)
+        deviation = np.maximum(deviation, (LIFE_TOLERANCE if life else LASTING_TOLERANCE) * ground.least)
+        looks = ground.looks / every
+    if life:
+        looks = 1.0 / (1.0 / ground.life_looks + memory / LEAST_MEMORY / ground.rows)
+        recorded = np.minimum(recorded, looks)
+    floors = np.full(len(deviation), limit)
+    tail = tail_limits(np.abs(values) / deviation, memory, ground.budget, floors, recorded) / limit
+    wide = widening(looks, limit) * tail / np.where(ground.constant, CONSTANT_WEIGHT**0.5, 1.0)
+    deviation = deviation * wide
+    weight = ground.usable / wide**2
     total = float(weight.sum())
-    if total <= 1e-12:
-        return 2.0
-    share = weight / total
-    independent = 1.0 / max(float(share @ (correlation**2) @ share), 1e-3)
-    return independent * float(share @ looks)
+    share = weight / max(total, 1e-12)
+    # Slow changes come in many features at once (a warm day, thicker oil): there the features are not independent.
+    together = ground.correlation**2 if instant else np.ones_like(ground.correlation)
+    pooled = float(share @ looks) / max(float(share @ together @ share), 1e-3) if total > 1e-12 else 2.0
+    wider = float(widening(np.array([pooled]), limit)[0])
+    wider = wider if instant or life else min(wider, MOST_WIDENING)
+    distance = views(values / deviation, ground.inverse, weight)[0]
+    # Kish's effective number of the features that a distance is made of.
+    freedom = total**2 / max(float((weight**2).sum()), 1e-12)
+    floor = np.array([root_mean_square(freedom, limit) * max(float(np.median(distance)), 0.7) * wider])
+    seen = np.array([max(float(share @ recorded), 2.0)])
+    far = tail_limits(distance[:, None], memory, ground.budget, floor, seen)
+    return _View(deviation, weight, float(far[0]), limit)
+
+
+def views(unit: Floats, inverse: Floats, weight: Floats) -> tuple[Floats, Floats]:
+    """Distances and largest sizes of (..., features) of widened residuals.
+
+    A weight is one over the squared widening, and so is the square of a widened residual: the distance is the mean square of
+    residuals as they are, and those that little is known of count less against the others. Less than one feature's worth of
+    knowledge is no distance.
+    """
+    square = ((unit @ inverse) * unit).sum(axis=-1)
+    distance = np.sqrt(np.maximum(square, 0.0) / np.maximum(weight.sum(axis=-1), 1.0))
+    return distance, np.abs(unit).max(axis=-1, initial=0.0)
+
+
+def _looks(residual: Floats, there: NDArray[np.bool_]) -> Floats:
+    """Independent looks at (rows, features) of residuals: what is not there was not looked at."""
+    looks = effective_samples(residual)
+    for column in np.flatnonzero(~np.logical_and.reduce(there, axis=0)).tolist():
+        here = residual[there[:, column], column]
+        looks[column] = effective_samples(here[:, None])[0] if len(here) else 0.0
+    return np.maximum(looks, 1.0)
+
+
+def _deviation(residual: Floats, there: NDArray[np.bool_]) -> Floats:
+    """Root mean square of what is there."""
+    deviation: Floats = np.sqrt((residual**2).sum(axis=0) / np.maximum(there.sum(axis=0), 1))
+    return deviation
 
 
 def _robust(x: Floats, known: NDArray[np.bool_], usable: NDArray[np.bool_]) -> tuple[Floats, Floats]:
@@ -199,23 +243,27 @@ def _robust(x: Floats, known: NDArray[np.bool_], usable: NDArray[np.bool_]) -> t
     return mean, deviation
 
 
-def _prequential(x: Floats, known: NDArray[np.bool_], scale: Floats, mean: Floats) -> tuple[Floats, Floats, Floats]:
-    """Residuals and smoothed residuals of each row against a centre that had followed the rows before it."""
+def _run_through(x: Floats, known: NDArray[np.bool_], scale: Floats, mean: Floats) -> tuple[Floats, Floats]:
+    """(rows, views, features) of what each row would have shown, against what had been followed before it; and the last centre."""
     rows, features = x.shape
-    head = x[: min(20, max(rows // 4, 1))]
-    centre = np.where(known[: len(head)].any(axis=0), np.median(head, axis=0), mean)
-    z, smooth = np.zeros((rows, features)), np.zeros((rows, features))
-    lasting = np.zeros(features)
-    reach = 3.0 * scale
+    head = x[: min(HEAD, max(rows // 4, 1))]
+    middle = np.median(head, axis=0)
+    near = (middle + bounded(head - middle, 3.0 * scale)).mean(axis=0)
+    centre = np.where(known[: len(head)].any(axis=0), near, mean)
+    seen = np.zeros((rows, VIEWS, features))
+    level = bounded((x - mean) / scale, BOUND)
+    lasting = nothing(features)
+    whole = np.logical_and.reduce(known, axis=1).tolist()
     for k in range(rows):
-        residual = (x[k] - centre) * known[k]
-        z[k] = residual / scale
-        lasting += SMOOTHING * (np.minimum(np.maximum(z[k], -BOUND), BOUND) - lasting) * known[k]
-        smooth[k] = lasting
-        weight = max(1.0 / (k + len(head)), FOLLOWING)
-        centre = centre + weight * np.minimum(np.maximum(residual, -reach), reach)
-    np.clip(z, -FARTHEST, FARTHEST, out=z)
-    return z, smooth, centre
+        residual = ((x[k] - centre) / scale) * known[k]
+        seen[k, 0] = residual
+        new = smoothed(lasting, bounded(residual, BOUND), level[k])
+        lasting = new if whole[k] else np.where(known[k], new, lasting)
+        seen[k, 1:] = lasting
+        weight = max(1.0 / (max(k, len(head)) + 1), FOLLOWING)
+        centre = centre + (weight * scale) * bounded(residual, 3.0)
+    seen[:, 0] = bounded(seen[:, 0], FARTHEST)
+    return seen, centre
 
 
 def _correlation(residual: Floats, rows: int) -> Floats:

@@ -13,20 +13,24 @@ from numpy.typing import NDArray
 
 Floats: TypeAlias = NDArray[np.float64]
 
+STRETCH = 64
+"""Rows that are kept or thinned together: what follows each other is needed to know how slowly a machine changes. A memory of
+few rows has shorter ones, so that it has some."""
+STRETCHES = 8
 MAX_FEATURES = 160
 """More than any machine of this size has; what comes later is not scored."""
 _DIGITS = 6
 
 
 class Memory:
-    """Healthy samples in time order; when full, every second one goes and half as many come in.
+    """Healthy samples in time order; when full, every second stretch of them goes and half as many come in.
 
     Args:
         numbers: bound on rows times features.
         rows: bound on rows.
     """
 
-    def __init__(self, numbers: int = 24_000, rows: int = 1_500) -> None:
+    def __init__(self, numbers: int = 60_000, rows: int = 6_000) -> None:
         self.names: list[str] = []
         self.stride = 1
         self.offered = 0
@@ -55,6 +59,11 @@ class Memory:
         """Rows it holds with its present features."""
         return max(60, min(self._rows, self._numbers // max(len(self.names), 1)))
 
+    @property
+    def stretch(self) -> int:
+        """Rows that are kept or thinned together."""
+        return max(1, min(STRETCH, self.capacity // STRETCHES))
+
     def register(self, names: Sequence[str]) -> None:
         """Adds columns for names not met before, up to `MAX_FEATURES`."""
         fresh = [name for name in names if name not in self._index][: MAX_FEATURES - len(self.names)]
@@ -72,7 +81,7 @@ class Memory:
     def add(self, time_s: float, vector: Floats) -> bool:
         """Offers one sample (may be shorter than the present columns); True where it was kept."""
         self.offered += 1
-        if (self.offered - 1) % self.stride:
+        if (self.offered - 1) // self.stretch % self.stride:
             return False
         if self._count == len(self._table):
             self._table = np.vstack([self._table, np.full_like(self._table, np.nan)])
@@ -92,10 +101,10 @@ class Memory:
 
     def _thin(self) -> None:
         while self._count > self.capacity:
-            kept = (self._count + 1) // 2
-            self._table[:kept] = self._table[: self._count : 2].copy()
-            self._times[:kept] = self._times[: self._count : 2].copy()
-            self._count = kept
+            kept = np.flatnonzero(np.arange(self._count) // self.stretch % 2 == 0)
+            self._table[: len(kept)] = self._table[kept]
+            self._times[: len(kept)] = self._times[kept]
+            self._count = len(kept)
             self.stride *= 2
 
 

@@ -56,6 +56,8 @@ REGROWTH = 1.3
 LONGEST_WAIT = 2_000
 ALARM_MEMORY = 120
 NEW_REGIME_SHARE = 0.5
+LEAST_ROWS = 24
+"""Samples of a regime from which it is judged by them; until then it is met like one that is new."""
 MODEL = "condition-1"
 
 
@@ -126,9 +128,13 @@ class Condition:
             new = Verdict(sample.time_s, regime, 0.0, None, severity, alarm, 1.0, (), known_regime=False, certainty=0.0)
             return self._outlook.judge(new)
         persistence = self._persistence.setdefault(regime, Persistence())
-        raw, z = normal.score(self._select(vector, normal), settled=not self._settling)
-        self._odd = raw > ODD
-        ratio = persistence.ratio if self._settling else persistence.update(raw)
+        seen = normal.score(self._select(vector, normal), settled=not self._settling)
+        z = seen.sigmas
+        self._odd = seen.ratio > ODD
+        before = persistence.alarm
+        ratio = persistence.ratio if self._settling else persistence.update(seen.ratio, seen.now)
+        if before and not persistence.alarm:
+            normal.recover()
         alarm = self._alarm
         deviations = self._deviations(sample, normal, z, many=ratio > 1.0)
         severity = graded(self._worst(ratio), self._zone(sample, deviations, alarm=alarm), alarm=alarm)
@@ -156,22 +162,15 @@ class Condition:
         if verdict.alarm:
             self._pending.clear()
             if (persistence := self._persistence.get(verdict.regime)) is not None and persistence.alarm:
-                if self._outlook.alarmed(verdict, sample.values, self._causes()):
+                measured = [name for name in self._memory.names if name in sample.values]
+                if self._outlook.alarmed(verdict, measured, self._causes()):
                     self._alarmed.clear()  # what alarmed before is another story
                 self._alarmed.append(vector)
             return
         if not verdict.known_regime or verdict.limit is None:
             self._meet(sample.time_s, vector)
-            return
-        if verdict.score > verdict.limit or self._settling or self._odd:
-            return
-        if verdict.score > GATE * verdict.limit:
-            # Not remembered, but followed: else a drift would sit between the gate and the limit for ever.
-            self._follow(verdict.regime, vector)
-            return
-        self._pending.append((sample.time_s, verdict.regime, vector))
-        if len(self._pending) > DELAY:
-            self._take(*self._pending.popleft())
+        elif not self._settling and not self._odd:
+            self._accept(sample.time_s, vector, verdict.regime, verdict.score / verdict.limit)
 
     def explain(self, verdict: Verdict) -> Explanation:
         """Deviations and ranked causes; see the contract."""
@@ -331,8 +330,8 @@ class Condition:
         self._normals = {}
         for leaf, name in enumerate(self._regimes.names):
             rows = table[settled_rows(leaves, leaf)]
-            if len(rows) < 8:
-                continue
+            if len(rows) < min(LEAST_ROWS, len(table) // 2):
+                continue  # it is known, but not well enough to judge by
             normal = Normal(names, self.settings.budget)
             normal.fit(np.where(scored, rows, np.nan), logarithmic, least)
             if name in old:
@@ -347,12 +346,26 @@ class Condition:
         info = self._info[name]
         return info.quantity == "vibration" and info.unit != "%"
 
+    def _accept(self, time_s: float, vector: Floats, regime: str, ratio: float) -> None:
+        """Learns of a sample that raised no alarm as much as its score allows."""
+        if ratio <= GATE:
+            self._pending.append((time_s, regime, vector))
+            if len(self._pending) > DELAY:
+                self._take(*self._pending.popleft())
+        elif ratio <= 1.0 or self._catching_up(regime):
+            # Not remembered, but followed: else a drift would sit between the gate and the limit for ever.
+            self._follow(regime, vector)
+
     def _take(self, time_s: float, regime: str, vector: Floats) -> None:
         self._memory.add(time_s, vector)
         self._follow(regime, vector)
         self._since_fit += 1
         if self._since_fit >= min(self._next_fit, LONGEST_WAIT):
             self._fit()
+
+    def _catching_up(self, regime: str) -> bool:
+        normal = self._normals.get(regime)
+        return normal is not None and normal.catching_up
 
     def _follow(self, regime: str, vector: Floats) -> None:
         normal = self._normals.get(regime)

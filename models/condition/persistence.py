@@ -1,4 +1,4 @@
-"""From a jumpy score to a state a person can act on: smoothing, persistence, hysteresis."""
+"""From a score to a state a person can act on: persistence and hysteresis."""
 
 from __future__ import annotations
 
@@ -7,52 +7,55 @@ from collections.abc import Mapping
 from statistics import median
 from typing import Any
 
-from river import stats
-
 from models.condition.severity import WATCH_SHARE
 
 CEILING = 20.0
 """Scores above this multiple of the limit say no more; clipped so that one spike is forgotten soon."""
-
 FAR = 2.0
-"""A mean beyond this multiple of the limit needs one sample less: what dies within minutes must be told before."""
+"""A median beyond this multiple of the limit needs one sample less: what dies within minutes must be told before."""
+GONE = 0.2
+"""An alarm is over when four fifths of what it reached are gone, """
+REMAINS = 2.0
+"""as long as what remains is no more than this multiple of the limit: who repairs a machine never leaves it quite as it was."""
+GRACE = 60
+"""Samples after an alarm in which only what is beyond that raises the next one; meanwhile the normal catches up."""
 
 
 class Persistence:
-    """Raises an alarm when the ratio stays above 1 and its mean is there too; clears it when the mean stays below `WATCH_SHARE`.
+    """Raises an alarm when the ratio stays above 1; clears it when it stays below `WATCH_SHARE`, or most of it is gone.
 
-    A median of three takes out single odd samples; an exponential mean takes out the jitter.
+    A median of three takes out single odd samples.
 
     Args:
         raise_after: consecutive medians above 1 before the alarm.
-        clear_after: consecutive samples below `WATCH_SHARE` before it ends.
-        fading: weight of a new ratio in the mean.
+        clear_after: consecutive samples of calm before it ends: an alarm that comes and goes helps nobody.
     """
 
-    def __init__(self, raise_after: int = 3, clear_after: int = 8, fading: float = 0.4) -> None:
+    def __init__(self, raise_after: int = 3, clear_after: int = 20) -> None:
         self.alarm = False
         self.ratio = 0.0
+        """Median of the last three ratios."""
         self._raise_after = raise_after
         self._clear_after = clear_after
-        self._fading = fading
         self._recent: deque[float] = deque(maxlen=3)
-        self._mean = stats.EWMean(fading)
         self._above = 0
         self._below = 0
+        self._peak = 0.0
+        self._grace = 0
 
-    def update(self, ratio: float) -> float:
-        """Takes the next ratio of score to limit; returns the smoothed one."""
+    def update(self, ratio: float, now: float | None = None) -> float:
+        """Takes the next ratio of score to limit, and what it is without slow memories; returns the smoothed one."""
         self._recent.append(min(ratio, CEILING))
-        middle = median(self._recent) if len(self._recent) == 3 else min(self._recent)
-        self._mean.update(middle)
-        self.ratio = float(self._mean.get())
-        self._above = self._above + 1 if middle > 1.0 else 0
-        self._below = self._below + 1 if self.ratio < WATCH_SHARE else 0
-        enough = self._raise_after - (self.ratio > FAR)
-        if self._above >= enough and self.ratio > 1.0:
+        self.ratio = median(self._recent) if len(self._recent) == 3 else min(self._recent)
+        self._grace = max(self._grace - 1, 0)
+        self._above = self._above + 1 if self.ratio > (REMAINS if self._grace else 1.0) else 0
+        self._peak = max(self._peak, self.ratio) if self.alarm or self._above else 0.0
+        calm = max(WATCH_SHARE, min(GONE * self._peak, REMAINS))
+        self._below = self._below + 1 if (self.ratio if now is None else now) < calm else 0
+        if self.alarm and self._below >= self._clear_after:
+            self.alarm, self._above, self._grace = False, 0, GRACE
+        elif self._below < self._clear_after and self._above >= self._raise_after - (self.ratio > FAR):
             self.alarm = True
-        elif self._below >= self._clear_after:
-            self.alarm = False
         return self.ratio
 
     def reset(self) -> None:
@@ -60,17 +63,16 @@ class Persistence:
         self.alarm = False
         self.ratio = 0.0
         self._recent.clear()
-        self._mean = stats.EWMean(self._fading)
-        self._above = self._below = 0
+        self._above = self._below = self._grace = 0
+        self._peak = 0.0
 
     def state(self) -> dict[str, Any]:
         """For the snapshot."""
         return {
             "alarm": self.alarm,
-            "ratio": self.ratio,
             "recent": list(self._recent),
-            "above": self._above,
-            "below": self._below,
+            "counts": [self._above, self._below, self._grace],
+            "peak": self._peak,
         }
 
     def load(self, state: Mapping[str, Any]) -> None:
@@ -79,8 +81,6 @@ class Persistence:
         self.alarm = bool(state["alarm"])
         self._recent.extend(float(value) for value in state["recent"])
         if self._recent:
-            # The first value an exponential mean sees is its value, so this is the whole state of it.
-            self.ratio = float(state["ratio"])
-            self._mean.update(self.ratio)
-        self._above = int(state["above"])
-        self._below = int(state["below"])
+            self.ratio = median(self._recent) if len(self._recent) == 3 else min(self._recent)
+        self._above, self._below, self._grace = (int(value) for value in state["counts"])
+        self._peak = float(state["peak"])

@@ -12,7 +12,7 @@ from math import isnan
 from typing import Any
 
 FORMAT = "werkpuls-condition"
-VERSION = 1
+VERSION = 2
 
 
 def stamp(parts: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ VIBRATION_TOLERANCE = 0.03
 TEMPERATURE_TOLERANCE_K = 0.3
 LEVEL_TOLERANCE = 0.005
 PERCENT_TOLERANCE = 0.25
+SLOPE_TOLERANCE_K_MIN = 0.05
 SLOPE_LOOK = 16.0
 """A slope is taken over a window; samples whose windows overlap are not new looks at it."""
 CYCLE_LOOK = 10.0
@@ -45,7 +46,7 @@ def tolerance(info: FeatureInfo, name: str, span: float) -> Tolerance:
     if info.unit == "%":
         return Tolerance(0.0, PERCENT_TOLERANCE, look)
     if name.endswith(".slope"):
-        return Tolerance(0.0, 0.05 * span, SLOPE_LOOK)
+        return Tolerance(0.0, max(0.05 * span, SLOPE_TOLERANCE_K_MIN), SLOPE_LOOK)
     if info.quantity == "temperature":
         return Tolerance(0.0, TEMPERATURE_TOLERANCE_K, look)
     share = ELECTRICAL_TOLERANCE if info.quantity in ("current", "power", "speed") else LEVEL_TOLERANCE

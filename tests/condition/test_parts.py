@@ -10,12 +10,13 @@ from river.base import AnomalyDetector
 
 from models.condition.contract import FeatureInfo
 from models.condition.detector import Normal
-from models.condition.limit import fit_pareto, tail_limit
+from models.condition.limit import fit_pareto, root_mean_square, sigmas, tail_limits
 from models.condition.memory import Memory, round_significant
 from models.condition.persistence import Persistence
 from models.condition.reach import effective_samples, widening
 from models.condition.regime import Regimes, two_clusters
 from models.condition.severity import by_score, by_velocity, worse
+from models.condition.smoothing import LIFE, nothing, smoothed
 
 CURRENT = {f"l{k}": FeatureInfo("A", "current", "current") for k in (1, 2, 3)}
 
@@ -31,9 +32,11 @@ class TestMemory:
         memory.register(["a", "b"])
         for k in range(5000):
             memory.add(float(k), np.array([k, -k]))
-        assert len(memory) <= 100
-        steps = np.diff(memory.times)
-        assert steps.min() == steps.max() == memory.stride
+        assert 30 < len(memory) <= 100
+        apart = np.flatnonzero(np.diff(memory.times) > 1)
+        assert len(apart) >= 3, "several stretches"
+        assert set(np.diff(apart)) == {memory.stretch}, "each whole"
+        assert set(np.diff(memory.times)[apart]) == {memory.stretch * (memory.stride - 1) + 1}, "evenly over the life"
 
     def test_new_columns_are_absent_before(self) -> None:
         memory = Memory()
@@ -102,23 +105,66 @@ class TestRegimes:
         assert (again.leaves(table, list(CURRENT)) == regimes.leaves(table, list(CURRENT))).all()
 
 
+def limit_of(scores: np.ndarray, budget: float, floor: float = 0.1) -> float:
+    looks = np.array([float(max(len(scores), 1))])
+    return float(tail_limits(scores[:, None], 1, budget, np.array([floor]), looks)[0])
+
+
 class TestLimit:
-    def test_tail_of_an_exponential(self) -> None:
-        scores = np.random.default_rng(0).exponential(1.0, 20_000)
-        assert tail_limit(scores, 1e-5, 0.1) == pytest.approx(-math.log(1e-5), rel=0.35)
+    def test_tail_of_a_normal_variable(self) -> None:
+        scores = np.abs(np.random.default_rng(0).standard_normal(20_000))
+        assert limit_of(scores, 1e-5) == pytest.approx(sigmas(1e-5), rel=0.15)
+
+    def test_a_heavier_tail_has_a_higher_limit(self) -> None:
+        rng = np.random.default_rng(0)
+        assert limit_of(np.abs(rng.standard_t(3, 5000)), 1e-5) > 2 * limit_of(np.abs(rng.standard_normal(5000)), 1e-5)
 
     def test_floor_holds(self) -> None:
-        assert tail_limit(np.zeros(500), 1e-6, 3.0) >= 3.0
-        assert tail_limit(np.array([]), 1e-6, 3.0) > 3.0
+        assert limit_of(np.zeros(500), 1e-6, 3.0) == 3.0
+        assert limit_of(np.array([]), 1e-6, 3.0) == 3.0
+
+    def test_never_below_what_was_healthy(self) -> None:
+        scores = np.array([1.0] * 99 + [9.0])
+        assert limit_of(scores, 1e-3) > 9.0
+
+    def test_a_record_from_few_looks_says_less(self) -> None:
+        scores = np.full((100, 1), 4.0)
+        few, many = (tail_limits(scores, 1, 1e-6, np.zeros(1), np.array([m]))[0] for m in (3.0, 100.0))
+        assert few > 1.2 * many
 
     def test_shape_is_drawn_in(self) -> None:
-        shape, scale = fit_pareto(np.array([1.0] * 99 + [1e9]))
+        shape, scale = fit_pareto(np.array([[1.0]] * 99 + [[1e9]]))
         assert shape == 0.35
         assert scale > 0
 
     def test_smaller_budget_higher_limit(self) -> None:
         scores = np.random.default_rng(0).exponential(1.0, 2000)
-        assert tail_limit(scores, 1e-7, 0.1) > tail_limit(scores, 1e-3, 0.1)
+        assert limit_of(scores, 1e-7) > limit_of(scores, 1e-3)
+
+    def test_many_features_need_a_smaller_mean_distance(self) -> None:
+        distances = [root_mean_square(freedom, 4.5) for freedom in (1, 5, 30, 1000)]
+        assert (np.diff(distances) < 0).all()
+        assert distances[-1] > 1
+
+
+class TestSmoothing:
+    def test_a_slow_memory_does_not_go_on_about_what_is_over(self) -> None:
+        smooth = nothing(1)
+        for _ in range(400):
+            smooth = smoothed(smooth, np.full(1, 6.0), np.full(1, 6.0))
+        for _ in range(30):
+            smooth = smoothed(smooth, np.zeros(1), np.zeros(1))
+        assert smooth[2, 0] < 1.0
+        assert smooth[LIFE, 0] > 3.0, "the life's memory is not pulled"
+
+    def test_noise_is_left_alone(self) -> None:
+        rng = np.random.default_rng(0)
+        smooth, plain, apart = nothing(1), 0.0, 0.0
+        for value in rng.standard_normal(3000):
+            smooth = smoothed(smooth, np.full(1, value), np.zeros(1))
+            plain += 0.04 * (value - plain)
+            apart = max(apart, abs(smooth[2, 0] - plain))
+        assert apart < 0.15
 
 
 class TestReach:
@@ -155,9 +201,32 @@ class TestPersistence:
             persistence.update(0.3)
         raised = [persistence.update(3.0) is not None and persistence.alarm for _ in range(6)]
         assert raised[-1]
-        cleared = [persistence.update(0.2) is not None and not persistence.alarm for _ in range(20)]
-        assert not cleared[3]
+        cleared = [persistence.update(0.2) is not None and not persistence.alarm for _ in range(30)]
+        assert not cleared[10]
         assert cleared[-1]
+
+    def test_most_of_a_large_fault_gone_is_over(self) -> None:
+        persistence = Persistence()
+        for ratio in [12.0] * 30 + [1.4] * 60:
+            persistence.update(ratio)
+        assert not persistence.alarm, "the rest is what a repair leaves"
+        for _ in range(10):
+            persistence.update(2.5)
+        assert persistence.alarm, "but not more than that"
+
+    def test_a_small_fault_that_stays_stays(self) -> None:
+        persistence = Persistence()
+        for ratio in [1.3] * 10 + [0.85] * 200:
+            persistence.update(ratio)
+        assert persistence.alarm
+
+    def test_a_slow_memory_does_not_keep_an_alarm(self) -> None:
+        persistence = Persistence()
+        for _ in range(10):
+            persistence.update(3.0, 3.0)
+        for _ in range(30):
+            persistence.update(2.9, 0.2)
+        assert not persistence.alarm
 
     def test_hovering_does_not_flap(self) -> None:
         persistence = Persistence()
