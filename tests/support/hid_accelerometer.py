@@ -45,7 +45,7 @@ class HidAccelerometer:
     @property
     def reporting(self) -> bool:
         """Whether the driver has switched it on."""
-        return FEATURE.unpack(self.feature)[3] != 0
+        return bool(FEATURE.unpack(self.feature)[3])
 
     def send(self, x: int, y: int, z: int) -> None:
         """One reading, in steps."""
