@@ -53,7 +53,7 @@ def _rolling(code: str) -> Rule:
         swelling = 0.5 * (min(beside, 1.5) + min(shaft / max(depth, 1e-9), 1.5))
         # In a window of few turns neighbouring lines run into each other, and everything seems to swell a little.
         blurred = 0.2 * (1.0 - min((symptoms.sign("knock_turns") or 0.0) / 30.0, 1.0))
-        inner = between(swelling - blurred, 0.25, 0.55)
+        inner = between(swelling - blurred, 0.22, 0.45)
         ball = between((cage or 0.0) - depth, 0.0, 0.1)
         share = {"bearing_inner": inner * (1 - ball), "bearing_outer": (1 - inner) * (1 - ball), "bearing_ball": ball}[
             code

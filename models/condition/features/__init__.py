@@ -22,8 +22,8 @@ __all__ = ["Features", "Found", "axis_names"]
 
 MIN_SAMPLES = 32
 LOW_RATE_HZ = 2000.0
-_LARGEST = 1e70
-"""Of a square; what is louder would overflow, and is no acceleration."""
+_LARGEST = 1e30
+"""What is larger would overflow when it is raised to the fourth power, and is no reading of anything."""
 
 
 class Features:
@@ -86,13 +86,12 @@ class Features:
         if not short:
             samples = fast_length(samples)
             values = values[len(values) - samples :]
-        wave = rows_of(values)
-        with np.errstate(over="ignore"):
-            squared = wave * wave
-        if not float(squared.max()) < _LARGEST:
+        if not float(np.abs(values).max()) < _LARGEST:
             return NOTHING
+        wave = rows_of(values)
+        squared = wave * wave
         divisor = envelope.decimation(samples, rate_hz)
-        whole = envelope.envelope(wave, squared, divisor)
+        whole = envelope.envelope(wave, divisor)
         rhythm_hz = rate_hz / divisor
         plans, factor = self._plans, vibration.ACCELERATION_UNITS.get(unit)
         density, rhythm = self._spectra(wave, whole)
@@ -126,9 +125,10 @@ class Features:
         if len(values) < MIN_SAMPLES or not rate_hz > 0:
             return NOTHING
         samples = fast_length(len(values))
-        wave = rows_of(np.asarray(values, dtype=np.float64)[len(values) - samples :])
-        if not float(np.abs(wave).max()) ** 2 < _LARGEST:
+        values = np.asarray(values, dtype=np.float64)[len(values) - samples :]
+        if not float(np.abs(values).max()) < _LARGEST:
             return NOTHING
+        wave = rows_of(values)
         plan = self._plans.current(samples, rate_hz)
         each, whole, amplitude = current.of_block(wave, plan)
         if plan.names and self.speed.asks(start_s or 0.0):

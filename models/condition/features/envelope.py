@@ -1,10 +1,8 @@
 """The envelope: how strongly and in which rhythm a machine knocks.
 
-The Teager-Kaiser energy operator x²(n) - x(n-1)·x(n+1) follows the squared envelope of an oscillation times its squared frequency
-(Kaiser, On a simple algorithm to calculate the energy of a signal, ICASSP 1990), so the ringing that a knock excites stands out
-from the shaft's own slow shaking without a band having to be chosen (Liang and Soltani Bozchalooi, An energy operator approach
-to joint application of amplitude and frequency-demodulations for bearing fault detection, MSSP 24, 2010). The root of its mean over a
-few samples is the envelope: one hard knock does not drown the rhythm of many. Every axis counts the same.
+The second difference of an acceleration weighs a frequency by its square, so the ringing that a knock excites stands out from the
+shaft's own slow shaking, however strong, without a band having to be chosen. Its mean square over a few samples is the squared
+envelope, and the root of that the envelope: one hard knock does not drown the rhythm of many. Every axis counts the same.
 
 The spectrum of it is a *depth of modulation*: 0.5 at a frequency means that the envelope swings by half of its mean in that rhythm.
 Noise has a few percent. Lines between the shaft's own multiples come from rolling bearings alone (Randall and Antoni, Rolling element
@@ -63,7 +61,7 @@ def decimation(samples: int, rate_hz: float) -> int:
     >>> decimation(2000, 20_000), decimation(3200, 3200), decimation(667, 6667)
     (10, 2, 4)
     """
-    return _divisor(samples, max(int(rate_hz / _RATE_HZ), 1))
+    return _divisor(samples, max(min(int(rate_hz / _RATE_HZ), samples // 16), 1))
 
 
 @lru_cache(maxsize=256)
@@ -71,7 +69,7 @@ def _divisor(samples: int, most: int) -> int:
     return next((factor for factor in range(most, most // 2, -1) if samples % factor == 0), most)
 
 
-def envelope(wave: Floats, squared: Floats, factor: int) -> Floats:
+def envelope(wave: Floats, factor: int) -> Floats:
     """Envelope of (axes, n), (n / factor,) rounded down.
 
     Every axis counts the same; one in which nothing moves does not count.
@@ -80,13 +78,14 @@ def envelope(wave: Floats, squared: Floats, factor: int) -> Floats:
     # The first and the last sample have one neighbour only; nothing there does less harm than a guess.
     energy = np.zeros((axes, samples))
     inner = energy[:, 1:-1]
-    np.multiply(wave[:, :-2], wave[:, 2:], out=inner)
-    np.subtract(squared[:, 1:-1], inner, out=inner)
+    np.add(wave[:, :-2], wave[:, 2:], out=inner)
+    inner -= 2.0 * wave[:, 1:-1]
+    inner *= inner
     means = np.add.reduce(energy, axis=1).tolist()
     whole: Floats = np.array([samples / mean if mean > 0 else 0.0 for mean in means]) @ energy
     if factor > 1:
         whole = np.add.reduce(whole[: samples - samples % factor].reshape(-1, factor), axis=1)
-    return np.sqrt(np.abs(whole))
+    return np.sqrt(whole)
 
 
 def envelope_plan(samples: int, rate_hz: float, speed_hz: float | None, lines: dict[str, float]) -> EnvelopePlan:
