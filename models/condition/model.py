@@ -168,7 +168,10 @@ class Condition:
                 self._alarmed.append(vector)
             return
         if not verdict.known_regime or verdict.limit is None:
-            self._meet(sample.time_s, vector)
+            if verdict.regime in self._regimes.names:
+                self._take(sample.time_s, verdict.regime, vector)
+            else:
+                self._meet(sample.time_s, vector)
         elif not self._settling and not self._odd:
             self._accept(sample.time_s, vector, verdict.regime, verdict.score / verdict.limit)
 

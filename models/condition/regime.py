@@ -25,6 +25,8 @@ ELECTRICAL = ("current", "power", "speed")
 MAX_REGIMES = 6
 SEPARATION = 6.0
 """Distance of two clusters' means in within-cluster deviations from which they are two regimes."""
+RARE, RARE_SEPARATION = 8, 60.0
+"""Least rows of a regime, and the separation from which so few are one though they are less than a twenty-fifth of all."""
 CONTRAST = 0.25
 """And as a share of the larger mean: regimes differ a lot, or they are not worth telling apart."""
 AGREEMENT = 0.9
@@ -261,9 +263,20 @@ def two_clusters(values: Floats) -> tuple[float, float] | None:
     """
     ordered = np.sort(values[np.isfinite(values)])
     count = len(ordered)
-    least = max(8, min(count // 25, 40))
-    if count < 2 * least or ordered[0] == ordered[-1]:
+    common = max(RARE, min(count // 25, 40))
+    if count < 2 * RARE or ordered[0] == ordered[-1]:
         return None
+    found = _best_cut(ordered, RARE)
+    # Few rows are a regime of their own only where nothing lies between them and the rest: a morning's heating in a week of nights.
+    if found is not None and (min(found[2], count - found[2]) >= common or found[0] >= RARE_SEPARATION):
+        return found[:2]
+    found = _best_cut(ordered, common) if count >= 2 * common else None
+    return found[:2] if found is not None else None
+
+
+def _best_cut(ordered: Floats, least: int) -> tuple[float, float, int] | None:
+    """Separation, threshold, and how many lie below it, of the best cut with `least` on either side."""
+    count = len(ordered)
     total = np.cumsum(ordered)
     below = np.arange(1, count)
     mean_low = total[:-1] / below
@@ -276,7 +289,7 @@ def two_clusters(values: Floats) -> tuple[float, float] | None:
     spread = max(_spread(low, middle_low), _spread(high, middle_high), 1e-9 * abs(middle_high), 1e-12)
     if contrast < CONTRAST * max(abs(middle_low), abs(middle_high)) or contrast < SEPARATION * spread:
         return None
-    return contrast / spread, (middle_low + middle_high) / 2
+    return contrast / spread, (middle_low + middle_high) / 2, cut + 1
 
 
 def _spread(values: Floats, middle: float) -> float:
