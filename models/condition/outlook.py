@@ -46,7 +46,8 @@ class Outlook:
             self._signatures.calm()
         if verdict.limit is None:
             return verdict
-        if not verdict.alarm and self._trends.alarmed:
+        if verdict.alarm != self._trends.alarmed:
+            # What began with a jump grows from there on, and what was repaired does not go on from before.
             self._trends.clear()
         prognosis = self._trends.observe(verdict.time_s, verdict.regime, verdict.score, alarm=verdict.alarm)
         if prognosis is None:

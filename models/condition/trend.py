@@ -114,7 +114,9 @@ class Trend:
         scale.said = None
         if len(scale.levels) < LEAST_BUCKETS:
             return
-        found = crossing(np.array(scale.times), np.array(scale.levels) / share, time_s)
+        times, levels = np.array(scale.times), np.array(scale.levels) / share
+        # Where all of it is no clear growth the later half may be: something else happened before.
+        found = crossing(times, levels, time_s) or crossing(times[-KEPT // 2 :], levels[-KEPT // 2 :], time_s)
         if found is None:
             return
         began_s = time_s - found.growth_s
