@@ -41,6 +41,8 @@ BACK = 0.5
 MODE_WIDTH = 1.5
 """A normal that a person pointed out is taken to be this much wider than a learned one."""
 MOST_MODES = 8
+QUIET = 3.0
+"""Deviations within which the quick views say nothing of a feature."""
 INSIDE, LASTING = 0, 2
 """Positions of views: the instant residual, and the one smoothed over twelve samples."""
 
@@ -123,7 +125,10 @@ class Normal(AnomalyDetector):
             # At a mode the smoothed residual is that of the mode's own centre, which nobody has followed.
             other = np.where(present, bounded((x - centre) / scale, FARTHEST), 0.0)
             ratio = min(ratio, self._ratio(np.broadcast_to(other, unit.shape), present)[0])
-        telling = np.take_along_axis(unit, np.abs(unit).argmax(axis=0)[None], axis=0)[0]
+        telling = _farthest(unit[: LASTING + 1])
+        slow = _farthest(unit[LASTING + 1 :])
+        # How far a strong change went shows in the quick views; the slow ones are full of it, whatever its size.
+        telling = np.where(np.abs(telling) < QUIET, np.where(np.abs(slow) > np.abs(telling), slow, telling), telling)
         return Score(ratio, min(now, ratio), np.where(present, telling, np.nan))
 
     def follow(self, vector: Floats) -> None:
@@ -293,6 +298,12 @@ class Normal(AnomalyDetector):
         last = Limits(most.distance[-1:], most.largest[-1:])
         life = _multiples(np.where(back, quick, unit[-1])[None] * present, cached[0], cached[1][-1:], last)
         return ratio, max(float(multiples[:, :-1].max()), float(life.max()))
+
+
+def _farthest(unit: Floats) -> Floats:
+    """Of (views, features), what each feature says in the view in which it says most."""
+    said: Floats = np.take_along_axis(unit, np.abs(unit).argmax(axis=0)[None], axis=0)[0]
+    return said
 
 
 def _multiples(unit: Floats, inverse: Floats, weight: Floats, most: Limits) -> Floats:

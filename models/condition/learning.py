@@ -42,6 +42,10 @@ LEAST_MEMORY = 4.0
 """A smoothed residual is a new look once in a quarter of its memory, and in so many samples at least."""
 
 
+LEAST_RECORD = 8.0
+"""Independent looks that the record of a score is taken to rest on at least: how few there were is in the widening already."""
+
+
 class Fit(NamedTuple):
     """The learned numbers of one normal; arrays over its features, or over views and features.
 
@@ -132,7 +136,10 @@ def learn(x: Floats, tolerance: Floats, budget: float) -> tuple[Fit, Limits]:
     # How often each was really looked at: the residual itself, whether it comes in bursts, and the level.
     most = np.maximum(count / np.maximum(tolerance[:, 2], 1.0), 2)
     there = (known & usable)[start:]
-    looks = np.minimum(_looks(residual, there), most)
+    levels = bounded((filled - mean) / scale, BOUND)
+    level_looks = _looks(levels, known & usable)
+    # Of a short beginning the centre that follows knows less than the mean of all.
+    looks = np.minimum(np.maximum(_looks(residual, there), level_looks), most)
     correlation = _correlation(residual, rows)
     inverse = np.asarray(np.linalg.inv(correlation), dtype=np.float64)
     # Exactly symmetric, so that half of it says all in a snapshot.
@@ -146,7 +153,7 @@ def learn(x: Floats, tolerance: Floats, budget: float) -> tuple[Fit, Limits]:
         least / scale,
         looks,
         np.minimum(looks, _looks(size - size.mean(axis=0), there)),
-        np.minimum(looks, _looks(bounded((filled - mean) / scale, BOUND)[start:], there)),
+        np.minimum(looks, level_looks),
         correlation,
         inverse,
     )
@@ -181,8 +188,11 @@ def _learn_view(view: int, values: Floats, ground: _Ground) -> _View:
         looks = 1.0 / (1.0 / ground.life_looks + memory / LEAST_MEMORY / ground.rows)
         recorded = np.minimum(recorded, looks)
     floors = np.full(len(deviation), limit)
-    tail = tail_limits(np.abs(values) / deviation, memory, ground.budget, floors, recorded) / limit
-    wide = widening(looks, limit) * tail / np.where(ground.constant, CONSTANT_WEIGHT**0.5, 1.0)
+    tail = (
+        tail_limits(np.abs(values) / deviation, memory, ground.budget, floors, np.maximum(recorded, LEAST_RECORD))
+        / limit
+    )
+    wide = widening(looks, min(limit, SIGMAS_RANGE[1])) * tail / np.where(ground.constant, CONSTANT_WEIGHT**0.5, 1.0)
     deviation = deviation * wide
     weight = ground.usable / wide**2
     total = float(weight.sum())
@@ -190,14 +200,15 @@ def _learn_view(view: int, values: Floats, ground: _Ground) -> _View:
     # Slow changes come in many features at once (a warm day, thicker oil): there the features are not independent.
     together = ground.correlation**2 if instant else np.ones_like(ground.correlation)
     pooled = float(share @ looks) / max(float(share @ together @ share), 1e-3) if total > 1e-12 else 2.0
-    wider = float(widening(np.array([pooled]), limit)[0])
+    wider = float(widening(np.array([pooled]), min(limit, SIGMAS_RANGE[1]))[0])
     wider = wider if instant or life else min(wider, MOST_WIDENING)
     distance = views(values / deviation, ground.inverse, weight)[0]
     # Kish's effective number of the features that a distance is made of.
     freedom = total**2 / max(float((weight**2).sum()), 1e-12)
-    floor = np.array([root_mean_square(freedom, limit) * max(float(np.median(distance)), 0.7) * wider])
-    seen = np.array([max(float(share @ recorded), 2.0)])
-    far = tail_limits(distance[:, None], memory, ground.budget, floor, seen)
+    usual = float(np.median(distance))
+    floor = np.array([root_mean_square(freedom, limit) * max(usual, 0.7) * wider])
+    seen = np.array([max(float(share @ recorded), LEAST_RECORD)])
+    far = tail_limits(distance[:, None], memory, ground.budget, floor, seen, usual if instant else 0.0)
     return _View(deviation, weight, float(far[0]), limit)
 
 
@@ -214,7 +225,13 @@ def views(unit: Floats, inverse: Floats, weight: Floats) -> tuple[Floats, Floats
 
 
 def _looks(residual: Floats, there: NDArray[np.bool_]) -> Floats:
-    """Independent looks at (rows, features) of residuals: what is not there was not looked at."""
+    """Independent looks at (rows, features) of residuals: what is not there was not looked at.
+
+    An offset is taken for one unless it is within two standard errors: a centre that had seen little was beside the mean.
+    """
+    rows = np.maximum(there.sum(axis=0), 1)
+    mean = (residual * there).sum(axis=0) / rows
+    residual = residual - bounded(mean, 2.0 * _deviation((residual - mean) * there, there) / np.sqrt(rows))
     looks = effective_samples(residual)
     for column in np.flatnonzero(~np.logical_and.reduce(there, axis=0)).tolist():
         here = residual[there[:, column], column]

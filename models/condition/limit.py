@@ -50,7 +50,9 @@ def root_mean_square(freedom: float, deviations: float) -> float:
     return math.pow(max(1.0 - spread + deviations * math.sqrt(spread), 0.0), 1.5)
 
 
-def tail_limits(sizes: Floats, stretch: int, budget: float, floors: Floats, looks: Floats) -> Floats:
+def tail_limits(  # noqa: PLR0913  # one quantity each, two of them scalars
+    sizes: Floats, stretch: int, budget: float, floors: Floats, looks: Floats, usual: Floats | float = 0.0
+) -> Floats:
     """For each column of (rows, n) of scores, the level that a healthy row passes with probability `budget`.
 
     Args:
@@ -59,13 +61,14 @@ def tail_limits(sizes: Floats, stretch: int, budget: float, floors: Floats, look
         budget: probability per row, e.g. one in a month of seconds is 4e-7.
         floors: (n,) the least limits.
         looks: (n,) independent looks that the rows had at each column, for the record of what it can do.
+        usual: what a score is around, of which only the excess is random; 0 for a size.
 
     >>> rng = np.random.default_rng(1)
     >>> limit = tail_limits(np.abs(rng.standard_normal((4000, 1))), 1, 1e-5, np.zeros(1), np.full(1, 4000.0))
     >>> bool(4.0 < limit[0] < 5.5)
     True
     """
-    limits: Floats = np.maximum(floors, _record(sizes, budget, looks))
+    limits: Floats = np.maximum(floors, usual + _record(sizes - usual, budget, looks))
     while len(sizes) // (2 * stretch) >= MANY:
         stretch *= 2
     blocks = len(sizes) // stretch
