@@ -16,7 +16,6 @@ from river.base import AnomalyDetector
 
 from models.condition.learning import (
     ARRAYS,
-    BOUND,
     FARTHEST,
     FOLLOWING,
     SIGMAS_RANGE,
@@ -118,7 +117,7 @@ class Normal(AnomalyDetector):
         # What is absent fades from the smoothed residuals: nothing is known of it any more.
         if settled:
             level = np.where(present, (x - fit.life) / fit.scale, 0.0)
-            self._smooth = smoothed(self._smooth, bounded(filled, BOUND), bounded(level, BOUND))
+            self._smooth = smoothed(self._smooth, bounded(filled, fit.bound), bounded(level, fit.bound))
         unit = np.vstack([filled, self._smooth]) / fit.deviation
         ratio, now = self._ratio(unit, present)
         for centre, scale in self._modes:
@@ -163,7 +162,7 @@ class Normal(AnomalyDetector):
         """An alarm is over: what remains of it is followed quickly, and the slow memories forget the rest."""
         if self._fit is not None:
             self._smooth[LASTING:LIFE] = self._smooth[LASTING - 1]
-            self._smooth[LIFE] = bounded(self._level(self._fit), BOUND)
+            self._smooth[LIFE] = bounded(self._level(self._fit), self._fit.bound)
             self._catching_up = CATCHING_UP
 
     def inherit(self, older: Normal) -> None:
@@ -179,7 +178,7 @@ class Normal(AnomalyDetector):
         self._catching_up = older._catching_up
         if same.all():
             carried = older._smooth[:, :size] * older._fit.scale[:size] / fit.scale[:size]
-            self._smooth[:, :size] = bounded(carried, BOUND)
+            self._smooth[:, :size] = bounded(carried, fit.bound[:size])
 
     def accept(self, table: Floats) -> None:
         """Makes (rows, features) that a person called normal a mode of its own."""

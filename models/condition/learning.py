@@ -64,6 +64,8 @@ class Fit(NamedTuple):
     """(views, features) one deviation of each view in units of `scale`, widened by how little is known of it."""
     weight: Floats
     """(views, features) how much a feature counts in a distance, 0 to 1."""
+    bound: Floats
+    """Where a residual is clipped before it is smoothed, in units of `scale`."""
     inverse: Floats
     """Precision matrix of the residuals, shrunk towards independence."""
 
@@ -71,7 +73,7 @@ class Fit(NamedTuple):
 VIEWS = len(FADING) + 1
 LEAST_INSTANT = 0.3
 """A residual from a centre that follows is never believed to be smaller than this share of the raw deviation."""
-ARRAYS = ("centre", "anchor", "life", "scale", "deviation", "weight")
+ARRAYS = ("centre", "anchor", "life", "scale", "deviation", "weight", "bound")
 
 
 class Limits(NamedTuple):
@@ -166,6 +168,7 @@ def learn(x: Floats, tolerance: Floats, budget: float) -> tuple[Fit, Limits]:
         np.where(usable, scale, 1.0),
         np.vstack([each.deviation for each in learned]),
         np.vstack([each.weight for each in learned]),
+        BOUND * np.minimum(ground.instant, 1.0),
         inverse,
     )
     return fit, Limits(np.array([each.far for each in learned]), np.array([each.single for each in learned]))

@@ -50,7 +50,7 @@ def root_mean_square(freedom: float, deviations: float) -> float:
     return math.pow(max(1.0 - spread + deviations * math.sqrt(spread), 0.0), 1.5)
 
 
-def tail_limits(  # noqa: PLR0913  # one quantity each, two of them scalars
+def tail_limits(
     sizes: Floats, stretch: int, budget: float, floors: Floats, looks: Floats, usual: Floats | float = 0.0
 ) -> Floats:
     """For each column of (rows, n) of scores, the level that a healthy row passes with probability `budget`.
