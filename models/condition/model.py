@@ -322,7 +322,7 @@ class Condition:
         table = memory.table
         names = list(memory.names)
         old = self._normals
-        self._regimes = Regimes.fit(table, names, self._info)
+        self._regimes = Regimes.fit(table, names, self._info, self._regimes)
         leaves = self._regimes.leaves(table, names)
         logarithmic = np.array([self._is_logarithmic(name) for name in names], dtype=bool)
         span = np.abs(np.where(np.isfinite(table), table, 0.0)).max(axis=0)
@@ -334,7 +334,10 @@ class Condition:
         for leaf, name in enumerate(self._regimes.names):
             rows = table[settled_rows(leaves, leaf)]
             if len(rows) < min(LEAST_ROWS, len(table) // 2):
-                continue  # it is known, but not well enough to judge by
+                # It is known, but these rows are too few to judge by.
+                if name in old:
+                    self._normals[name] = old[name]
+                continue
             normal = Normal(names, self.settings.budget)
             normal.fit(np.where(scored, rows, np.nan), logarithmic, least)
             if name in old:

@@ -76,8 +76,14 @@ class Regimes:
         self._drivers = {name: tuple(members) for name, members in (drivers or {}).items()}
 
     @classmethod
-    def fit(cls, table: Floats, names: Sequence[str], info: Mapping[str, FeatureInfo]) -> Regimes:
-        """Learns the regimes from (rows, features)."""
+    def fit(
+        cls, table: Floats, names: Sequence[str], info: Mapping[str, FeatureInfo], before: Regimes | None = None
+    ) -> Regimes:
+        """Learns the regimes from (rows, features).
+
+        `before` stays where it tells more regimes apart, some of which the table has lost: an hour each morning may fall out of a memory of
+        weeks, and is no less a regime.
+        """
         drivers = drivers_of(names, info)
         columns = {name: _mean(table, names, members) for name, members in drivers.items()}
         leaves: list[NDArray[np.intp]] = []
@@ -93,6 +99,10 @@ class Regimes:
             for name, column in columns.items()
             if len(finite := column[np.isfinite(column)]) >= 3 and info[drivers[name][0]].quantity != "state"
         }
+        if before is not None and len(before.names) > len(leaves):
+            counts = np.bincount(before.leaves(table, names), minlength=len(before.names))
+            if (counts < RARE).any():
+                return before
         return cls(root, _names(columns, leaves), ranges, witnesses)
 
     def assign(self, values: Mapping[str, float]) -> tuple[int, bool, str]:
