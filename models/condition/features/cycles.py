@@ -7,8 +7,10 @@ thermostatic load). Where the points themselves move, the regulation did.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -39,6 +41,7 @@ class _Point:
     told: float = 0.0
     variance: float = 0.0
     count: int = 0
+    recent: deque[float] = field(default_factory=lambda: deque(maxlen=3))
 
     def hear(self, value: float) -> None:
         self.count += 1
@@ -46,7 +49,9 @@ class _Point:
         off = value - self.mean
         self.mean += weight * off
         self.variance += weight * (off * (value - self.mean) - self.variance)
-        self.told += max(1.0 / self.count, FADING) * (value - self.told)
+        # The middle of three: now and then it switches while a door is open.
+        self.recent.append(value)
+        self.told += max(1.0 / self.count, FADING) * (median(self.recent) - self.told)
 
     def state(self) -> list[float]:
         return [self.mean, self.told, self.variance, float(self.count)]
