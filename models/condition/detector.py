@@ -96,6 +96,7 @@ class Normal(AnomalyDetector):
         self._floor = 0.02 * np.array(
             [float(np.median(c[k])) if k.any() else 1.0 for c, k in zip(table.T, known.T, strict=True)]
         )
+        self._floor = np.maximum(self._floor, 1e-12)
         x = self._transform(table)
         self.samples = len(x)
         self._inverses = {}
@@ -111,24 +112,22 @@ class Normal(AnomalyDetector):
             return Score(0.0, 0.0, np.full(len(self.names), np.nan))
         x = self._transform(vector)
         fit = self._fit
-        z = bounded((x - fit.centre) / fit.scale, FARTHEST)
-        present = np.isfinite(z) & (fit.weight[INSIDE] > 0)
-        filled = np.where(present, z, 0.0)
+        residual = (x - fit.centre) / fit.scale
+        present = np.isfinite(residual) & (fit.weight[INSIDE] > 0)
+        unit = np.empty_like(fit.deviation)
+        unit[INSIDE] = bounded(np.where(present, residual, 0.0), FARTHEST)
         # What is absent fades from the smoothed residuals: nothing is known of it any more.
         if settled:
             level = np.where(present, (x - fit.life) / fit.scale, 0.0)
-            self._smooth = smoothed(self._smooth, bounded(filled, fit.bound), bounded(level, fit.bound))
-        unit = np.vstack([filled, self._smooth]) / fit.deviation
+            self._smooth = smoothed(self._smooth, bounded(unit[INSIDE], fit.bound), bounded(level, fit.bound))
+        unit[INSIDE + 1 :] = self._smooth
+        unit /= fit.deviation
         ratio, now = self._ratio(unit, present)
         for centre, scale in self._modes:
             # At a mode the smoothed residual is that of the mode's own centre, which nobody has followed.
             other = np.where(present, bounded((x - centre) / scale, FARTHEST), 0.0)
             ratio = min(ratio, self._ratio(np.broadcast_to(other, unit.shape), present)[0])
-        telling = _farthest(unit[: LASTING + 1])
-        slow = _farthest(unit[LASTING + 1 :])
-        # How far a strong change went shows in the quick views; the slow ones are full of it, whatever its size.
-        telling = np.where(np.abs(telling) < QUIET, np.where(np.abs(slow) > np.abs(telling), slow, telling), telling)
-        return Score(ratio, min(now, ratio), np.where(present, telling, np.nan))
+        return Score(ratio, min(now, ratio), np.where(present, _told(unit), np.nan))
 
     def follow(self, vector: Floats) -> None:
         """Moves the centre a little towards an accepted sample, within its reach.
@@ -267,8 +266,8 @@ class Normal(AnomalyDetector):
     def _transform(self, x: Floats) -> Floats:
         if not self._logarithmic.any():
             return x
-        logarithm = np.log(np.maximum(np.where(np.isfinite(x), x, np.nan), np.maximum(self._floor, 1e-12)))
-        return np.where(self._logarithmic, logarithm, x)
+        transformed: Floats = np.log(np.maximum(x, self._floor), out=x.astype(np.float64), where=self._logarithmic)
+        return transformed
 
     def _level(self, fit: Fit) -> Floats:
         """Where the machine has been over the last samples, against its life, in deviations."""
@@ -286,23 +285,32 @@ class Normal(AnomalyDetector):
             if len(self._inverses) > 16:
                 self._inverses.clear()
             cached = self._inverses[key] = (_restricted(fit.inverse, present), fit.weight * present)
-        unit = unit * present
+        if not present.all():
+            unit = unit * present
         multiples = _multiples(unit, *cached, most)
+        ratio = float(multiples.max())
+        if ratio < WATCH_SHARE:
+            return ratio, ratio
         level = self._level(fit)
         back = np.abs(level) < BACK * np.abs(self._smooth[LIFE])
-        ratio = float(multiples.max())
-        if ratio < WATCH_SHARE or not back.any():
-            return ratio, ratio
         quick = level / np.hypot(fit.deviation[-1], fit.deviation[LASTING])
         last = Limits(most.distance[-1:], most.largest[-1:])
         life = _multiples(np.where(back, quick, unit[-1])[None] * present, cached[0], cached[1][-1:], last)
         return ratio, max(float(multiples[:, :-1].max()), float(life.max()))
 
 
-def _farthest(unit: Floats) -> Floats:
-    """Of (views, features), what each feature says in the view in which it says most."""
-    said: Floats = np.take_along_axis(unit, np.abs(unit).argmax(axis=0)[None], axis=0)[0]
-    return said
+def _told(unit: Floats) -> Floats:
+    """Of (views, features), what each feature says in the view in which it says most.
+
+    How far a strong change went shows in the quick views; the slow ones are full of it, whatever its size, and are only asked
+    where the quick ones are quiet.
+    """
+    size = np.abs(unit)
+    every = np.arange(unit.shape[1])
+    told: Floats = unit[size[: LASTING + 1].argmax(axis=0), every]
+    slow = size.argmax(axis=0)
+    asked = (slow > LASTING) & (np.abs(told) < QUIET)
+    return np.where(asked, unit[slow, every], told) if asked.any() else told
 
 
 def _multiples(unit: Floats, inverse: Floats, weight: Floats, most: Limits) -> Floats:

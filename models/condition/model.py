@@ -73,6 +73,7 @@ class Condition:
         self.settings = settings or Settings()
         self._memory = Memory()
         self._info: dict[str, FeatureInfo] = {}
+        self._unscored: tuple[str, ...] = ()
         self._regimes: Regimes | None = None
         self._normals: dict[str, Normal] = {}
         self._persistence: dict[str, Persistence] = {}
@@ -297,6 +298,7 @@ class Condition:
         names = self._memory.names
         if not values.keys() <= self._info.keys():
             self._info.update({name: sample.info[name] for name in values if name in sample.info})
+            self._unscored = tuple(name for name in self._info if not self._info[name].scored)
             self._memory.register([name for name in values if self._is_scored(name)])
             names = self._memory.names
         vector = np.array([values.get(name, _ABSENT) for name in names], dtype=np.float64)
@@ -308,7 +310,7 @@ class Condition:
         return name in self._info and self._info[name].scored
 
     def _signs(self, sample: Sample) -> dict[str, float]:
-        return {name: value for name, value in sample.values.items() if not self._is_scored(name)}
+        return {name: sample.values[name] for name in self._unscored if name in sample.values}
 
     def _select(self, vector: Floats, normal: Normal) -> Floats:
         # Columns only ever grow at the end, and a normal is fitted to all columns there were.

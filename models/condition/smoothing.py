@@ -48,8 +48,10 @@ def smoothed(smooth: Floats, residual: Floats, level: Floats) -> Floats:
         residual: (features,) against the following centre, in deviations.
         level: (features,) against the life's centre, in the same deviations.
     """
-    new = smooth + WEIGHTS * (residual - smooth)
-    new[LIFE] = smooth[LIFE] + FADING[LIFE] * (level - smooth[LIFE])
+    new: Floats = residual - smooth
+    new[LIFE] = level - smooth[LIFE]
+    new *= WEIGHTS
+    new += smooth
     for k in range(1, LIFE):
         new[k] = new[k - 1] + bounded(new[k] - new[k - 1], NEAR[k - 1])
     return new
