@@ -1,0 +1,91 @@
+"""What the condition model costs on a node: time a vector, memory of a process with three machines, bytes of a snapshot.
+
+`python -m benchmarks.condition.cost [--features N] [--samples N] [--json]`. Refits are in the time (of the processor): it is the whole of a machine's first
+samples after its warm-up, over their number. Beside it the same for one `numpy.fft.rfft` of 2000 samples, which scales with the computer.
+Exit code 1 when a floor is missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+
+import numpy as np
+
+from models.condition.contract import FeatureInfo, Sample
+from models.condition.model import Condition
+
+TIME_US, MEMORY_MB, SNAPSHOT_BYTES = 150.0, 130.0, 1_000_000
+_PROCESS = """
+import resource, sys
+from benchmarks.condition.cost import grown
+import edge.sense, edge.machine
+machines = [grown(int(sys.argv[1]), 3000, seed)[0] for seed in range(3)]
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+"""
+
+
+def grown(features: int, samples: int, seed: int = 0) -> tuple[Condition, float]:
+    """A model after so many samples of a machine with features that drift, jitter and burst; and seconds a sample after its warm-up."""
+    rng = np.random.default_rng(seed)
+    info = {
+        f"f{k}": FeatureInfo("mm/s" if k % 2 else "A", f"c{k}", "vibration" if k % 2 else "current")
+        for k in range(features)
+    }
+    drift = 0.02 * np.cumsum(rng.standard_normal((samples, features)), axis=0) / samples**0.5
+    table = 5.0 + drift + 0.1 * rng.standard_normal((samples, features))
+    rows = [Sample(float(k), dict(zip(info, row, strict=True)), info) for k, row in enumerate(table.tolist())]
+    model = Condition()
+    known = model.settings.warmup
+    for sample in rows[:known]:
+        model.learn(sample, model.score(sample))
+    begun = time.process_time()
+    for sample in rows[known:]:
+        model.learn(sample, model.score(sample))
+    return model, (time.process_time() - begun) / (samples - known)
+
+
+def _rfft_us() -> float:
+    wave = np.random.default_rng(0).standard_normal(2000)
+    begun = time.process_time()
+    for _ in range(2000):
+        np.fft.rfft(wave)
+    return (time.process_time() - begun) / 2000 * 1e6
+
+
+def main() -> int:
+    """Measures, prints, and compares."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.condition.cost", description=__doc__)
+    parser.add_argument("--features", type=int, default=30)
+    parser.add_argument("--samples", type=int, default=20_000)
+    parser.add_argument("--json", action="store_true", help="only one JSON object")
+    options = parser.parse_args()
+    model, seconds = grown(options.features, options.samples)
+    done = subprocess.run(  # this interpreter, our own text
+        [sys.executable, "-c", _PROCESS, str(options.features)], capture_output=True, text=True, check=True
+    )
+    figures = {
+        "us_a_vector": round(seconds * 1e6, 1),
+        "rffts": round(seconds * 1e6 / _rfft_us(), 1),
+        "memory_mb": round(float(done.stdout), 1),
+        "snapshot_bytes": len(json.dumps(model.snapshot())),
+    }
+    held = {
+        "us_a_vector": figures["us_a_vector"] <= TIME_US,
+        "memory_mb": figures["memory_mb"] <= MEMORY_MB,
+        "snapshot_bytes": figures["snapshot_bytes"] <= SNAPSHOT_BYTES,
+    }
+    if options.json:
+        print(json.dumps({**figures, "floors": held, "ok": all(held.values())}))
+    else:
+        for name, value in figures.items():
+            state = "" if name not in held else "held" if held[name] else "MISSED"
+            print(f"{name:16} {value:12,.1f} {state}")
+    return 0 if all(held.values()) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
