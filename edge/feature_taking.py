@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -15,12 +14,11 @@ from edge.sensors.base import Block, Channel, Quantity
 from models.condition.contract import FeatureInfo
 from models.condition.features import Features, Found, axis_names
 from models.condition.features.current import unbalance
+from models.condition.features.temperature import Temperature
 
-SLOPE_WINDOW_S = 60.0
-SLOPE_POINTS = 240
+RUNNING_SPEED = "running_speed"
 SAME_RATE = 0.02
 """Blocks whose measured rates differ by no more belong to one stretch."""
-RPM = "rpm"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +35,7 @@ class _Held:
     """The last good values of one channel's features."""
 
     values: dict[str, float] = field(default_factory=dict)
-    slope: deque[tuple[int, float]] = field(default_factory=lambda: deque(maxlen=SLOPE_POINTS))
+    temperature: Temperature = field(default_factory=Temperature)
 
 
 class FeatureTaking:
@@ -89,6 +87,8 @@ class FeatureTaking:
         for feature, value in found.values.items():
             if math.isfinite(value):
                 series[f"{name}.{feature}"] = Column(found.units[feature], [end_ns], [value])
+        if RUNNING_SPEED in found.signs:
+            series[f"{name}.{RUNNING_SPEED}"] = Column("rpm", [end_ns], [found.signs[RUNNING_SPEED]])
 
     def _keep(self, name: str, channel: Channel, found: Found, held: _Held) -> None:
         for feature, value in found.values.items():
@@ -111,8 +111,13 @@ class FeatureTaking:
         channel, value = block.channel, float(block.values[-1])
         self._hold(held, channel, name, value, channel.unit)
         if channel.quantity is Quantity.TEMPERATURE:
-            held.slope.append((block.end_ns, value))
-            slope = _slope_per_minute(held.slope, SLOPE_WINDOW_S)
+            held.temperature.add(block.end_ns / 1e9, value)
+            settling = held.temperature.settling()
+            if settling is not None:
+                self._hold(held, channel, f"{name}.time_constant", settling[0], "min", scored=False)
+            else:
+                held.values.pop(f"{name}.time_constant", None)
+            slope = held.temperature.slope()
             if slope is not None:
                 unit = f"{channel.unit}/min"
                 self._hold(held, channel, f"{name}.slope", slope, unit)
@@ -178,18 +183,3 @@ def _bridged(values: NDArray[np.float64]) -> NDArray[np.float64]:
         good = np.isfinite(column)
         column[~good] = np.interp(index[~good], index[good], column[good]) if good.any() else 0.0
     return columns.reshape(values.shape)
-
-
-def _slope_per_minute(points: deque[tuple[int, float]], window_s: float) -> float | None:
-    """Least-squares slope over the window, None before half of it (or eight readings) is there."""
-    if len(points) < 8:
-        return None
-    start_ns = points[-1][0] - window_s * 1e9
-    start_ns = min(start_ns, points[-8][0])
-    table = np.array([(t - points[-1][0], v) for t, v in points if t >= start_ns])
-    minutes = table[:, 0] / 60e9
-    if -minutes[0] * 60 < 0.5 * window_s:
-        return None
-    centred = minutes - minutes.mean()
-    spread = float(centred @ centred)
-    return float(centred @ table[:, 1]) / spread if spread > 0 else None

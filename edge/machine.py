@@ -172,6 +172,7 @@ class MachinePath:
             "model": self._model.snapshot(),
             "checks": self._checks.state(),
             "cycles": self._cycles.state(),
+            "speed": self._taking.features.speed.state(),
             "findings": self._findings.state(),
         }
 
@@ -190,6 +191,7 @@ class MachinePath:
             self._checks.load(state["checks"])
             if "cycles" in state:
                 self._cycles.load(state["cycles"])
+            self._taking.features.speed.load(state.get("speed", ()))
         except (KeyError, TypeError, IndexError, AttributeError) as exc:
             raise ValueError(f"machine snapshot is damaged: {exc!r}") from exc
         self._model, self._findings = model, findings

@@ -62,7 +62,8 @@ class Cycles:
     """Follows one machine's switching; features are there once six cycles have been seen.
 
     `<driver>.duty` in percent; `<temperature>.at_off` for every temperature, the reading when the machine last switched off; and
-    `<temperature>.set_point`, the middle between the two switching points, for the regulated one. All are means over the last few
+    `<temperature>.set_point`, the middle between the two switching points, for the regulated one, with its unscored `.distance` from
+    it. All are means over the last few
     cycles. `<temperature>.away`, a state, is 1 while the regulated one is far from there: heating up in the morning, or left to cool.
     A machine that is switched by hand has none.
     """
@@ -166,12 +167,16 @@ class Cycles:
                 if name == self.regulated:
                     middle, band = (off.told + on.told) / 2, abs(off.mean - on.mean)
                     found[f"{name}.set_point"] = middle
+                    found[f"{name}.distance"] = self._before[name] - middle
                     found[f"{name}.away"] = float(abs(self._before[name] - middle) > AWAY * band)
         for name in found.keys() - self.info.keys():
             channel = name.rpartition(".")[0]
             away = name.endswith(".away")
             self.info[name] = FeatureInfo(
-                "" if away else info[channel].unit, channel, "state" if away else "temperature"
+                "" if away else info[channel].unit,
+                channel,
+                "state" if away else "temperature",
+                not name.endswith(".distance"),
             )
         return found
 

@@ -8,7 +8,8 @@ twice the speed finds the true one's odd multiples exactly there.
 from __future__ import annotations
 
 import math
-from typing import NamedTuple, TypeAlias
+from collections.abc import Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -228,3 +229,21 @@ class RunningSpeed:
         """Takes what a motor's current says, where spectra of vibration say nothing."""
         if self._rated_hz is None and confidence > max(self.confidence, LEAST_CONFIDENCE):
             self._found = Speed(hz, confidence)
+
+    def state(self) -> list[float]:
+        """For a snapshot: what was told, and how sure; nothing where it was only rated."""
+        return [] if self._found is None else [self._found.hz, self._found.confidence, float(self._settled)]
+
+    def load(self, state: Sequence[Any]) -> None:
+        """From a snapshot; what contradicts the rated speed is forgotten.
+
+        Raises:
+            ValueError: no such state.
+        """
+        if not state:
+            return
+        hz, confidence, settled = (float(number) for number in state)
+        if not SLOWEST_HZ / 2 <= hz <= 2 * FASTEST_HZ:
+            raise ValueError(f"{hz} Hz is no running speed")
+        if self._rated_hz is None or abs(hz / self._rated_hz - 1.0) <= NEAR:
+            self._found, self._settled = Speed(hz, confidence), settled > 0
