@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.habits import OVERDUE, Heard, Levels, Oddities, Rhythm, Runs
+from edge.habits import OUTAGE, OVERDUE, Heard, Levels, Oddities, Rhythm, Runs
 from edge.sensors.base import Block, Channel, Fault, Quantity
 
 Verdict: TypeAlias = tuple[Fault, str]
@@ -36,8 +36,6 @@ IMPOSSIBLE_SHARE = 0.1
 SLOTS = 12
 MOST_MISSED = 2
 """A regular channel that leaves out so many of its last `SLOTS` readings has gaps, unless it always did."""
-OUTAGE = 3
-"""More missing readings in a row are an outage."""
 STEADY_AFTER = 30
 """Good ticks in a row after which a fault that comes and goes is over."""
 SPIKE_CREST = 8.0
@@ -167,6 +165,8 @@ class ChannelCheck:
         """Whether a regular channel leaves out readings now and then."""
         gap_s = (block.start_ns - self._heard_ns) / 1e9 if self._heard_ns is not None else 0.0
         self._heard_ns = block.start_ns
+        if not self.rhythm.regular and not block.lost:
+            return []
         missed = max(block.lost, self.rhythm.missed(gap_s))
         if missed > OUTAGE:  # which was told as what it was
             self.misses.recent.clear()

@@ -23,9 +23,13 @@ PATIENCE_S = 30.0
 REGULAR_AFTER = 20
 REGULAR_JITTER = 0.15
 """Mean distance from the mean gap, as a share of it, up to which a channel is as regular as a clock."""
+OUTAGE = 3
+"""More missing readings in a row are an outage, or another rhythm."""
 OVERDUE = 1.6
 """A regular channel's next reading is missing after this many of its gaps."""
 LEVELS_KNOWN_AFTER = 100
+USUAL_AFTER = 60
+"""Readings before the window from which it is known what is usual."""
 MOST_LEVELS = 64
 QUARTILE = 0.25
 FAR_STEPS = 20.0
@@ -55,6 +59,9 @@ class Rhythm:
         self.gaps += 1
         if self.gaps > UNSEEN_GAPS and gap_s > 50 * self.mean_s:
             return  # an outage says nothing about the rhythm
+        missed = self.missed(gap_s)
+        if 0 < missed <= OUTAGE:
+            gap_s /= missed + 1  # readings that were left out are no other rhythm
         weight = max(1.0 / self.gaps, 0.02)
         if self.gaps > 1:
             self.jitter += max(weight, 0.05) * (min(abs(gap_s / self.mean_s - 1.0), 1.0) - self.jitter)
@@ -145,9 +152,12 @@ class Oddities:
         return sum(self.recent)
 
     def unusual(self, least: int) -> bool:
-        """Whether there are `least` within the window, and more than four times as many as usual."""
-        usual = len(self.recent) * self.odd / max(self.all, self.window)
-        return self.count >= least + 3.0 * usual
+        """Whether there are `least` within the window, and more than three times as many as it may usually have."""
+        if self.all < USUAL_AFTER:
+            return False
+        # As many as there were, and two deviations of so many more.
+        most = (self.odd + 2.0 * math.sqrt(self.odd)) / self.all
+        return self.count >= least + int(3.0 * len(self.recent) * most)
 
 
 class Heard(Enum):

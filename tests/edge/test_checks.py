@@ -237,3 +237,129 @@ def test_one_dead_axis_of_three_is_stuck() -> None:
     assert feed.fault is Fault.STUCK
     assert feed.check.fault is not None
     assert "axis 1" in feed.check.fault[1]
+
+
+def spiked(feed: Feed, share: float, low: float, high: float) -> int:
+    """Runs a channel with a loose plug until it is told; how many wild readings that took."""
+    count = 0
+    while feed.fault is None:
+        wild = feed.rng.random() < share
+        count += wild
+        feed.tick([feed.rng.uniform(low, high) if wild else 200.0 + feed.rng.standard_normal()])
+        assert count < 50
+    assert feed.fault is Fault.SPIKE
+    return count
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_loose_plug_is_told_and_the_channel_not_used_while_it_lasts(seed: int) -> None:
+    feed = Feed(Channel("current", "A", Quantity.CURRENT, 0, 3000), seed)
+    feed.noisy(200)
+    assert 2 <= spiked(feed, 0.25, 400.0, 2900.0) <= 5
+    for _ in range(60):
+        wild = feed.rng.random() < 0.25
+        feed.tick([feed.rng.uniform(400.0, 2900.0) if wild else 200.0 + feed.rng.standard_normal()])
+        assert not feed.check.holds(feed.now_ns)
+    feed_over(feed)
+
+
+def feed_over(feed: Feed) -> None:
+    for _ in range(40):
+        feed.tick([200.0 + feed.rng.standard_normal()])
+    assert feed.fault is None
+    assert feed.check.holds(feed.now_ns)
+
+
+def test_one_jump_that_no_thermometer_can_have_seen_is_enough() -> None:
+    feed = Feed(Channel("oven", "°C", Quantity.TEMPERATURE, -200, 1372))
+    feed.noisy(200)
+    assert feed.tick([900.0]) == []
+    assert not feed.check.holds(feed.now_ns)
+    feed.tick([200.0])
+    assert feed.fault is Fault.SPIKE
+    feed_over(feed)
+
+
+def test_what_stays_where_none_ever_was_is_a_reading() -> None:
+    feed = Feed(TEMPERATURE)
+    feed.noisy(200)
+    assert feed.tick([260.0]) == [], "doubted"
+    for _ in range(50):
+        assert feed.tick([260.0 + feed.rng.standard_normal()])
+        assert feed.fault is None
+
+
+@pytest.mark.parametrize("start_a", [0.0, 60.0])
+def test_switching_on_and_off_is_no_spike_nor_is_a_starting_current(start_a: float) -> None:
+    feed = Feed(Channel("current", "A", Quantity.CURRENT, 0, 100))
+    for k in range(1200):
+        on = k % 9 < 3
+        peak = feed.rng.uniform(0.5, 1.0) * start_a if k % 9 == 0 else 0.0
+        feed.tick([peak or (8.0 if on else 0.05) * (1 + 0.01 * feed.rng.standard_normal())])
+        assert feed.fault is None
+
+
+def test_a_reading_at_the_very_end_of_its_range_is_clipped() -> None:
+    feed = Feed(TEMPERATURE)
+    feed.noisy(30)
+    for _ in range(3):
+        assert feed.tick([400.0]) == []
+    assert feed.fault is Fault.CLIPPED
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_regular_channel_that_skips_has_gaps_and_an_outage_is_none(seed: int) -> None:
+    feed = Feed(TEMPERATURE, seed)
+    feed.noisy(120)
+    for k in range(45):
+        feed.tick(None if k < 5 else [200.0 + feed.rng.standard_normal()])
+        assert feed.fault is not Fault.GAPS
+    missed = 0
+    while feed.fault is None:
+        skipped = feed.rng.random() < 0.5
+        missed += skipped
+        feed.tick(None if skipped else [200.0 + feed.rng.standard_normal()])
+    assert feed.fault in {Fault.GAPS, Fault.NO_DATA}
+    assert 2 <= missed <= 8
+
+
+def test_a_channel_that_always_skips_has_no_gaps() -> None:
+    feed = Feed(TEMPERATURE)
+    for _ in range(600):
+        feed.tick(None if feed.rng.random() < 0.15 else [200.0 + feed.rng.standard_normal()])
+        assert feed.fault is None
+
+
+def test_a_channel_that_seems_to_hang_is_not_relied_on_before_it_is_told() -> None:
+    feed = Feed(TEMPERATURE)
+    feed.noisy(60)
+    held = []
+    for _ in range(4):
+        feed.tick([200.25])
+        held.append(feed.check.holds(feed.now_ns))
+    assert held == [True, True, False, False]
+    assert feed.fault is None
+
+
+def test_single_samples_apart_are_spikes_and_a_knock_is_none() -> None:
+    plug, knock = Feed(VIBRATION), Feed(VIBRATION)
+    ring = np.exp(-np.arange(40) / 8.0) * np.sin(np.arange(40) / 1.2)
+    for _ in range(4):
+        wave = 0.05 * plug.rng.standard_normal(1600)
+        rung = wave.copy()
+        wave[[100, 900]] = 7.0, -3.0
+        rung[300:340] += 8.0 * ring
+        assert plug.tick(wave) == []
+        assert knock.tick(rung)
+    assert plug.fault is Fault.SPIKE
+    assert knock.fault is None
+
+
+def test_a_door_is_open_or_closed() -> None:
+    feed = Feed(Channel("door", "", Quantity.STATE, 0, 1, steady=True))
+    for k in range(100):
+        assert feed.tick([float(k % 7 == 0)])
+    assert feed.tick([0.4]) == []
+    feed.tick([0.0])
+    feed.tick([0.7])
+    assert feed.fault is Fault.SPIKE
