@@ -161,6 +161,9 @@ def _score_all(args: argparse.Namespace, plan: Plan, writer: _Writer | None) -> 
                 tally.notes.append("no --warmup: the first 90 readings were taken as normal")
             if tally.rows and not scorer.learned and (args.fresh or number == len(expanded) - 1):
                 tally.notes.append("the model was still learning at the end")
+            if tally.rows and scorer.learned and scorer.unsteady and (args.fresh or number == len(expanded) - 1):
+                moved = ", ".join(scorer.unsteady[:5]) + (" and more" if len(scorer.unsteady) > 5 else "")
+                tally.notes.append(f"not steady while learned, a fault may have been among it: {moved}")
             yield tally
 
 

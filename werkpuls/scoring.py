@@ -120,6 +120,11 @@ class Scorer:
         """Whether the model has come to the end of its warm-up."""
         return self._model is not None and self._model.learned >= 1.0
 
+    @property
+    def unsteady(self) -> tuple[str, ...]:
+        """Features that changed so much in the warm-up that a fault may have been in it."""
+        return self._model.unsteady if self._model is not None else ()
+
     def score(self, recording: Recording) -> Iterator[list[Scored]]:
         """Every row or block of a recording, in stretches.
 

@@ -40,6 +40,8 @@ BACK = 0.5
 MODE_WIDTH = 1.5
 """A normal that a person pointed out is taken to be this much wider than a learned one."""
 MOST_MODES = 8
+NO_SAY = 0.05
+"""Weight below which a feature hardly counts."""
 QUIET = 3.0
 """Deviations within which the quick views say nothing of a feature."""
 INSIDE, LASTING = 0, 2
@@ -196,6 +198,18 @@ class Normal(AnomalyDetector):
     def settle(self) -> None:
         """Forgets the smoothed residual: the machine has just come into this regime."""
         self._smooth[:] = 0.0
+
+    def sees(self, vector: Floats) -> bool:
+        """Whether anything is there that this normal can judge."""
+        fit = self._fit
+        return fit is not None and bool((np.isfinite(vector) & (fit.weight[INSIDE] > 0)).any())
+
+    def unsteady(self) -> list[str]:
+        """Features with next to no say in what stays: they changed while they were learned."""
+        if self._fit is None:
+            return []
+        known = self._fit.weight[INSIDE] > 0
+        return [self.names[k] for k in np.flatnonzero(known & (self._fit.weight[LASTING] < NO_SAY)).tolist()]
 
     def expected(self, index: int) -> float:
         """The centre of one feature in its own unit."""

@@ -58,7 +58,9 @@ ALARM_MEMORY = 120
 NEW_REGIME_SHARE = 0.5
 LEAST_ROWS = 24
 """Samples of a regime from which it is judged by them; until then it is met like one that is new."""
-MODEL = "condition-1"
+LEAST_WARMUP = 8
+"""Samples without which nothing is learned."""
+MODEL = "condition-2"
 
 
 class Condition:
@@ -98,9 +100,18 @@ class Condition:
         """Share of the warm-up that is done, 0 to 1."""
         return 1.0 if self._regimes is not None else min(self._warmed / self.settings.warmup, 0.999)
 
+    @property
+    def unsteady(self) -> tuple[str, ...]:
+        """Features that changed so much while they were learned that they have next to no say.
+
+        A slow one may have drifted without meaning; but a fault that was there in a part of the warm-up looks the same, and is
+        then part of the normal.
+        """
+        return tuple(dict.fromkeys(name for normal in self._normals.values() for name in normal.unsteady()))
+
     def conclude(self) -> None:
         """Ends the warm-up with what it has, if that is enough to learn from (8 samples)."""
-        if self._regimes is None and len(self._memory) >= 8:
+        if self._regimes is None and len(self._memory) >= LEAST_WARMUP:
             self._fit()
 
     def score(self, sample: Sample) -> Verdict:
@@ -123,7 +134,7 @@ class Condition:
         _, known, regime = self._regimes.assign(sample.values)
         normal = self._normals.get(regime) if known else None
         self._enter(regime)
-        if normal is None or normal.limits is None:
+        if normal is None or not normal.sees(self._select(vector, normal)):
             alarm = self._alarm
             severity = by_score(self._worst(0.0), alarm=alarm)
             new = Verdict(sample.time_s, regime, 0.0, None, severity, alarm, 1.0, (), known_regime=False, certainty=0.0)
@@ -254,15 +265,16 @@ class Condition:
 
     @classmethod
     def restore(cls, state: Mapping[str, Any]) -> Self:
-        """A model with that state; see the contract."""
-        snapshots.require(state)
+        """A model with that state, or with what can be learned again from its rows; see the contract."""
+        current = snapshots.require(state)
         try:
-            return cls._restored(state)
+            return cls._restored(state, current=current)
         except (KeyError, TypeError, IndexError, AttributeError) as exc:
             raise ValueError(f"condition snapshot is damaged: {exc!r}") from exc
 
     @classmethod
-    def _restored(cls, state: Mapping[str, Any]) -> Self:
+    def _restored(cls, state: Mapping[str, Any], *, current: bool) -> Self:
+        # Settings, features, rows, and what a person called normal keep their meaning over versions.
         warmup, kind, iso_class, budget = state["settings"]
         model = cls(Settings(int(warmup), str(kind), iso_class, float(budget)))
         names = [str(entry[0]) for entry in state["features"]]
@@ -274,24 +286,39 @@ class Condition:
         for time_s, row in zip(kept["times"], kept["rows"], strict=True):
             model._memory.add(float(time_s), np.array(snapshots.with_nan(row)))
         model._memory.stride, model._memory.offered = int(kept["stride"]), int(kept["offered"])
-        model._regimes = Regimes.from_state(state["regimes"]) if state["regimes"] else None
-        model._normals = {str(name): Normal.from_state(entry) for name, entry in state["normals"].items()}
-        for name, entry in state["persistence"].items():
-            model._persistence[str(name)] = Persistence()
-            model._persistence[str(name)].load(entry)
-        model._visits = {str(name): float(value) for name, value in state["visits"].items()}
-        model._suspects.load(state["suspects"])
-        if "outlook" in state:
-            model._outlook.load(state["outlook"])
-        model._warmed = int(state["warmed"])
-        model._regime, model._in_regime = str(state["regime"][0]), int(state["regime"][1])
-        model._next_fit, model._since_fit = (int(value) for value in state["fits"])
-        model._pending.extend((float(t), str(r), np.array(snapshots.with_nan(v))) for t, r, v in state["pending"])
-        model._alarmed.extend(np.array(snapshots.with_nan(v)) for v in state["alarmed"])
         model._exemplars = [np.array(snapshots.with_nan(v)) for v in state["exemplars"]]
-        model._strangers = [(float(t), np.array(snapshots.with_nan(v))) for t, v in state["strangers"]]
-        model._left = {str(name): float(value) for name, value in state["left"].items()}
+        model._warmed = int(state["warmed"])
+        if current:
+            model._take_up(state)
+        else:
+            model._learn_again(state)
         return model
+
+    def _take_up(self, state: Mapping[str, Any]) -> None:
+        """Everything else, as it was."""
+        self._regimes = Regimes.from_state(state["regimes"]) if state["regimes"] else None
+        self._normals = {str(name): Normal.from_state(entry) for name, entry in state["normals"].items()}
+        for name, entry in state["persistence"].items():
+            self._persistence[str(name)] = Persistence()
+            self._persistence[str(name)].load(entry)
+        self._visits = {str(name): float(value) for name, value in state["visits"].items()}
+        self._suspects.load(state["suspects"])
+        if "outlook" in state:
+            self._outlook.load(state["outlook"])
+        self._regime, self._in_regime = str(state["regime"][0]), int(state["regime"][1])
+        self._next_fit, self._since_fit = (int(value) for value in state["fits"])
+        self._pending.extend((float(t), str(r), np.array(snapshots.with_nan(v))) for t, r, v in state["pending"])
+        self._alarmed.extend(np.array(snapshots.with_nan(v)) for v in state["alarmed"])
+        self._strangers = [(float(t), np.array(snapshots.with_nan(v))) for t, v in state["strangers"]]
+        self._left = {str(name): float(value) for name, value in state["left"].items()}
+
+    def _learn_again(self, state: Mapping[str, Any]) -> None:
+        """Everything else, from the rows: the state is of another version of this model or of River."""
+        if "outlook" in state:
+            self._outlook.load(state["outlook"])
+        if state["regimes"] and len(self._memory) >= LEAST_WARMUP:
+            self._warmed = max(self._warmed, self.settings.warmup)
+            self._fit()
 
     def _vector(self, sample: Sample) -> Floats:
         values = sample.values
@@ -464,8 +491,10 @@ class Condition:
 
     def _zone(self, sample: Sample, deviations: Sequence[Deviation], *, alarm: bool) -> str | None:
         """The ISO zone of the velocity; of an alarmed machine only where velocity is what moved."""
+        if self.settings.iso_class is None:
+            return None
         velocity = [value for name, value in sample.values.items() if name.endswith(VELOCITY)]
-        if self.settings.iso_class is None or not velocity:
+        if not velocity:
             return None
         farthest = max((abs(d.sigma) for d in deviations), default=0.0)
         moved = any(d.feature.endswith(VELOCITY) and abs(d.sigma) >= 0.5 * farthest for d in deviations)

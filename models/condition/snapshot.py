@@ -1,7 +1,9 @@
 """A model's state as JSON numbers: what is in it, and what it takes to be read again.
 
 The state is a plain dict: `format`, `version`, `river`, then one entry per part. A pickle would not survive a change of
-River or of these classes; numbers do, and where their meaning changed the format's version says so.
+River or of these classes; numbers do. Where their meaning changed, the format's version says so, and everything that was learned
+is learned again from what never changes its meaning: `settings`, `features` (name, unit, channel, quantity), `memory` (times and rows
+of healthy samples) and `exemplars` (rows that a person called normal).
 """
 
 from __future__ import annotations
@@ -20,17 +22,20 @@ def stamp(parts: Mapping[str, Any]) -> dict[str, Any]:
     return {"format": FORMAT, "version": VERSION, "river": version("river"), **parts}
 
 
-def require(state: Mapping[str, Any]) -> None:
-    """Checks the stamp.
+def require(state: Mapping[str, Any]) -> bool:
+    """Checks the stamp: True where the state can be taken up as it is, False where it has to be learned again from its rows.
 
     Raises:
-        ValueError: another format or version; the caller starts anew and says so.
+        ValueError: not of this format; the caller starts anew and says so.
     """
     found = (state.get("format"), state.get("version"))
-    if found != (FORMAT, VERSION):
-        raise ValueError(
-            f"condition snapshot is {found[0]!r} version {found[1]!r}, this reads {FORMAT!r} version {VERSION}"
-        )
+    if found[0] != FORMAT or not isinstance(found[1], int):
+        raise ValueError(f"condition snapshot is {found[0]!r} version {found[1]!r}, this reads {FORMAT!r}")
+    return found[1] == VERSION and _minor(str(state.get("river"))) == _minor(version("river"))
+
+
+def _minor(text: str) -> list[str]:
+    return text.split(".")[:2]
 
 
 def optional_numbers(values: Any) -> list[float | None]:

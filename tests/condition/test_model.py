@@ -205,6 +205,7 @@ def test_restored_model_says_the_same(*, ticks: int, fault: bool, seed: int) -> 
     [
         {},
         {"format": "other"},
+        {"format": "werkpuls-condition", "version": "new"},
         {"format": "werkpuls-condition", "version": 99},
         {"format": "werkpuls-condition", "version": 1},
     ],
@@ -212,6 +213,35 @@ def test_restored_model_says_the_same(*, ticks: int, fault: bool, seed: int) -> 
 def test_foreign_snapshots_are_refused(state: Mapping[str, object]) -> None:
     with pytest.raises(ValueError, match="snapshot"):
         Condition.restore(state)
+
+
+@pytest.mark.parametrize("change", [{"version": 1, "normals": {"other": "shape"}}, {"river": "0.1.0"}])
+def test_another_version_is_learned_again_from_its_rows(change: dict[str, object]) -> None:
+    model, machine = trained()
+    machine.always_on = True
+    machine.shift = {"oil": 1.0}
+    for sample in machine.samples(40):
+        step(model, sample)
+    model.feedback(Word.FALSE_ALARM)
+    state = json.loads(json.dumps(model.snapshot())) | change
+    upgraded = Condition.restore(state)
+    assert upgraded.learned == 1.0
+    assert not any(step(upgraded, sample).alarm for sample in machine.samples(100)), "what a person said holds"
+    machine.shift = {"bearing": 25.0}
+    assert [step(upgraded, sample) for sample in machine.samples(60)][-1].alarm
+
+
+def test_renamed_features_are_met_and_learned() -> None:
+    model, machine = trained()
+    info = {f"new.{name}": known for name, known in INFO.items()}
+    verdicts = []
+    for sample in machine.samples(400):
+        renamed = Sample(sample.time_s, {f"new.{name}": value for name, value in sample.values.items()}, info)
+        verdicts.append(step(model, renamed))
+    assert not verdicts[0].known_regime, "no silent normal"
+    assert verdicts[0].limit is None
+    assert verdicts[-1].known_regime
+    assert not any(verdict.alarm for verdict in verdicts)
 
 
 def test_snapshot_of_a_large_machine_is_small() -> None:
