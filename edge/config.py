@@ -86,6 +86,10 @@ class MachineOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ] = "generic"
     interval_s: Annotated[float, Meta(ge=0.05, le=600, description="how often it is read and judged")] = 1.0
     running_speed_rpm: Annotated[float, Meta(gt=0, le=120_000, description="nominal speed of the shaft")] | None = None
+    gear_teeth: (
+        Annotated[int, Meta(ge=4, le=1000, description="teeth of the gear wheel on that shaft, to listen to its mesh")]
+        | None
+    ) = None
     iso_class: (
         Annotated[
             Literal["I", "II", "III", "IV"],

@@ -34,6 +34,7 @@ class MachineSetup:
     kind: str = "generic"
     interval_s: float = 1.0
     running_speed_hz: float | None = None
+    gear_teeth: int | None = None
     bearing: Bearing | None = None
     iso_class: str | None = None
     nominal_hz: float = 50.0
@@ -41,7 +42,7 @@ class MachineSetup:
 
     def features(self) -> Features:
         """What computes the features of this machine's waveforms."""
-        return Features(self.running_speed_hz, self.bearing, self.nominal_hz)
+        return Features(self.running_speed_hz, self.bearing, self.nominal_hz, self.gear_teeth)
 
 
 @dataclass(frozen=True, slots=True)

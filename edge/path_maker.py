@@ -32,6 +32,7 @@ class PathMaker:
             kind=machine.kind,
             interval_s=machine.interval_s,
             running_speed_hz=None if speed is None else speed / 60.0,
+            gear_teeth=machine.gear_teeth,
             bearing=None
             if bearing is None
             else Bearing(bearing.balls, bearing.ball_mm, bearing.pitch_mm, bearing.contact_deg),

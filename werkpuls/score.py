@@ -214,6 +214,7 @@ def _plan(args: argparse.Namespace) -> Plan:
         name=machine.name,
         kind=machine.kind,
         running_speed_hz=None if machine.running_speed_rpm is None else machine.running_speed_rpm / 60.0,
+        gear_teeth=machine.gear_teeth,
         bearing=None
         if bearing is None
         else Bearing(bearing.balls, bearing.ball_mm, bearing.pitch_mm, bearing.contact_deg),

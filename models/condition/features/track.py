@@ -87,8 +87,8 @@ class Track:
         return joined[len(joined) - fast_length(len(joined)) :]
 
     def renewed(self) -> bool:
-        """Whether an eighth of what is joined came since this was last true: less is not worth another look."""
-        new = self._new_s >= 0.125 * self._length_s
+        """Whether a quarter of what is joined came since this was last true: less is not worth another look."""
+        new = self._new_s >= 0.25 * self._length_s
         if new:
             self._new_s = 0.0
         return new
