@@ -32,7 +32,7 @@ class Rig:
 
     def __init__(self, seed: int = 0, warmup: int = 60, boot: str = "boot-1") -> None:
         self.rng = np.random.default_rng(seed)
-        self.setup = MachineSetup("mixer", "mixer", 1.0, SPEED, BEARING, boot=boot)
+        self.setup = MachineSetup("mixer", "mixer", 1.0, SPEED, bearing=BEARING, boot=boot)
         self.path = MachinePath(self.setup, CHANNELS, Condition(Settings(warmup=warmup, kind="mixer")))
         self.now_ns = 10**12
         self.knock = 0.0
