@@ -230,6 +230,13 @@ class Normal(AnomalyDetector):
         """River's form of `score`."""
         return self.score(self._vector(x)).ratio
 
+    def peek(self, x: Mapping[Any, Any]) -> float:
+        """The multiple of the limit that this sample would have if it came next; nothing changes."""
+        smooth = self._smooth
+        ratio = self.score(self._vector(x)).ratio
+        self._smooth = smooth
+        return ratio
+
     def state(self) -> dict[str, Any]:
         """For the snapshot."""
         fit = self._fit
