@@ -12,7 +12,7 @@ import numpy as np
 from models.condition.contract import Confirmed, PossibleCause, Verdict
 from models.condition.reach import widening
 from models.condition.severity import by_growth, worse
-from models.condition.signatures import Signatures
+from models.condition.signatures import Signatures, sure_rule
 from models.condition.trend import Trends
 
 ROWS_A_LOOK = 6.0
@@ -57,7 +57,7 @@ class Outlook:
 
     def alarmed(self, verdict: Verdict, measured: Iterable[str], causes: Sequence[PossibleCause]) -> bool:
         """Takes an alarmed sample with what the rules say of it; True for the first one of an alarm."""
-        return self._signatures.watch(verdict.deviations, measured, causes[0].code if causes else "unknown")
+        return self._signatures.watch(verdict.deviations, measured, sure_rule(causes))
 
     def rank(self, causes: Sequence[PossibleCause]) -> tuple[PossibleCause, ...]:
         """Causes of the present alarm with what is recognised."""

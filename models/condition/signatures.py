@@ -3,8 +3,8 @@
 How far a machine is from its normal says how bad a fault is; the direction says which one. So a signature is the mean
 deviation over the samples of one alarm as a vector over named features, of length one, and two of them are compared by
 the cosine of the angle between them, over the features that both know. Simulated faults of full and of three fifths of
-their size, with other noise, come to 0.95 and more; different ones to 0.85 and less, but for those that shake a machine
-alike, as a bearing's parts do. There the rules over physics decide: where they are sure of another cause than they named
+their size, with other noise, mostly come to 0.95 and more; different ones to 0.81 and less, but for those that shake a
+machine alike, as a bearing's parts do. There the rules over physics decide: where they are sure of another cause than they named
 then, what they say goes first.
 """
 
@@ -18,14 +18,14 @@ from typing import Any
 
 from models.condition.contract import Confirmed, Deviation, PossibleCause
 
-SIMILAR = 0.9
+SIMILAR = 0.85
 """Cosine from which a fault is the same again."""
 MEANT = 0.5
 """Cosine with the reported evidence from which a remembered alarm is the one that a person means."""
 CONTRADICTED = 0.5
-"""What is left of a similarity when the rules name another cause than they did then."""
+"""What is left of a similarity when the rules are sure of another cause than they were sure of then."""
 SURE_RULE = 0.5
-"""Confidence from which a rule contradicts at all."""
+"""Confidence from which a rule is sure."""
 FADING = 0.98
 """What is left of what an alarm was after another sample: a second fault on top of the first is seen within a minute or so."""
 LEAST_SAMPLES = 3
@@ -60,7 +60,7 @@ class Episode:
     def __init__(self) -> None:
         self.samples = 0
         self.rule = "unknown"
-        """What the rules named first, latest."""
+        """What the rules were sure of, latest."""
         self.total: Vector = {}
 
     def add(self, deviations: Iterable[Deviation], measured: Iterable[str], rule: str) -> None:
@@ -82,7 +82,7 @@ class Signatures:
         self._alarmed = False
 
     def watch(self, deviations: Iterable[Deviation], measured: Iterable[str], rule: str) -> bool:
-        """Takes an alarmed sample: its deviations, all features that were measured, and what the rules name first.
+        """Takes an alarmed sample: its deviations, all features that were measured, and what the rules are sure of.
 
         True for the first one of an alarm.
         """
@@ -125,14 +125,14 @@ class Signatures:
         """The rules' causes of the present alarm, with what is recognised before them; behind them where they contradict."""
         if not self._alarmed:
             return tuple(causes)
-        best = causes[0] if causes else PossibleCause("unknown", 0.0)
+        rule = sure_rule(causes)
         first: dict[tuple[str, str], PossibleCause] = {}
         doubted: dict[tuple[str, str], PossibleCause] = {}
         for signature in self.known:
             alike, evidence = self._compare(signature)
             if alike < SIMILAR:
                 continue
-            against = best.confidence >= SURE_RULE and best.code not in (signature.rule, signature.code, "unknown")
+            against = rule not in ("unknown", signature.code) and signature.rule not in ("unknown", rule)
             confidence = round(alike * (CONTRADICTED if against else 1.0), 3)
             cause = PossibleCause(signature.code, confidence, evidence, label=signature.label, recognised=True)
             place = doubted if against else first
@@ -184,6 +184,11 @@ class Signatures:
         ]
         similarity, _, found = max(near, key=lambda entry: entry[:2])
         return found if similarity >= MEANT else None
+
+
+def sure_rule(causes: Sequence[PossibleCause]) -> str:
+    """What the rules name first, where they are sure of it; else `unknown`."""
+    return causes[0].code if causes and causes[0].confidence >= SURE_RULE else "unknown"
 
 
 def cosine(one: Mapping[str, float], other: Mapping[str, float]) -> float:
