@@ -19,7 +19,8 @@ SPEED = 1475 / 60
 
 
 def sine(frequency: float, amplitude: float, seconds: float = 1.0, rate: float = RATE) -> np.ndarray:
-    return amplitude * np.sin(2 * math.pi * frequency * np.arange(int(seconds * rate)) / rate)
+    wave: np.ndarray = amplitude * np.sin(2 * math.pi * frequency * np.arange(int(seconds * rate)) / rate)
+    return wave
 
 
 @settings(max_examples=25, deadline=None)

@@ -36,9 +36,9 @@ def test_many_machines_and_none_of_them_wrong() -> None:
     for _ in range(150):
         hz = rng.uniform(8, 60)
         found = told(shaft(rng, hz, int(rng.integers(2, 9)), 1.0))
-        sure = found is not None and found[1] >= 0.35
-        right += sure and abs(found[0] / hz - 1) < 0.02
-        wrong += sure and abs(found[0] / hz - 1) >= 0.02
+        if found is not None and found[1] >= 0.35:
+            right += abs(found[0] / hz - 1) < 0.02
+            wrong += abs(found[0] / hz - 1) >= 0.02
     assert right >= 130
     assert wrong <= 3
 

@@ -27,7 +27,8 @@ def machine(seed: int, seconds: float = 2.0) -> Floats:
 
 def turning(order: float, size: float, seconds: float = 2.0) -> Floats:
     t = np.arange(int(RATE * seconds)) / RATE
-    return size * np.sin(2 * math.pi * order * SPEED * t)[:, None] * np.array([1.0, 0.7, 0.3])
+    wave: Floats = size * np.sin(2 * math.pi * order * SPEED * t)[:, None] * np.array([1.0, 0.7, 0.3])
+    return wave
 
 
 def knocking(rhythm_hz: float, swell: float, size: float = 0.8) -> Floats:
