@@ -18,6 +18,7 @@ from edge.checks import WORST_FIRST
 from edge.machine import MachinePath, MachineSetup, SensorReading, Step
 from edge.recordings import Chunk, Recording
 from edge.recordings.channels import (
+    NS,
     Overrides,
     WaveChannel,
     is_gappy,
@@ -39,6 +40,8 @@ _LEAST_STEP_NS = 1000
 _START_NS = 1_000_000_000
 _LISTENED_NS = 2_000_000_000
 """How much of a waveform is heard for the running speed before its first block is judged."""
+_SLOWEST_WAVE_HZ = 50.0
+_UNEVEN = 0.05
 _PROFILE_ROWS = 8192
 _LEAST_WARMUP = 8
 _MAINS = (50.0, 60.0)
@@ -132,6 +135,8 @@ class Scorer:
             RecordingError: it cannot be read, as of a row that the text names.
             Mismatch: see there.
         """
+        if recording.rate_hz is None and self._plan.block_s is not None:
+            _take_rate(recording)
         setup = replace(self._plan.setup, interval_s=0.0)
         setup = self._learn_channels(recording, setup)
         if self._model is None:
@@ -335,6 +340,21 @@ def _blocks(
         for at, (channel, there) in enumerate(zip(channels, known.tolist(), strict=True))
         if there
     ]
+
+
+def _take_rate(recording: Recording) -> None:
+    """A block was asked for and no rate given: an even time column of a waveform says it."""
+    steps = np.diff(recording.head().time_ns) if recording.has_time else np.zeros(0)
+    step_ns = float(np.median(steps)) if len(steps) else 0.0
+    if (
+        step_ns <= 0
+        or NS / step_ns < _SLOWEST_WAVE_HZ
+        or float(np.mean(np.abs(steps / step_ns - 1.0) > _UNEVEN)) > _UNEVEN
+    ):
+        recording.notes.append("a block is for waveforms: this is read row by row, as it has no rate")
+        return
+    recording.rate_hz = (len(steps)) * NS / float(steps.sum())
+    recording.notes.append(f"read as a waveform at {recording.rate_hz:.6g} Hz, as its time column says")
 
 
 def _interval_ns(head: Chunk) -> int:
