@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from models.condition.contract import Deviation, Explanation, FeatureInfo, PossibleCause
-from models.condition.symptoms import COOLING, MOVED, Symptoms, between, changed, either, strength, swelled
+from models.condition.symptoms import COOLING, Symptoms, between, changed, drawn, either, strength, swelled
 
 NEARLY_ALL = 0.9
 """A driven shaft that lost more of its speed stands still: then the belt is off, or the reading is."""
@@ -164,9 +164,7 @@ def _heating_element_open(symptoms: Symptoms) -> Finding:
     if not missing or symptoms.measures("velocity_rms"):
         return 0.0, []
     sure = 1.0 if unbalanced or slower or len(missing) > 1 else 0.6
-    return 0.95 * sure * strength(missing) * between(changed(missing), 0.04, 0.15), missing[:3] + unbalanced + slower[
-        :2
-    ]
+    return 0.95 * sure * drawn(missing) * between(changed(missing), 0.04, 0.15), missing[:3] + unbalanced + slower[:2]
 
 
 def _thermostat_drift(symptoms: Symptoms) -> Finding:
@@ -280,10 +278,10 @@ def _short_by_hum(symptoms: Symptoms) -> Finding:
 
 def _short_by_phases(symptoms: Symptoms) -> Finding:
     """Phases that are measured one by one: one draws more, the others do not follow."""
-    drawing = [d for d in symptoms.phases().values() if d is not None and d.sigma > MOVED]
+    drawing = [d for d in symptoms.more("current") if d.feature in symptoms.phases()]
     if not drawing or symptoms.kind == "oven":
         return 0.0, []
-    return 0.95 * strength(drawing) * between(symptoms.uneven(), 0.03, 0.12), drawing[:3]
+    return 0.95 * drawn(drawing) * between(symptoms.uneven(), 0.03, 0.12), drawing[:3]
 
 
 def _winding_short(symptoms: Symptoms) -> Finding:

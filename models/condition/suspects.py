@@ -13,8 +13,10 @@ from typing import Any
 from models.condition.causes import explain
 from models.condition.contract import Deviation, FeatureInfo, PossibleCause
 
-LEANING = 0.5
-"""Deviations from which a feature is part of the picture; what moved less is taken for unmoved."""
+LEANING = 0.1
+"""Deviations from which a feature is part of the picture; what moved less is taken for unmoved. Small ones count where they are many
+percent, as in a current whose starts have made its deviations wide."""
+FAR_MORE = 10.0
 NEWEST = 0.15
 """Least weight of a new sample: about the last dozen in each regime count."""
 MOST_SAMPLES = 1_000_000
@@ -28,6 +30,14 @@ class _Trace:
     value: float
     expected: float
     since_s: float | None
+
+
+def _tells_more(trace: _Trace, other: _Trace) -> bool:
+    """Whether a regime shows more of a feature than another: ten times the change outdoes any deviation (a motor's current, on and off)."""
+    mine, theirs = abs(trace.value - trace.expected), abs(other.value - other.expected)
+    if mine > FAR_MORE * theirs or theirs > FAR_MORE * mine:
+        return mine > theirs
+    return abs(trace.sigma) > abs(other.sigma)
 
 
 class Suspects:
@@ -59,6 +69,7 @@ class Suspects:
         for name, trace in traces.items():
             if name not in moved:
                 trace.sigma *= 1.0 - weight
+                trace.value += weight * (trace.expected - trace.value)
         for name, d in moved.items():
             trace = traces.setdefault(name, _Trace(0.0, d.value, d.expected, d.since_s))
             trace.sigma += weight * (d.sigma - trace.sigma)
@@ -80,7 +91,7 @@ class Suspects:
         most: dict[str, _Trace] = {}
         for traces in self._traces.values():
             for name, trace in traces.items():
-                if name not in most or abs(trace.sigma) > abs(most[name].sigma):
+                if name not in most or _tells_more(trace, most[name]):
                     most[name] = trace
         told = [(name, t) for name, t in most.items() if abs(t.sigma) >= LEANING]
         told.sort(key=lambda entry: -abs(entry[1].sigma))

@@ -10,6 +10,9 @@ from models.condition.contract import Deviation, FeatureInfo
 
 MOVED = 2.0
 """Deviations from which a feature counts as risen or fallen."""
+SOMEWHAT = 0.5
+MUCH = 0.08
+"""Share by which a current or power must change on the average of an alarm to count, however wide starts have made its deviations."""
 PLAINLY = 2.5
 """And a level beside the switching points, which says less than they do: it swings with the cycle."""
 STRONG_SIGMA = 8.0
@@ -66,12 +69,12 @@ class Symptoms:
         return [d for d in self._of(quantity, endings) if abs(d.sigma) > MOVED]
 
     def more(self, *quantities: str) -> list[Deviation]:
-        """Readings and RMS (not shares, slopes or spectra) of these quantities that rose."""
-        return [d for d in self._levels(quantities) if d.sigma > MOVED]
+        """Readings and RMS (not shares, slopes or spectra) of these quantities that rose: in deviations, or by much of what was drawn."""
+        return [d for d in self._levels(quantities) if d.sigma > MOVED or (d.sigma > 0 and self._much(d))]
 
     def less(self, *quantities: str) -> list[Deviation]:
-        """Readings and RMS of these quantities that fell."""
-        return [d for d in self._levels(quantities) if d.sigma < -MOVED]
+        """Readings and RMS of these quantities that fell, likewise."""
+        return [d for d in self._levels(quantities) if d.sigma < -MOVED or (d.sigma < 0 and self._much(d))]
 
     def measures(self, ending: str) -> bool:
         """Whether any feature with this last name part is computed at all."""
@@ -124,7 +127,7 @@ class Symptoms:
         if not others:
             return None
         sides = [max(found, key=abs, default=0.0) * direction for found in others.values()]
-        return sum(between(side, 0.5, MOVED) for side in sides) / len(sides)
+        return sum(between(side, SOMEWHAT, MOVED) for side in sides) / len(sides)
 
     def hot(self) -> list[Deviation]:
         """Temperatures that rose: of a cooling machine those of the hot side."""
@@ -150,6 +153,12 @@ class Symptoms:
             d.value / d.expected - 1.0 if d is not None and d.expected > 0 else 0.0 for d in self.phases().values()
         ]
         return max(changes, default=0.0) - min(changes, default=0.0)
+
+    def _much(self, deviation: Deviation) -> bool:
+        """Whether it changed by much of what is drawn when the machine is on."""
+        quantity = self._info[deviation.feature].quantity
+        full = max(max(d.value, d.expected) for d in self._levels((quantity,)))
+        return abs(deviation.value - deviation.expected) > MUCH * full and abs(deviation.sigma) > SOMEWHAT
 
     def _warmer(self, chosen: Callable[[float], bool]) -> list[Deviation]:
         return [d for d in self.heat().moved.values() if d.sigma > 0 and chosen(d.expected)]
@@ -202,6 +211,15 @@ def changed(deviations: Sequence[Deviation]) -> float:
     0.25
     """
     return max((abs(d.value / d.expected - 1.0) for d in deviations if d.expected > 0), default=0.0)
+
+
+def drawn(deviations: Sequence[Deviation]) -> float:
+    """0 to 1: how sure it is that a current or power changed, by its deviation or as a share of what it was: mains wander by some percent.
+
+    >>> drawn([Deviation("a", 1.3, 1.0, 1.0)])
+    1.0
+    """
+    return max(strength(deviations), between(changed(deviations), 0.04, 0.25))
 
 
 def swelled(deviations: Sequence[Deviation]) -> float:

@@ -100,8 +100,13 @@ def test_textbook_symptoms_of_an_oven(moves: Moves, cause: str) -> None:
     ("moves", "cause"),
     [
         ({"gas": (0.3, 9), **dict.fromkeys(PHASES, (0.25, 15)), "v.order_1": (0.2, 5)}, "fan_blocked"),
+        ({"gas": (0.3, 9), "back": (1, 4), **dict.fromkeys(PHASES, (0.22, 0.7)), "v.band_4": (0.2, 5)}, "fan_blocked"),
         ({"gas": (0.3, 9), "back": (2, 7), **dict.fromkeys(PHASES, (-0.08, -5))}, "refrigerant_leak"),
         ({"gas": (0.3, 9), "back": (1, 4), "v.band_4": (1, 14)}, "valve_leak"),
+        (
+            {"current_l1": (0.6, 2), "current_l2": (0.25, 0.8), "current_l3": (0.07, 0.2), "gas": (0.1, 5)},
+            "winding_short",
+        ),
         ({"current_l1": (0.45, 30), "current_l2": (0.12, 8), "v.orders_high": (2, 15)}, "winding_short"),
     ],
 )
@@ -180,3 +185,11 @@ def test_a_picture_survives_a_snapshot() -> None:
     assert again.ranked(MOTOR) == suspects.ranked(MOTOR)
     again.load([["imbalance", 0.5, []]])
     assert not again
+
+
+def test_what_a_regime_at_rest_shows_of_a_current_is_nothing_beside_its_change_at_work() -> None:
+    suspects = Suspects()
+    suspects.hear("off", [Deviation("current", 0.05, 0.04, 3.0)])
+    suspects.hear("on", [Deviation("current", 9.0, 6.0, 1.0)])
+    (current,) = suspects.picture()
+    assert (current.value, current.expected) == (9.0, 6.0)
