@@ -35,6 +35,8 @@ YIELD = 0.8
 """Share of the limit from which a smoothed residual is followed no more: nearer to it, less and less (Tukey's biweight)."""
 CATCHING_UP = 60
 """Samples in which what an alarm left behind is taken over: who repaired a machine has also touched it."""
+TOUCHED = 1.5
+"""Deviations from which a feature is not where it was before the alarm."""
 BACK = 0.5
 """A level that has come back by more than half of what its slow memory says is judged by itself."""
 MODE_WIDTH = 1.5
@@ -80,6 +82,7 @@ class Normal(AnomalyDetector):
         self._floor = np.zeros(len(self.names))
         self._smooth = nothing(len(self.names))
         self._catching_up = 0
+        self._touched = np.zeros(len(self.names), dtype=bool)
         self._modes: list[tuple[Floats, Floats]] = []
         self._inverses: dict[bytes, tuple[Floats, Floats]] = {}
 
@@ -103,6 +106,7 @@ class Normal(AnomalyDetector):
         self.samples = len(x)
         self._inverses = {}
         self._smooth = nothing(x.shape[1])
+        self._touched = np.zeros(x.shape[1], dtype=bool)
         tolerances = least.copy()
         # A share of the mean is an absolute number for a logarithm.
         tolerances[self._logarithmic, :2] = np.column_stack([np.zeros(len(least)), least[:, 0]])[self._logarithmic]
@@ -142,14 +146,13 @@ class Normal(AnomalyDetector):
         fit = self._fit
         x = self._transform(vector)
         known = np.isfinite(x)
-        rate: Floats | float
+        near = np.abs(self._smooth[:LIFE] / fit.deviation[1:-1]).max(axis=0) / (YIELD * SIGMAS_RANGE[1])
+        rate = FOLLOWING * np.maximum(1.0 - near**2, 0.0) ** 2
         if self._catching_up > 0:
-            rate = 1.0 / (21.0 + CATCHING_UP - self._catching_up)
+            quick = np.where(self._touched, 1.0 / (21.0 + CATCHING_UP - self._catching_up), 0.0)
             self._catching_up -= 1
-            fit.life[:] += rate * np.where(known, bounded(x - fit.life, 3.0 * fit.scale), 0.0)
-        else:
-            near = np.abs(self._smooth[:LIFE] / fit.deviation[1:-1]).max(axis=0) / (YIELD * SIGMAS_RANGE[1])
-            rate = FOLLOWING * np.maximum(1.0 - near**2, 0.0) ** 2
+            rate = np.maximum(rate, quick)
+            fit.life[:] += quick * np.where(known, bounded(x - fit.life, 3.0 * fit.scale), 0.0)
         step = np.where(known, bounded(x - fit.centre, 3.0 * fit.scale), 0.0)
         reach = REACH * fit.scale * fit.deviation[INSIDE]
         fit.centre[:] = fit.anchor + bounded(fit.centre + rate * step - fit.anchor, reach)
@@ -162,6 +165,7 @@ class Normal(AnomalyDetector):
     def recover(self) -> None:
         """An alarm is over: what remains of it is followed quickly, and the slow memories forget the rest."""
         if self._fit is not None:
+            self._touched = np.abs(self._smooth[LASTING - 1]) > TOUCHED * self._fit.deviation[LASTING]
             self._smooth[LASTING:LIFE] = self._smooth[LASTING - 1]
             self._smooth[LIFE] = bounded(self._level(self._fit), self._fit.bound)
             self._catching_up = CATCHING_UP
@@ -177,6 +181,7 @@ class Normal(AnomalyDetector):
         near = fit.anchor[:size] + bounded(older._fit.centre[:size] - fit.anchor[:size], reach)
         fit.centre[:size] = np.where(same & (older._fit.weight[INSIDE, :size] > 0), near, fit.centre[:size])
         self._catching_up = older._catching_up
+        self._touched[:size] = older._touched[:size]
         if same.all():
             carried = older._smooth[:, :size] * older._fit.scale[:size] / fit.scale[:size]
             self._smooth[:, :size] = bounded(carried, fit.bound[:size])
@@ -249,6 +254,7 @@ class Normal(AnomalyDetector):
             "floor": self._floor.tolist(),
             "smooth": self._smooth.tolist(),
             "catching_up": self._catching_up,
+            "touched": self._touched.astype(int).tolist(),
             "modes": [[centre.tolist(), scale.tolist()] for centre, scale in self._modes],
             "fit": None
             if fit is None
@@ -270,6 +276,7 @@ class Normal(AnomalyDetector):
         normal._floor = np.array(state["floor"], dtype=np.float64)
         normal._smooth = np.array(state["smooth"], dtype=np.float64)
         normal._catching_up = int(state["catching_up"])
+        normal._touched = np.array(state["touched"], dtype=bool)
         normal._modes = [(np.array(c, dtype=np.float64), np.array(s, dtype=np.float64)) for c, s in state["modes"]]
         fit = state["fit"]
         if fit is not None:

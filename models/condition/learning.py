@@ -94,7 +94,9 @@ class _Ground(NamedTuple):
     instant: Floats
     """Deviation of the instant residual, in units of the scale."""
     least: Floats
-    """Tolerance, in units of the scale."""
+    """Tolerance, in units of the scale,"""
+    lasting: Floats
+    """and of what is smoothed: samples whose windows overlap do not average it out."""
     looks: Floats
     """Independent looks at the residual,"""
     bursts: Floats
@@ -153,6 +155,7 @@ def learn(x: Floats, tolerance: Floats, budget: float) -> tuple[Fit, Limits]:
         deviation <= 1e-6 * largest,
         np.maximum(_deviation(residual, there), np.maximum(least / scale, LEAST_INSTANT)),
         least / scale,
+        np.minimum(LASTING_TOLERANCE * np.sqrt(np.maximum(tolerance[:, 2], 1.0)), 1.0) * least / scale,
         looks,
         np.minimum(looks, _looks(size - size.mean(axis=0), there)),
         np.minimum(looks, level_looks),
@@ -185,7 +188,7 @@ def _learn_view(view: int, values: Floats, ground: _Ground) -> _View:
         limit, looks, deviation = INSTANT_SIGMAS, ground.looks, ground.instant
     else:
         deviation = np.maximum(np.sqrt((values**2).mean(axis=0)), white_smoothed(fading) * ground.instant)
-        deviation = np.maximum(deviation, (LIFE_TOLERANCE if life else LASTING_TOLERANCE) * ground.least)
+        deviation = np.maximum(deviation, LIFE_TOLERANCE * ground.least if life else ground.lasting)
         looks = ground.looks / every
     if life:
         looks = 1.0 / (1.0 / ground.life_looks + memory / LEAST_MEMORY / ground.rows)

@@ -26,7 +26,6 @@ MANY = 50
 """Stretches are joined while that leaves so many of them: longer ones are less alike."""
 SHAPE_RANGE = (0.0, 0.35)
 """Fitted shapes outside are drawn in: a bounded tail (below 0) is never believed, a heavier one hides every fault."""
-EULER = 0.577
 
 
 def sigmas(probability: float) -> float:
@@ -86,14 +85,14 @@ def tail_limits(
 def _record(sizes: Floats, budget: float, looks: Floats) -> Floats:
     """Where the largest score that was seen says the limit is.
 
-    The largest of m exponential variables of one scale lies near scale * (ln m + Euler's constant), and the level that is
-    reached once in r times as many at scale * (ln m + Euler's constant + ln r). With few looks m the record of a machine
-    that was seen in one cycle says little of the next.
+    The largest of m exponential variables of one scale is most probably near scale * ln m, and of r times as many near
+    scale * (ln m + ln r) (the mode of Gumbel's distribution). With few looks m the record of a machine that was seen in one
+    cycle says little of the next.
     """
     if not len(sizes):
         return np.zeros(sizes.shape[1])
     further = max(-math.log(budget * len(sizes)), 0.0)
-    known = np.maximum(np.log(np.maximum(looks, 2.0)) + EULER, 1.0)
+    known = np.maximum(np.log(np.maximum(looks, 1.0)), 1.0)
     record: Floats = sizes.max(axis=0) * np.sqrt(1.0 + further / known)
     return record
 

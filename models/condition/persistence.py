@@ -31,7 +31,7 @@ class Persistence:
         clear_after: consecutive samples of calm before it ends: an alarm that comes and goes helps nobody.
     """
 
-    def __init__(self, raise_after: int = 3, clear_after: int = 20) -> None:
+    def __init__(self, raise_after: int = 3, clear_after: int = 18) -> None:
         self.alarm = False
         self.ratio = 0.0
         """Median of the last three ratios."""
