@@ -2,7 +2,8 @@
 
 One file for each kind of thing they are told from: `vibration` and `current` look at one block, `envelope` at its knocking, `track` joins
 blocks that are too short to resolve a shaft's turns, `speed` tells the running speed; `spectrum` is what they share. `numpy.fft` only:
-importing `scipy.signal` costs 70 MB on a node. All together cost less than eight real FFTs of the block (`python -m benchmarks.features`).
+importing `scipy.signal` costs 70 MB on a node. What all together cost in real FFTs of the block is measured by
+`python -m benchmarks.features`.
 """
 
 from __future__ import annotations
