@@ -115,6 +115,7 @@ class Modbus:
         self._take_up_energy()
         self._due_ns, self._recognised = 0, False
         self._line = line = self._make_line()
+        line.prepare()
         self._sampler = Sampler(
             self._drain, _Waiting(), self._monotonic_ns, every_s=LOOK_S, name=f"modbus-{line.where}"
         )

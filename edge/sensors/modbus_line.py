@@ -14,6 +14,7 @@ import termios
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, Protocol
 
 from edge.sensors.bus.base import Absent, BusError
@@ -75,6 +76,13 @@ class ModbusLine(ABC):
         self._timeout_s = timeout_s
         self._client: Client | None = None
         self._closed = False
+
+    @staticmethod
+    def prepare() -> None:
+        """Loads what connecting needs: seconds on a small board, which are no device's silence."""
+        with suppress(ImportError):  # told when it is connected
+            import pymodbus.client  # noqa: F401, PLC0415  # only nodes with a Modbus device need it
+            import serial  # noqa: F401, PLC0415  # as above
 
     def read(self, request: Request) -> Sequence[int]:
         """The registers' content.
