@@ -40,7 +40,7 @@ def broker(config: LinkConfig, *, timeout_s: float = TIMEOUT_S, now: datetime | 
     started = time.monotonic()
     try:
         plain = socket.create_connection((config.host, config.port), timeout=timeout_s)
-    except socket.gaierror:
+    except (socket.gaierror, UnicodeError):  # the second one for what cannot be a name, such as two dots in a row
         yield check("broker", "no_name", **where)
         return
     except ConnectionRefusedError:

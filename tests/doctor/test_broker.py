@@ -70,6 +70,11 @@ def test_a_name_that_nobody_knows(config: LinkConfig, monkeypatch: pytest.Monkey
     assert codes(config)[-1] == "no_name"
 
 
+@pytest.mark.parametrize("host", ["a..b", ".gateway", "b" * 64])
+def test_what_cannot_be_a_name_is_told_like_one_that_nobody_knows(config: LinkConfig, host: str) -> None:
+    assert codes(changed(config, host=host))[-1] == "no_name"
+
+
 def test_a_port_at_which_nobody_listens(config: LinkConfig) -> None:
     assert codes(changed(config, port=free_port()))[-1] == "closed"
 
