@@ -13,7 +13,9 @@ if ls "$folder"/boot/vmlinuz-* >/dev/null 2>&1; then
     printf '%s\n' "$folder"
     exit 0
   fi
-  rm -rf "$folder" # fetched before the tests needed this module
+  # Fetched before the tests needed this module. A folder that somebody named may hold more than a kernel.
+  [ -z "${WERKPULS_TEST_KERNEL:-}" ] || stop "$folder holds a kernel without uhid; name an empty folder"
+  rm -rf "$folder"
 fi
 [ ! -e "$folder" ] || rmdir "$folder" 2>/dev/null || stop "$folder exists and holds something else"
 package=$(apt-cache depends linux-image-amd64 2>/dev/null | sed -n 's/^ *Depends: *\(linux-image-[0-9]\)/\1/p' | head -n 1)
