@@ -355,12 +355,12 @@ def test_a_disturbed_answer_is_asked_again_on_the_thread(rig: Rig) -> None:
     def kernel() -> None:
         for text in (wrong, right):
             file.write_text(text)  # waits for a reader
-            time.sleep(0.1)  # so that the reader comes to an end
+            time.sleep(0.5)  # so that the reader comes to an end, also where others keep the processor busy
 
     threading.Thread(target=kernel, daemon=True).start()
     sensor = rig.sensor(run=on_thread)
     sensor.open()
-    deadline = time.monotonic() + 5.0
+    deadline = time.monotonic() + 20.0
     blocks = sensor.read()
     while not blocks and time.monotonic() < deadline:
         time.sleep(0.01)
