@@ -78,7 +78,9 @@ class DoctorWords:
             state = page["configured" if device.found else "not_found"] if device.configured else page["new"]
             what = device.kind if device.found is None else f"{device.found.chip}, {device.found.place}"
             failed = device.outcome is not None and (device.outcome.error or device.outcome.silent)
-            yield f"  {'✗' if failed else '✓'} {what}: {state.format(name=device.configured)}"
+            readings = () if device.outcome is None else device.outcome.readings
+            bad = failed or any(one.faults or not one.count for one in readings)
+            yield f"  {'✗' if bad else '✓'} {what}: {state.format(name=device.configured)}"
             if device.found is not None and not device.found.certain:
                 yield f"      {page['uncertain']}"
             if device.outcome is None:

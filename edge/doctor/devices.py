@@ -95,6 +95,8 @@ def judge(device: Device) -> Iterator[Check]:
     for channel in device.outcome.silent:
         yield check("sensor", "silent", **values, channel=channel)
     for reading in device.outcome.readings:
+        if not reading.count and not reading.faults:
+            yield check("sensor", "silent", **values, channel=reading.channel.name)
         for said in reading.faults:
             yield check("sensor", "fault", **values, channel=reading.channel.name, error=said)
 

@@ -15,10 +15,13 @@ from support.pi import Pi, i2c_chip, spi_chip
 
 from edge.doctor.access import INTERFACES, User
 from edge.doctor.checks import CODES, Level, check
+from edge.doctor.devices import Device, judge
 from edge.doctor.examine import Report, examine
 from edge.doctor.i2c import OFTEN
+from edge.doctor.live import Outcome, Reading
 from edge.doctor.system import Software
 from edge.doctor.world import World
+from edge.sensors.base import Channel, Quantity
 from edge.sensors.probing import probes_of
 from edge.sensors.registry import SENSOR_TYPES
 from edge.sensors.simulation.chips.bus import SimulatedBuses
@@ -119,6 +122,18 @@ def test_a_report_reads_well_and_its_proposals_can_be_pasted(seen: Report, langu
     types = [tomllib.loads(one)["machine"]["sensor"][0]["type"] for one in proposed]
     assert sorted(types) == ["max31856", "mlx90614"]
     assert CATALOGUES[language]["page"]["problems"].format(count=2) == lines[-1]
+
+
+@pytest.mark.parametrize("fault", ["the thermocouple is open", ""])
+def test_a_sensor_that_delivers_no_values_is_not_called_good(fault: str) -> None:
+    channel = Channel("temperature", "°C", Quantity.TEMPERATURE)
+    reading = Reading(channel, (), None, 0, None, (fault,) if fault else ())
+    device = Device("max31856", None, "oven/max31856", Outcome((reading,)))
+    checks = tuple(judge(device))
+    assert [one.code for one in checks] == ["fault" if fault else "silent"]
+    lines = list(DoctorWords(Wording("en")).lines(Report(checks, (device,)), "oven-pi", None))
+    assert any(line.startswith("  ✗ max31856") for line in lines)
+    assert not any("✓" in line for line in lines)
 
 
 def test_the_same_as_json(seen: Report) -> None:
