@@ -333,3 +333,15 @@ def observe(finding: Finding, *, now_ns: int) -> Observation:
         model=finding.model,
         prognosis=finding.prognosis,
     )
+
+
+def foreseen(prognosis: Prognosis | None) -> str:
+    """A prognosis for the history, in hours.
+
+    >>> foreseen(None), foreseen(Prognosis(low_s=7200.0, high_s=90000.0, confidence=0.8, reaches=Severity.ALARM))
+    ('', 'alarm in 2 to 25 h (80 %)')
+    """
+    if prognosis is None:
+        return ""
+    low, high = prognosis.low_s / 3600, prognosis.high_s / 3600
+    return f"{prognosis.reaches} in {low:.2g} to {high:.2g} h ({prognosis.confidence:.0%})".replace("%", " %")

@@ -28,8 +28,9 @@ from gateway.alerts import (
     Reason,
     Resolution,
     State,
+    foreseen,
 )
-from wire.messages import Action, Prognosis, Severity
+from wire.messages import Action, Severity
 
 RESTATE_NS = 60 * SECOND_NS
 """A cause that is still being found out is told to subscribers at most this often."""
@@ -336,7 +337,7 @@ def _turn(pen: Pen, at_ns: int, policy: Policy) -> None:
         pen.publish("reopened", at_ns)
     elif alert.snoozed_until_ns is not None and alert.snoozed_until_ns <= at_ns:
         pen.write("snooze_ended", at_ns, snoozed_until_ns=None)
-    elif alert.clear_since_ns is not None and due_clear(alert, policy) <= at_ns:
+    elif alert.clear_since_ns is not None and alert.clear_since_ns + round(policy.clear_after_s * SECOND_NS) <= at_ns:
         resolve(pen, at_ns, by=SYSTEM, resolution="cleared")
     elif alert.restate and alert.published_ns + RESTATE_NS <= at_ns:
         pen.publish("changed", at_ns)
@@ -344,23 +345,6 @@ def _turn(pen: Pen, at_ns: int, policy: Policy) -> None:
         worst = max(alert.active.values(), key=lambda severity: severity.rank)
         pen.write("eased", at_ns, text=f"{alert.severity} -> {worst}", severity=worst, eased_since_ns=None)
         pen.publish("changed", at_ns)
-
-
-def foreseen(prognosis: Prognosis | None) -> str:
-    """A prognosis for the history, in hours.
-
-    >>> foreseen(None), foreseen(Prognosis(low_s=7200.0, high_s=90000.0, confidence=0.8, reaches=Severity.ALARM))
-    ('', 'alarm in 2 to 25 h (80 %)')
-    """
-    if prognosis is None:
-        return ""
-    low, high = prognosis.low_s / 3600, prognosis.high_s / 3600
-    return f"{prognosis.reaches} in {low:.2g} to {high:.2g} h ({prognosis.confidence:.0%})".replace("%", " %")
-
-
-def due_clear(alert: Alert, policy: Policy) -> int:
-    """When a visible alert without active findings resolves by itself."""
-    return (alert.clear_since_ns or 0) + round(policy.clear_after_s * SECOND_NS)
 
 
 def take_over(closed: Alert, other: Alert, at_ns: int, policy: Policy) -> tuple[Change, Change]:
