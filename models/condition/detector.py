@@ -84,7 +84,7 @@ class Normal(AnomalyDetector):
         self._catching_up = 0
         self._touched = np.zeros(len(self.names), dtype=bool)
         self._modes: list[tuple[Floats, Floats]] = []
-        self._inverses: dict[bytes, tuple[Floats, Floats]] = {}
+        self._inverses: dict[bytes, tuple[Floats, Floats, Limits]] = {}
 
     def fit(self, table: Floats, logarithmic: NDArray[np.bool_], least: Floats | None = None) -> None:
         """Learns from (rows, features), in time order, NaN where absent.
@@ -312,10 +312,16 @@ class Normal(AnomalyDetector):
         if cached is None:
             if len(self._inverses) > 16:
                 self._inverses.clear()
-            cached = self._inverses[key] = (_restricted(fit.inverse, present), fit.weight * present)
+            weight = fit.weight * present
+            share = np.maximum(weight.sum(axis=1), 1e-12) / np.maximum(fit.weight.sum(axis=1), 1e-12)
+            # A mean of fewer squares scatters more: what is absent takes its share of the certainty with it.
+            square = np.maximum(np.square(most.distance) - 1.0, 0.0) / np.sqrt(share)
+            wider = Limits(np.maximum(np.sqrt(1.0 + square), most.distance), most.largest)
+            cached = self._inverses[key] = (_restricted(fit.inverse, present), weight, wider)
         if not present.all():
             unit = unit * present
-        multiples = _multiples(unit, *cached, most)
+        most = cached[2]
+        multiples = _multiples(unit, *cached)
         ratio = float(multiples.max())
         if ratio < WATCH_SHARE:
             return ratio, ratio
