@@ -51,14 +51,22 @@ class Rhythm:
     gaps: int = 0
     jitter: float = 1.0
     """Mean distance of a gap from the mean one, as a share of it."""
+    outages: int = 0
+    """Outages in a row, without a usual gap between them."""
 
     def hear(self, gap_s: float) -> None:
         """Takes the time between two deliveries."""
         if gap_s <= 0.0:
             return
+        if self.gaps >= UNSEEN_GAPS and gap_s > 50 * self.mean_s:
+            self.outages += 1
+            if self.outages <= UNSEEN_GAPS:
+                return  # an outage says nothing about the rhythm
+            # One after the other is no outage but a new rhythm, such as a sensor that was set to report seldom.
+            self.mean_s = self.longest_s = 0.0
+            self.gaps, self.jitter = 0, 1.0
+        self.outages = 0
         self.gaps += 1
-        if self.gaps > UNSEEN_GAPS and gap_s > 50 * self.mean_s:
-            return  # an outage says nothing about the rhythm
         missed = self.missed(gap_s)
         if 0 < missed <= OUTAGE:
             gap_s /= missed + 1  # readings that were left out are no other rhythm

@@ -7,6 +7,7 @@ is one tick.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -233,12 +234,16 @@ class Scorer:
             yield Tick((cut.number,), (cut.time_ns,), end_ns, made)
 
     def _heard(self, ticks: Iterator[Tick], features: Features) -> Iterator[Tick]:
-        """The same ticks, after the running speed was told from the first of them where nobody knows it."""
+        """The same ticks, after the running speed was told from the first of them where nobody knows it.
+
+        Nothing beyond what is known normal is listened to: it is still to be judged.
+        """
         first: list[Tick] = []
+        most = self._plan.warmup or math.inf
         if self._waves and features.speed.hz is None:
             for tick in ticks:
                 first.append(tick)
-                if tick.end_ns - first[0].blocks[0].start_ns >= _LISTENED_NS:
+                if tick.end_ns - first[0].blocks[0].start_ns >= _LISTENED_NS or len(first) >= most:
                     break
             for at, wave in enumerate(self._waves):
                 if wave.channel.quantity is Quantity.VIBRATION and wave.channel.rate_hz and first:
@@ -353,7 +358,9 @@ def _take_rate(recording: Recording) -> None:
     ):
         recording.notes.append("a block is for waveforms: this is read row by row, as it has no rate")
         return
-    recording.rate_hz = (len(steps)) * NS / float(steps.sum())
+    # Gaps say nothing about the rate.
+    even = steps[np.abs(steps / step_ns - 1.0) <= _UNEVEN]
+    recording.rate_hz = len(even) * NS / float(even.sum())
     recording.notes.append(f"read as a waveform at {recording.rate_hz:.6g} Hz, as its time column says")
 
 

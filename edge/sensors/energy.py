@@ -1,8 +1,9 @@
 """Energy that only grows: kWh from a meter's own counter or from power and time, kept over restarts.
 
 From a counter nothing is lost: what the meter counted while nobody looked is counted when it is read again, once. A
-counter that was reset or rolled over goes on from where it was; one that jumps further than any meter can count (a
-meter was exchanged) is taken up at its new reading, and the jump is not counted.
+counter that was reset or rolled over goes on from where it was; one that jumps further than any meter can count while
+it is watched (a meter was exchanged) is taken up at its new reading, and the jump is not counted. Over a restart that
+cannot be told: a meter that was exchanged meanwhile and shows more is taken for consumption.
 
 From power, only time that was measured counts: two readings no further apart than `longest_gap_s`, as the area under
 the straight line between them. A gap, a stop or a restart adds nothing, and negative power (feeding back) adds nothing.

@@ -58,7 +58,7 @@ class ModbusConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """The device's number (slave address)."""
     every_s: Annotated[float, Meta(ge=0.05, le=3600)] = 1.0
     """Seconds between readings."""
-    timeout_s: Annotated[float, Meta(ge=0.05, le=10)] = 0.5
+    timeout_s: Annotated[float, Meta(ge=0.05, le=3)] = 0.5
     """Longest wait for an answer."""
     meter: MeterName | None = None
     """A built-in map: pzem004t, sdm120, sdm230 or sdm630."""

@@ -42,3 +42,13 @@ def test_a_slow_table_stays_a_table(tmp_path: Path, capsys: pytest.CaptureFixtur
     slow = recording(tmp_path / "slow.csv", 1, rate=10.0)
     assert main(["score", slow, "--block", "1", "--warmup", "100", "--out", str(tmp_path / "s.csv")]) == 0
     assert "row by row" in capsys.readouterr().err
+
+
+def test_a_gap_does_not_change_the_rate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    whole = Path(recording(tmp_path / "a.csv", 1))
+    lines = whole.read_text().splitlines()
+    late = [f"{float(row.split(';')[0]) + 10.0:.6f};{row.split(';', 1)[1]}" for row in lines[4001:]]
+    broken = tmp_path / "gap.csv"
+    broken.write_text("\n".join([*lines[:4001], *late]) + "\n")
+    assert main(["score", str(broken), "--block", "0.1", "--warmup", "12", "--out", str(tmp_path / "s.csv")]) == 0
+    assert "read as a waveform at 4000 Hz" in capsys.readouterr().err

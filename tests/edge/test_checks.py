@@ -212,6 +212,20 @@ def test_habits_survive_a_snapshot() -> None:
     again.load({"gone": [1, 1, 1, 1, 1, 1]})
 
 
+def test_a_channel_that_slows_down_for_good_is_not_faulty_for_ever() -> None:
+    rhythm = Rhythm()
+    for _ in range(40):
+        rhythm.hear(0.1)
+    rhythm.hear(10.0)
+    assert rhythm.mean_s == pytest.approx(0.1), "one outage is no rhythm"
+    for _ in range(3):
+        rhythm.hear(0.1)
+    for _ in range(12):
+        rhythm.hear(10.0)
+    assert rhythm.mean_s == pytest.approx(10.0)
+    assert rhythm.limit_s(0.0) > 10.0
+
+
 def test_rhythm_forgets_outages() -> None:
     rhythm = Rhythm()
     for _ in range(50):

@@ -158,7 +158,7 @@ def _refined(source: Source, hz: float) -> float:
 
 
 class RunningSpeed:
-    """One machine's running speed over time: rated, measured, or told from its spectra, whichever is known.
+    """One machine's running speed over time: rated, or told from its spectra, whichever is known.
 
     Args:
         rated_hz: from the rating plate; then only what lies within 4 % of it is believed.
@@ -181,12 +181,6 @@ class RunningSpeed:
     def confidence(self) -> float:
         """0 to 1: how far the speed's multiples stood out when it was last told from a spectrum."""
         return self._found.confidence if self._found is not None else 0.0
-
-    def rated(self, hz: float) -> None:
-        """What the rating plate or a tachometer says; counts more than what was told from spectra."""
-        if self._rated_hz is None or abs(hz / self._rated_hz - 1.0) > NEAR:
-            self._found = None
-        self._rated_hz = hz
 
     def due(self, time_s: float) -> bool:
         """Whether it is time to look again: soon while nothing is known, seldom afterwards."""

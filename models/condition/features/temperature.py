@@ -13,6 +13,8 @@ Floats: TypeAlias = NDArray[np.float64]
 
 SLOPE_WINDOW_S = 60.0
 KEPT = 240
+LEAST_STEP_S = SLOPE_WINDOW_S / 120.0
+"""Readings closer together than this are thinned, so that the kept ones always reach over the window."""
 LEAST_READINGS = 8
 SETTLING_READINGS = 24
 CLEAR = 8.0
@@ -28,7 +30,9 @@ class Temperature:
         self._points: deque[tuple[float, float]] = deque(maxlen=KEPT)
 
     def add(self, time_s: float, value: float) -> None:
-        """Takes a reading."""
+        """Takes a reading; of those that come faster than the windows need, the newest of each stretch is kept."""
+        if len(self._points) > 1 and time_s - self._points[-2][0] < LEAST_STEP_S:
+            self._points.pop()
         self._points.append((time_s, value))
 
     def slope(self) -> float | None:
