@@ -85,30 +85,32 @@ def find_items(frame: NDArray[np.uint8], settings: FinderSettings = _DEFAULT) ->
 def _reduced(frame: NDArray[np.uint8], work_px: int) -> tuple[NDArray[np.uint8], tuple[float, float]]:
     """The picture to work on, and how many pixels of the frame one of its pixels is wide and high."""
     height, width = frame.shape[:2]
-    factor = work_px / max(height, width)
-    if factor >= 1:
-        return frame, (1.0, 1.0)
-    size = (max(8, round(width * factor)), max(8, round(height * factor)))
-    return cv2.resize(frame, size, interpolation=cv2.INTER_AREA), (width / size[0], height / size[1])
+    small = frame
+    # Halving averages four pixels, which costs an eighth of what averaging over any other factor does.
+    while max(small.shape[:2]) >= 2 * work_px:
+        even = small[: small.shape[0] // 2 * 2, : small.shape[1] // 2 * 2]
+        small = np.asarray(cv2.resize(even, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), np.uint8)
+    factor = work_px / max(small.shape[:2])
+    if factor < 1:
+        size = (max(8, round(small.shape[1] * factor)), max(8, round(small.shape[0] * factor)))
+        small = np.asarray(cv2.resize(small, size, interpolation=cv2.INTER_LINEAR), np.uint8)
+    return small, (width / small.shape[1], height / small.shape[0])
 
 
 def _foreground(small: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Where items are, (height, width) uint8, 0 or 1."""
-    seen = background.planes(cv2.GaussianBlur(small, (0, 0), 0.8))
-    strange = background.departure(seen, background.fit(seen))
+    smooth = np.asarray(cv2.GaussianBlur(small, (3, 3), 0.8), np.uint8)
+    strange = background.departure(background.planes(smooth), background.fit(smooth))
     levels = cv2.convertScaleAbs(strange, alpha=_STEPS)
     otsu, _ = cv2.threshold(levels, 0, 255, cv2.THRESH_OTSU)
     mask = cv2.threshold(levels, min(max(otsu, _LOWEST), _HIGHEST), 1, cv2.THRESH_BINARY)[1]
-    opened: NDArray[np.uint8] = cv2.morphologyEx(
-        mask, cv2.MORPH_OPEN, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3, 3))
-    )
-    return opened
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3, 3))
+    return np.asarray(cv2.morphologyEx(mask, cv2.MORPH_OPEN, kernel), np.uint8)
 
 
 def _outlines(mask: NDArray[np.uint8]) -> Sequence[NDArray[np.int32]]:
     found, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    outlines: Sequence[NDArray[np.int32]] = found
-    return outlines
+    return [np.asarray(outline, np.int32) for outline in found]
 
 
 def _area(outline: NDArray[np.int32]) -> float:
