@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.vision import background
+from edge.vision.split import Piece, outlines_of, separate
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,18 +21,20 @@ class FinderSettings:
         work_px: items are looked for in a picture whose longer side is reduced to this, 160 to 2000.
         smallest_share: an item covers at least this share of the frame; what is smaller is a crumb.
         smallest_of_largest: an item is at least this share of the frame's largest ones; what is smaller is a crumb.
+        largest_share: what covers more of the frame than this is no item: a hand, a sheet, somebody's sleeve.
     """
 
     work_px: int = 640
     smallest_share: float = 0.0003
     smallest_of_largest: float = 0.02
+    largest_share: float = 0.5
 
     def __post_init__(self) -> None:
         """Refuses sizes that find nothing."""
         if not 160 <= self.work_px <= 2000:
             raise ValueError(f"work_px {self.work_px} must lie between 160 and 2000")
-        if not (0 < self.smallest_share < 1 and 0 <= self.smallest_of_largest < 1):
-            raise ValueError("shares must lie between 0 and 1")
+        if not (0 < self.smallest_share < self.largest_share <= 1 and 0 <= self.smallest_of_largest < 1):
+            raise ValueError("shares must lie between 0 and 1, the smallest below the largest")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +54,38 @@ class FoundItem:
     cut_off: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What lies in a frame.
+
+    Args:
+        items: from top to bottom.
+        crumbs: how many things are too small for an item.
+        obstructed: something covers so much of the frame that it cannot be an item; it is not among them.
+    """
+
+    items: list[FoundItem]
+    crumbs: int
+    obstructed: bool
+
+
 _LOWEST, _HIGHEST, _STEPS = 30, 70, 40
 """The threshold of departure is chosen by Otsu's method within these, in fortieths."""
 _LARGEST = 5
+_CRUMB_PX = 4
+"""Below this many pixels of the reduced picture, a spot is noise and not even a crumb."""
+_EDGE_PX = 2
+"""An item that comes this close to the frame's edge touches it."""
 _DEFAULT = FinderSettings()
 
 
 def find_items(frame: NDArray[np.uint8], settings: FinderSettings = _DEFAULT) -> list[FoundItem]:
-    """All items, from top to bottom.
+    """All items, from top to bottom; see `survey`."""
+    return survey(frame, settings).items
+
+
+def survey(frame: NDArray[np.uint8], settings: FinderSettings = _DEFAULT) -> Survey:
+    """All items, and what else lies in a frame.
 
     Args:
         frame: (height, width, 3) uint8, BGR, at least 32 by 32.
@@ -70,16 +97,26 @@ def find_items(frame: NDArray[np.uint8], settings: FinderSettings = _DEFAULT) ->
     if frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8 or min(frame.shape[:2]) < 32:
         raise ValueError(f"a (height, width, 3) uint8 frame of at least 32 by 32, not {frame.shape} {frame.dtype}")
     small, scale = _reduced(frame, settings.work_px)
-    outlines = _outlines(_foreground(small))
-    areas = [_area(outline) for outline in outlines]
-    least = _least(areas, small.shape[0] * small.shape[1], settings)
-    height, width = small.shape[:2]
-    found = [
-        _item(outline, area, (width, height), scale)
-        for outline, area in zip(outlines, areas, strict=True)
-        if area >= least
+    strange, threshold = _departure(small)
+    mask = np.asarray(cv2.threshold(strange, threshold, 1, cv2.THRESH_BINARY)[1], np.uint8)
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3, 3))
+    regions = outlines_of(np.asarray(cv2.morphologyEx(mask, cv2.MORPH_OPEN, kernel), np.uint8), _CRUMB_PX)
+    pixels = small.shape[0] * small.shape[1]
+    least = settings.smallest_share * pixels
+    pieces = [
+        each
+        for region in regions
+        for each in (separate(region, strange, threshold, least) if region.area_px >= least else (region,))
     ]
-    return sorted(found, key=lambda item: (item.box[1], item.box[0]))
+    huge = settings.largest_share * pixels
+    possible = [piece for piece in pieces if piece.area_px <= huge]
+    least = max(least, settings.smallest_of_largest * _typical(possible))
+    found = [_item(piece, (small.shape[1], small.shape[0]), scale) for piece in possible if piece.area_px >= least]
+    return Survey(
+        items=sorted(found, key=lambda item: (item.box[1], item.box[0])),
+        crumbs=len(possible) - len(found),
+        obstructed=len(possible) < len(pieces),
+    )
 
 
 def _reduced(frame: NDArray[np.uint8], work_px: int) -> tuple[NDArray[np.uint8], tuple[float, float]]:
@@ -97,39 +134,26 @@ def _reduced(frame: NDArray[np.uint8], work_px: int) -> tuple[NDArray[np.uint8],
     return small, (width / small.shape[1], height / small.shape[0])
 
 
-def _foreground(small: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Where items are, (height, width) uint8, 0 or 1."""
+def _departure(small: NDArray[np.uint8]) -> tuple[NDArray[np.float32], float]:
+    """How unlike the background each pixel is, (height, width) float32, and from where on it is an item's."""
     smooth = np.asarray(cv2.GaussianBlur(small, (3, 3), 0.8), np.uint8)
     strange = background.departure(background.planes(smooth), background.fit(smooth))
-    levels = cv2.convertScaleAbs(strange, alpha=_STEPS)
-    otsu, _ = cv2.threshold(levels, 0, 255, cv2.THRESH_OTSU)
-    mask = cv2.threshold(levels, min(max(otsu, _LOWEST), _HIGHEST), 1, cv2.THRESH_BINARY)[1]
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3, 3))
-    return np.asarray(cv2.morphologyEx(mask, cv2.MORPH_OPEN, kernel), np.uint8)
+    otsu, _ = cv2.threshold(cv2.convertScaleAbs(strange, alpha=_STEPS), 0, 255, cv2.THRESH_OTSU)
+    return strange, min(max(otsu, _LOWEST), _HIGHEST) / _STEPS
 
 
-def _outlines(mask: NDArray[np.uint8]) -> Sequence[NDArray[np.int32]]:
-    found, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    return [np.asarray(outline, np.int32) for outline in found]
+def _typical(pieces: Sequence[Piece]) -> float:
+    """Mean area of the largest pieces."""
+    large = sorted(piece.area_px for piece in pieces)[-_LARGEST:]
+    return sum(large) / len(large) if large else 0.0
 
 
-def _area(outline: NDArray[np.int32]) -> float:
-    """Pixels inside of an outline and on it (Pick's theorem)."""
-    return float(cv2.contourArea(outline)) + len(outline) / 2 + 1
-
-
-def _least(areas: Sequence[float], frame_px: int, settings: FinderSettings) -> float:
-    large = sorted(areas)[-_LARGEST:]
-    typical = sum(large) / len(large) if large else 0.0
-    return max(settings.smallest_share * frame_px, settings.smallest_of_largest * typical)
-
-
-def _item(outline: NDArray[np.int32], area: float, size: tuple[int, int], scale: tuple[float, float]) -> FoundItem:
-    x, y, width, height = cv2.boundingRect(outline)
-    contour = (outline.reshape(-1, 2).astype(np.float32) + np.float32(0.5)) * np.array(scale, np.float32)
+def _item(piece: Piece, size: tuple[int, int], scale: tuple[float, float]) -> FoundItem:
+    x, y, width, height = cv2.boundingRect(piece.outline)
+    contour = (piece.outline.reshape(-1, 2).astype(np.float32) + np.float32(0.5)) * np.array(scale, np.float32)
     return FoundItem(
         box=(x * scale[0], y * scale[1], width * scale[0], height * scale[1]),
         contour=contour,
-        area_px=area * scale[0] * scale[1],
-        cut_off=x <= 1 or y <= 1 or x + width >= size[0] - 1 or y + height >= size[1] - 1,
+        area_px=piece.area_px * scale[0] * scale[1],
+        cut_off=min(x, y, size[0] - x - width, size[1] - y - height) <= _EDGE_PX,
     )
