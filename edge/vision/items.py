@@ -18,7 +18,8 @@ class FinderSettings:
     """What counts as an item.
 
     Args:
-        work_px: items are looked for in a picture whose longer side is reduced to this, 160 to 2000.
+        work_px: items are looked for in a picture reduced to as many pixels as a 4:3 picture of this width has, 160 to
+            2000.
         smallest_share: an item covers at least this share of the frame; what is smaller is a crumb.
         smallest_of_largest: an item is at least this share of the frame's largest ones; what is smaller is a crumb.
         largest_share: what covers more of the frame than this is no item: a hand, a sheet, somebody's sleeve.
@@ -26,7 +27,7 @@ class FinderSettings:
 
     work_px: int = 640
     smallest_share: float = 0.0003
-    smallest_of_largest: float = 0.02
+    smallest_of_largest: float = 0.04
     largest_share: float = 0.5
 
     def __post_init__(self) -> None:
@@ -110,8 +111,10 @@ def survey(frame: NDArray[np.uint8], settings: FinderSettings = _DEFAULT) -> Sur
     ]
     huge = settings.largest_share * pixels
     possible = [piece for piece in pieces if piece.area_px <= huge]
-    least = max(least, settings.smallest_of_largest * _typical(possible))
-    found = [_item(piece, (small.shape[1], small.shape[0]), scale) for piece in possible if piece.area_px >= least]
+    items = [_item(piece, (small.shape[1], small.shape[0]), scale) for piece in possible]
+    least = scale[0] * scale[1] * least
+    least = max(least, settings.smallest_of_largest * _typical(items))
+    found = [item for item in items if item.area_px >= least]
     return Survey(
         items=sorted(found, key=lambda item: (item.box[1], item.box[0])),
         crumbs=len(possible) - len(found),
@@ -124,10 +127,11 @@ def _reduced(frame: NDArray[np.uint8], work_px: int) -> tuple[NDArray[np.uint8],
     height, width = frame.shape[:2]
     small = frame
     # Halving averages four pixels, which costs an eighth of what averaging over any other factor does.
-    while max(small.shape[:2]) >= 2 * work_px:
+    most = 0.75 * work_px**2
+    while small.shape[0] * small.shape[1] >= 4 * most:
         even = small[: small.shape[0] // 2 * 2, : small.shape[1] // 2 * 2]
         small = np.asarray(cv2.resize(even, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), np.uint8)
-    factor = work_px / max(small.shape[:2])
+    factor = float(np.sqrt(most / (small.shape[0] * small.shape[1])))
     if factor < 1:
         size = (max(8, round(small.shape[1] * factor)), max(8, round(small.shape[0] * factor)))
         small = np.asarray(cv2.resize(small, size, interpolation=cv2.INTER_LINEAR), np.uint8)
@@ -142,9 +146,10 @@ def _departure(small: NDArray[np.uint8]) -> tuple[NDArray[np.float32], float]:
     return strange, min(max(otsu, _LOWEST), _HIGHEST) / _STEPS
 
 
-def _typical(pieces: Sequence[Piece]) -> float:
-    """Mean area of the largest pieces."""
-    large = sorted(piece.area_px for piece in pieces)[-_LARGEST:]
+def _typical(items: Sequence[FoundItem]) -> float:
+    """Mean area of the largest items: of those that are whole, where there are any."""
+    whole = [item.area_px for item in items if not item.cut_off] or [item.area_px for item in items]
+    large = sorted(whole)[-_LARGEST:]
     return sum(large) / len(large) if large else 0.0
 
 

@@ -9,7 +9,6 @@ concavities leave no such neck.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -25,13 +24,15 @@ _FULL = 0.93
 """The same, its holes not counted, before a neck is looked for: between four round items that touch is a hole."""
 _STEP, _STEPS = 1.5, 5
 """Each threshold is higher than the one before by this factor."""
+_HIGHEST = 0.6
+"""Thresholds stay below this share of what most of the region's strange side departs by: there its inside begins."""
 _GAIN_APART, _GAIN_ALONE = 0.04, 0.10
 """By how much more convex pieces must be than the whole, where there are several, and where there is one."""
 _KEPT, _KEPT_CUT_OFF = 0.30, 0.03
 """Share of a region that must remain in its pieces; less where it runs out of the frame, as machinery does."""
 _PIECE = 0.04
 """What is smaller than this share of a region is no piece of it."""
-_NECK = 0.55
+_NECK = 0.5
 """Half the neck's width against half the width of the slimmer item: below it, two items touch."""
 _SLIMMEST = 0.3
 """An item at least this wide against the widest it touches; smaller bumps belong to it."""
@@ -93,9 +94,12 @@ def _by_contrast(piece: Piece, strange: NDArray[np.float32], threshold: float, l
     part = strange[y : y + height, x : x + width]
     on_edge = x == 0 or y == 0 or x + width == strange.shape[1] or y + height == strange.shape[0]
     least = max(least_px, _PIECE * piece.area_px) if not on_edge else least_px
-    best: tuple[float, float, Sequence[Piece]] | None = None
+    best: tuple[float, float, list[Piece]] | None = None
+    highest = _HIGHEST * float(np.percentile(part[inside > 0], 80))
     for power in range(1, _STEPS + 1):
         level = threshold * _STEP**power
+        if level > highest:
+            break
         mask = np.asarray((part > level) & (inside > 0), np.uint8)
         pieces = outlines_of(_opened(mask), least)
         total = sum(each.area_px for each in pieces)
