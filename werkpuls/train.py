@@ -8,17 +8,16 @@ import logging
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.vision.items import find_items
 from models.quality.card import Card, ModelRefused, read_card
 from models.quality.classifier import WEIGHTS
-from models.quality.crop import item_crop
-from models.training.dataset import Box, Dataset, joined, rendered
-from models.training.photos import PhotosRefused, crops_of, labelled_photos
+
+if TYPE_CHECKING:
+    from models.training.dataset import Box, Dataset
 
 SUMMARY = "make the classifier's weights from rendered goods, or continue them on your own labelled photos"
 EXAMPLE = "werkpuls train photos/ --out our-goods   (photos/good/*.jpg, photos/broken/*.jpg …)"
@@ -80,6 +79,8 @@ def run(args: argparse.Namespace) -> int:
     if importlib.util.find_spec("tensorflow") is None:
         sys.stderr.write("training needs TensorFlow: pip install 'werkpuls[train]'\n")
         return WRONG_USE
+    from models.training.photos import PhotosRefused  # noqa: PLC0415  # needs OpenCV, which not every machine has
+
     try:
         card = _train(args, count)
     except (ModelRefused, PhotosRefused) as exc:
@@ -91,6 +92,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _train(args: argparse.Namespace, count: int) -> Card:
+    from models.training.dataset import joined, rendered  # noqa: PLC0415  # as above
     from models.training.fit import continue_training, train  # noqa: PLC0415  # needs TensorFlow
     from models.training.recipe import Story, make, unpack  # noqa: PLC0415  # as above
 
@@ -111,6 +113,9 @@ def _train(args: argparse.Namespace, count: int) -> Card:
 
 def _own(folder: Path) -> tuple[Dataset, Dataset]:
     """A firm's crops for training, and those of every fifth photo for test."""
+    from models.training.dataset import joined  # noqa: PLC0415  # needs OpenCV
+    from models.training.photos import PhotosRefused, crops_of, labelled_photos  # noqa: PLC0415  # as above
+
     parts: tuple[list[Dataset], list[Dataset]] = ([], [])
     for number, (path, data) in enumerate(crops_of(labelled_photos(folder), cropper)):
         if data is None:
@@ -124,6 +129,9 @@ def _own(folder: Path) -> tuple[Dataset, Dataset]:
 
 def cropper(picture: NDArray[np.uint8]) -> list[tuple[Box, NDArray[np.uint8]]]:
     """The pieces that the node's finder sees whole."""
+    from edge.vision.items import find_items  # noqa: PLC0415  # needs OpenCV
+    from models.quality.crop import item_crop  # noqa: PLC0415  # as above
+
     return [(item.box, item_crop(picture, item.contour).rgb) for item in find_items(picture) if not item.cut_off]
 
 
