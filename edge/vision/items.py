@@ -25,7 +25,7 @@ class FinderSettings:
         largest_share: what covers more of the frame than this is no item: a hand, a sheet, somebody's sleeve.
     """
 
-    work_px: int = 640
+    work_px: int = 560
     smallest_share: float = 0.0003
     smallest_of_largest: float = 0.04
     largest_share: float = 0.5

@@ -22,6 +22,8 @@ _SOLID = 0.92
 """A region that fills this much of its convex hull is one item."""
 _FULL = 0.93
 """The same, its holes not counted, before a neck is looked for: between four round items that touch is a hole."""
+_WHOLE = 0.97
+"""Not even a hundred round items side by side fill so much of their convex hull."""
 _STEP, _STEPS = 1.5, 5
 """Each threshold is higher than the one before by this factor."""
 _HIGHEST = 0.6
@@ -120,6 +122,8 @@ def _by_contrast(piece: Piece, strange: NDArray[np.float32], threshold: float, l
 
 
 def _by_neck(piece: Piece, strange: NDArray[np.float32], threshold: float, least_px: float) -> list[Piece]:
+    if piece.solidity >= _WHOLE:
+        return [piece]
     x, y, width, height = cv2.boundingRect(piece.outline)
     inside = _with_holes(_filled(piece.outline), strange[y : y + height, x : x + width], threshold, piece.area_px)
     if piece.solidity * float(np.count_nonzero(inside)) / piece.area_px >= _FULL:
@@ -155,7 +159,7 @@ def _cores(depth: NDArray[np.float32]) -> NDArray[np.int32] | None:
     deepest = float(depth.max())
     best: NDArray[np.int32] | None = None
     most = 1
-    for share in np.linspace(0.05, _NECK, 11):
+    for share in np.linspace(0.06, _NECK, 6):
         worn = deepest * float(share)
         count, labels, stats, _ = cv2.connectedComponentsWithStats(np.asarray(depth > worn, np.uint8), connectivity=4)
         if count - 1 < 2:
