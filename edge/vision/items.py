@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.vision import background
-from edge.vision.split import Piece, outlines_of, separate
+from edge.vision.edges import Body, Edges
+from edge.vision.regions import Region, opened, regions_of
+from edge.vision.split import separate
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,10 @@ _CRUMB_PX = 4
 """Below this many pixels of the reduced picture, a spot is noise and not even a crumb."""
 _EDGE_PX = 2
 """An item that comes this close to the frame's edge touches it."""
+_FAINT_OF_USUAL, _FAINT = 0.4, 2.0
+"""A thing is faint below this share of what others depart by, and this many thresholds."""
+_SPOT = 0.2
+"""A spot of light is smaller than this share of the largest thing."""
 _DEFAULT = FinderSettings()
 
 
@@ -100,25 +106,24 @@ def survey(frame: NDArray[np.uint8], settings: FinderSettings = _DEFAULT) -> Sur
     small, scale = _reduced(frame, settings.work_px)
     strange, threshold = _departure(small)
     mask = np.asarray(cv2.threshold(strange, threshold, 1, cv2.THRESH_BINARY)[1], np.uint8)
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3, 3))
-    regions = outlines_of(np.asarray(cv2.morphologyEx(mask, cv2.MORPH_OPEN, kernel), np.uint8), _CRUMB_PX)
+    regions = regions_of(opened(mask), _CRUMB_PX)
     pixels = small.shape[0] * small.shape[1]
     least = settings.smallest_share * pixels
-    pieces = [
-        each
-        for region in regions
-        for each in (separate(region, strange, threshold, least) if region.area_px >= least else (region,))
+    edges = Edges(strange)
+    bodies = [body for each in regions if each.area_px >= least for body in edges.bodies(each, threshold, least)]
+    found = [
+        _item(region, (small.shape[1], small.shape[0]), scale)
+        for body in _things(bodies, threshold)
+        for region in separate(body.region, strange, body.threshold, least)
     ]
-    huge = settings.largest_share * pixels
-    possible = [piece for piece in pieces if piece.area_px <= huge]
-    items = [_item(piece, (small.shape[1], small.shape[0]), scale) for piece in possible]
-    least = scale[0] * scale[1] * least
-    least = max(least, settings.smallest_of_largest * _typical(items))
-    found = [item for item in items if item.area_px >= least]
+    frame_px = float(frame.shape[0] * frame.shape[1])
+    possible = [item for item in found if item.area_px <= settings.largest_share * frame_px]
+    smallest = max(settings.smallest_share * frame_px, settings.smallest_of_largest * _typical(possible))
+    items = [item for item in possible if item.area_px >= smallest]
     return Survey(
-        items=sorted(found, key=lambda item: (item.box[1], item.box[0])),
-        crumbs=len(possible) - len(found),
-        obstructed=len(possible) < len(pieces),
+        items=sorted(items, key=lambda item: (item.box[1], item.box[0])),
+        crumbs=len(possible) - len(items) + sum(each.area_px < least for each in regions),
+        obstructed=len(possible) < len(found),
     )
 
 
@@ -146,6 +151,18 @@ def _departure(small: NDArray[np.uint8]) -> tuple[NDArray[np.float32], float]:
     return strange, min(max(otsu, _LOWEST), _HIGHEST) / _STEPS
 
 
+def _things(bodies: Sequence[Body], threshold: float) -> list[Body]:
+    """Without spots of light, and without what hardly departs where other things depart a lot: stains, a belt's pattern."""
+    usual = float(np.median([body.peak for body in bodies])) if bodies else 0.0
+    large = max((body.region.area_px for body in bodies), default=0.0)
+    return [
+        body
+        for body in bodies
+        if body.peak >= min(_FAINT_OF_USUAL * usual, _FAINT * threshold)
+        and not (body.glow and body.region.area_px < _SPOT * large)
+    ]
+
+
 def _typical(items: Sequence[FoundItem]) -> float:
     """Mean area of the largest items: of those that are whole, where there are any."""
     whole = [item.area_px for item in items if not item.cut_off] or [item.area_px for item in items]
@@ -153,12 +170,12 @@ def _typical(items: Sequence[FoundItem]) -> float:
     return sum(large) / len(large) if large else 0.0
 
 
-def _item(piece: Piece, size: tuple[int, int], scale: tuple[float, float]) -> FoundItem:
-    x, y, width, height = cv2.boundingRect(piece.outline)
-    contour = (piece.outline.reshape(-1, 2).astype(np.float32) + np.float32(0.5)) * np.array(scale, np.float32)
+def _item(region: Region, size: tuple[int, int], scale: tuple[float, float]) -> FoundItem:
+    x, y, width, height = cv2.boundingRect(region.outline)
+    contour = (region.outline.reshape(-1, 2).astype(np.float32) + np.float32(0.5)) * np.array(scale, np.float32)
     return FoundItem(
         box=(x * scale[0], y * scale[1], width * scale[0], height * scale[1]),
         contour=contour,
-        area_px=piece.area_px * scale[0] * scale[1],
+        area_px=region.area_px * scale[0] * scale[1],
         cut_off=min(x, y, size[0] - x - width, size[1] - y - height) <= _EDGE_PX,
     )
