@@ -30,6 +30,9 @@ _WIDER = np.array((1.5, 1.0, 1.0), np.float32)
 _FITS = ((1, 3.0), (1, 2.5), (3, 2.5), (6, 2.0), (6, 1.6), (6, 1.4), (6, 1.4))
 """Terms of the polynomial (constant, plane, quadric) and how many tolerances away a pixel still belongs to it."""
 _FEWEST = 30
+_BLACK, _FLAT = 40, 2
+"""What a program fills empty corners with is at most this bright, and after compression differs by this much."""
+_BLANK_LEAST, _BLANK_MOST = 0.02, 0.5
 _BRIGHTER, _SHADOW, _DARKER, _WARM, _GREEN = 0.30, 0.90, 0.35, 0.16, 0.10
 """Units of departure, in logarithms. Up to 0.9 darker (a factor of 0.4) is a shadow."""
 
@@ -61,23 +64,52 @@ def planes(image: NDArray[np.uint8]) -> Planes:
     return taken
 
 
-def fit(image: NDArray[np.uint8]) -> Background:
+def blank(image: NDArray[np.uint8]) -> NDArray[np.bool_] | None:
+    """Where a picture that was turned or straightened shows nothing: flat black that reaches into a corner.
+
+    Args:
+        image: (height, width, 3) uint8, BGR.
+
+    Returns:
+        (height, width) bool, or None where there is nothing of the kind. Black that covers half of a picture is a tray.
+    """
+    height, width = image.shape[:2]
+    filled = np.zeros((height + 2, width + 2), np.uint8)
+    how = cv2.FLOODFILL_FIXED_RANGE | cv2.FLOODFILL_MASK_ONLY | 1 << 8
+    spread = (_FLAT, _FLAT, _FLAT)
+    for x, y in ((0, 0), (width - 1, 0), (0, height - 1), (width - 1, height - 1)):
+        if image[y, x].max() <= _BLACK and not filled[y + 1, x + 1]:
+            cv2.floodFill(image, filled, (x, y), (0, 0, 0), spread, spread, how)
+    share = np.count_nonzero(filled) / (height * width)
+    if not _BLANK_LEAST < share < _BLANK_MOST:
+        return None
+    rim = cv2.dilate(filled, np.ones((7, 7), np.uint8))
+    return np.asarray(rim[1:-1, 1:-1] > 0, np.bool_)
+
+
+def fit(image: NDArray[np.uint8], without: NDArray[np.bool_] | None = None) -> Background:
     """The background of a frame: what its smooth parts have most in common, and how it changes over the frame.
 
     Args:
         image: (height, width, 3) uint8, BGR.
+        without: (height, width) bool, pixels that are not looked at.
     """
     factor = _CELLS / max(image.shape[:2])
     size = (max(8, round(image.shape[1] * factor)), max(8, round(image.shape[0] * factor)))
     small = planes(np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8))
     cells = small.reshape(3, -1)
+    smooth = _smooth(small)
+    if without is None:
+        usable = np.ones(cells.shape[1], np.bool_)
+    else:
+        usable = np.asarray(cv2.resize(without.astype(np.uint8), size, interpolation=cv2.INTER_AREA) == 0).ravel()
     x, y = np.meshgrid(np.linspace(-1, 1, size[0], dtype=np.float32), np.linspace(-1, 1, size[1], dtype=np.float32))
     basis = np.stack((np.ones_like(x), x, y, x * x, x * y, y * y)).reshape(6, -1)
     terms = np.zeros((3, 6), np.float32)
-    terms[:, 0] = _commonest(cells[:, _smooth(small)].T)
+    terms[:, 0] = _commonest(cells[:, smooth & usable if (smooth & usable).any() else smooth].T)
     for count, reach in _FITS:
         away = np.abs(cells - terms[:, :count] @ basis[:count])
-        near = (away < (reach * _TOLERANCE * _WIDER)[:, None]).all(axis=0)
+        near = (away < (reach * _TOLERANCE * _WIDER)[:, None]).all(axis=0) & usable
         if np.count_nonzero(near) < _FEWEST:
             break
         chosen = basis[:count, near]
@@ -91,8 +123,21 @@ def fit(image: NDArray[np.uint8]) -> Background:
     return Background(np.asarray(np.moveaxis(matrix, 2, 0), np.float32))
 
 
-def departure(seen: Planes, background: Background) -> NDArray[np.float32]:
-    """How unlike the background each pixel is, (height, width) float32, 0 and up; about 1 is where an item begins."""
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """How unlike the background each pixel is.
+
+    Args:
+        strange: (height, width) float32, 0 and up; about 1 is where an item begins.
+        light: (height, width) float32, how much brighter, in natural logarithms.
+    """
+
+    strange: NDArray[np.float32]
+    light: NDArray[np.float32]
+
+
+def departure(seen: Planes, background: Background) -> Departure:
+    """Compares a frame with its background."""
     light, warm, green = seen - background.planes(*seen.shape[1:])
     strange = np.maximum(light * np.float32(1 / _BRIGHTER), (light + _SHADOW) * np.float32(-1 / _DARKER))
     np.maximum(strange, 0.0, out=strange)
@@ -101,7 +146,7 @@ def departure(seen: Planes, background: Background) -> NDArray[np.float32]:
     np.square(strange, out=strange)
     strange += np.square(warm, out=warm)
     strange += np.square(green, out=green)
-    return np.asarray(np.sqrt(strange, out=strange), np.float32)
+    return Departure(np.asarray(np.sqrt(strange, out=strange), np.float32), np.asarray(light, np.float32))
 
 
 def _commonest(smooth: NDArray[np.float32]) -> NDArray[np.float32]:

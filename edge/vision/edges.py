@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.vision.background import Departure
 from edge.vision.regions import Mask, Region, opened, regions_of
 
 _STRANGE_SIDE = 80
@@ -28,10 +29,10 @@ _BETTER, _BETTER_APART = 0.65, 0.9
 less of an advantage where higher thresholds part it, or free it from the frame's edge."""
 _KEPT, _KEPT_ON_EDGE = 0.30, 0.03
 """Share of a region that must remain; less where it runs out of the frame, as machinery does."""
-_PIECE = 0.04
-"""What is smaller than this share of a region is no piece of it."""
-_GLOW_LOW, _GLOW_HIGH, _GLOW_SHRINKS, _GLOW_SOLID = 0.3, 0.62, 0.66, 0.85
-"""A spot of light is round and has no edge: at the higher share of its peak it is this much smaller than at the lower."""
+_PIECE = 0.08
+"""What is smaller than this share of the largest piece is a spot on its surface or a shred of its halo."""
+_GLOW_LIGHT, _AROUND_PX = 0.35, 6
+"""A spot of coloured light is hardly brighter than what it falls on, in logarithms, this far around it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class Body:
         region: its outline and area.
         threshold: of departure at its edge.
         peak: how far the most of it departs from the background.
-        glow: it has no edge anywhere: light, not a thing.
+        glow: it has no edge anywhere and is hardly brighter than what is around it: a spot of coloured light perhaps.
     """
 
     region: Region
@@ -55,11 +56,12 @@ class Edges:
     """Judges outlines in one picture.
 
     Args:
-        strange: (height, width) float32, departure from the background.
+        departure: of the picture from its background.
     """
 
-    def __init__(self, strange: NDArray[np.float32]) -> None:
-        self._strange = strange
+    def __init__(self, departure: Departure) -> None:
+        self._strange = departure.strange
+        self._light = departure.light
 
     def bodies(self, region: Region, threshold: float, least_px: float) -> list[Body]:
         """What a region consists of, each part with its real edge.
@@ -78,12 +80,11 @@ class Edges:
         if first >= _SHARP and region.solidity >= _SOLID:
             return [Body(region, threshold, peak, glow=False)]
         on_edge = self._on_edge(window)
-        least = least_px if on_edge else max(least_px, _PIECE * region.area_px)
         score = first * region.solidity**2
         best, level, pieces = score, threshold, [here]
         higher = threshold * _STEP
         while higher <= _HIGHEST * peak:
-            found = regions_of(opened(_above(part, inside, higher)), least)
+            found = _large(regions_of(opened(_above(part, inside, higher)), least_px))
             total = sum(each.area_px for each in found)
             if total < (_KEPT_ON_EDGE if on_edge else _KEPT) * region.area_px:
                 break
@@ -94,13 +95,23 @@ class Edges:
             higher *= _STEP
         doubtful = len(pieces) > 1 or on_edge
         if score >= (_BETTER_APART if doubtful else _BETTER) * best:
-            return [
-                Body(region, threshold, peak, region.solidity >= _GLOW_SOLID and _is_glow(part, inside, peak, best))
-            ]
+            return [Body(region, threshold, peak, best < _SHARP and self._is_glow(region))]
         x, y = window[1].start, window[0].start
         if len(pieces) == 1:
-            return [Body(pieces[0].moved(x, y), level, peak, _is_glow(part, inside, peak, best))]
+            alone = pieces[0].moved(x, y)
+            return [Body(alone, level, peak, best < _SHARP and self._is_glow(alone))]
         return [body for piece in pieces for body in self.bodies(piece.moved(x, y), level, least_px)]
+
+    def _is_glow(self, region: Region) -> bool:
+        """Whether a region without a sharp edge is hardly brighter than what is around it."""
+        rows, columns = region.window
+        top, left = min(rows.start, _AROUND_PX), min(columns.start, _AROUND_PX)
+        part = self._light[rows.start - top : rows.stop + _AROUND_PX, columns.start - left : columns.stop + _AROUND_PX]
+        inside = np.zeros(part.shape, np.bool_)
+        filled = region.filled()
+        inside[top : top + filled.shape[0], left : left + filled.shape[1]] = filled > 0
+        brighter = float(np.median(part[inside])) - float(np.median(part[~inside]))
+        return brighter < _GLOW_LIGHT
 
     def _local(self, region: Region) -> Region:
         rows, columns = region.window
@@ -110,6 +121,11 @@ class Edges:
         height, width = self._strange.shape
         rows, columns = window
         return min(rows.start, columns.start, height - rows.stop, width - columns.stop) <= 0
+
+
+def _large(regions: list[Region]) -> list[Region]:
+    largest = max((region.area_px for region in regions), default=0.0)
+    return [region for region in regions if region.area_px >= _PIECE * largest]
 
 
 def _above(part: NDArray[np.float32], inside: Mask, level: float) -> Mask:
@@ -127,10 +143,3 @@ def _sharpness(regions: tuple[Region, ...] | list[Region], steep: NDArray[np.flo
     """Mean steepness along outlines, in shares of the peak per pixel."""
     points = np.concatenate([region.outline[:, 0] for region in regions])
     return float(steep[points[:, 1], points[:, 0]].mean()) / max(peak, 1e-6)
-
-
-def _is_glow(part: NDArray[np.float32], inside: Mask, peak: float, score: float) -> bool:
-    if score >= _SHARP:
-        return False
-    low, high = (int(np.count_nonzero(_above(part, inside, share * peak))) for share in (_GLOW_LOW, _GLOW_HIGH))
-    return bool(high < _GLOW_SHRINKS * low)

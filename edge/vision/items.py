@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.vision import background
+from edge.vision.background import Departure, blank, departure, fit, planes
 from edge.vision.edges import Body, Edges
 from edge.vision.regions import Region, opened, regions_of
 from edge.vision.split import separate
@@ -104,15 +104,17 @@ def survey(frame: NDArray[np.uint8], settings: FinderSettings = _DEFAULT) -> Sur
     if frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8 or min(frame.shape[:2]) < 32:
         raise ValueError(f"a (height, width, 3) uint8 frame of at least 32 by 32, not {frame.shape} {frame.dtype}")
     small, scale = _reduced(frame, settings.work_px)
-    strange, threshold = _departure(small)
+    nothing = blank(small)
+    apart, threshold = _departure(small, nothing)
+    strange = apart.strange
     mask = np.asarray(cv2.threshold(strange, threshold, 1, cv2.THRESH_BINARY)[1], np.uint8)
     regions = regions_of(opened(mask), _CRUMB_PX)
     pixels = small.shape[0] * small.shape[1]
     least = settings.smallest_share * pixels
-    edges = Edges(strange)
+    edges = Edges(apart)
     bodies = [body for each in regions if each.area_px >= least for body in edges.bodies(each, threshold, least)]
     found = [
-        _item(region, (small.shape[1], small.shape[0]), scale)
+        _item(region, (small.shape[1], small.shape[0]), scale, nothing)
         for body in _things(bodies, threshold)
         for region in separate(body.region, strange, body.threshold, least)
     ]
@@ -143,12 +145,14 @@ def _reduced(frame: NDArray[np.uint8], work_px: int) -> tuple[NDArray[np.uint8],
     return small, (width / small.shape[1], height / small.shape[0])
 
 
-def _departure(small: NDArray[np.uint8]) -> tuple[NDArray[np.float32], float]:
-    """How unlike the background each pixel is, (height, width) float32, and from where on it is an item's."""
+def _departure(small: NDArray[np.uint8], nothing: NDArray[np.bool_] | None) -> tuple[Departure, float]:
+    """How unlike the background each pixel is, and from where on it is an item's."""
     smooth = np.asarray(cv2.GaussianBlur(small, (3, 3), 0.8), np.uint8)
-    strange = background.departure(background.planes(smooth), background.fit(smooth))
-    otsu, _ = cv2.threshold(cv2.convertScaleAbs(strange, alpha=_STEPS), 0, 255, cv2.THRESH_OTSU)
-    return strange, min(max(otsu, _LOWEST), _HIGHEST) / _STEPS
+    apart = departure(planes(smooth), fit(smooth, nothing))
+    if nothing is not None:
+        apart.strange[nothing] = 0.0
+    otsu, _ = cv2.threshold(cv2.convertScaleAbs(apart.strange, alpha=_STEPS), 0, 255, cv2.THRESH_OTSU)
+    return apart, min(max(otsu, _LOWEST), _HIGHEST) / _STEPS
 
 
 def _things(bodies: Sequence[Body], threshold: float) -> list[Body]:
@@ -170,12 +174,27 @@ def _typical(items: Sequence[FoundItem]) -> float:
     return sum(large) / len(large) if large else 0.0
 
 
-def _item(region: Region, size: tuple[int, int], scale: tuple[float, float]) -> FoundItem:
+def _item(
+    region: Region, size: tuple[int, int], scale: tuple[float, float], nothing: NDArray[np.bool_] | None
+) -> FoundItem:
     x, y, width, height = cv2.boundingRect(region.outline)
-    contour = (region.outline.reshape(-1, 2).astype(np.float32) + np.float32(0.5)) * np.array(scale, np.float32)
+    points = region.outline.reshape(-1, 2)
+    cut_off = min(x, y, size[0] - x - width, size[1] - y - height) <= _EDGE_PX
+    if nothing is not None and not cut_off:
+        around = nothing[max(y - 1, 0) : y + height + 1, max(x - 1, 0) : x + width + 1]
+        cut_off = bool(around.any()) and _touches(points, nothing)
     return FoundItem(
         box=(x * scale[0], y * scale[1], width * scale[0], height * scale[1]),
-        contour=contour,
+        contour=(points.astype(np.float32) + np.float32(0.5)) * np.array(scale, np.float32),
         area_px=region.area_px * scale[0] * scale[1],
-        cut_off=min(x, y, size[0] - x - width, size[1] - y - height) <= _EDGE_PX,
+        cut_off=cut_off,
     )
+
+
+def _touches(points: NDArray[np.int32], nothing: NDArray[np.bool_]) -> bool:
+    height, width = nothing.shape
+    for x, y in ((-1, 0), (1, 0), (0, -1), (0, 1)):
+        columns, rows = np.clip(points[:, 0] + x, 0, width - 1), np.clip(points[:, 1] + y, 0, height - 1)
+        if nothing[rows, columns].any():
+            return True
+    return False
