@@ -27,8 +27,8 @@ CALIBRATION_SEED, TEST_SEED = 1_000_001, 1_000_002
 """Seeds of the crops for calibration and for test, which no `--seed` of training may be."""
 HELD_BACK = 5
 """Every fifth photo of a label is kept for the test."""
-REPEATS = 8
-"""How often a firm's own crop counts beside a rendered one."""
+OWN_SHARE = 1.0
+"""A firm's own crops are repeated until they are about this many times the rendered ones."""
 LIMITS = (
     "Trained on rendered pictures alone: what the renderer does not draw, the net has never seen.",
     "Goods that are nearly black or nearly white when they are well baked look burnt or underbaked to it; teach such a product.",
@@ -60,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="rendered crops each for calibration and test (default: 4000)",
     )
-    parser.add_argument("--epochs", type=float, default=8.0, help="passes over the crops (default: 8)")
+    parser.add_argument("--steps", type=int, metavar="N", help="batches of 64 crops (default: 3000; with DIR 300)")
     parser.add_argument("--seed", type=int, default=1, help="of the crops and of the training (default: 1)")
     parser.add_argument("--threads", type=int, default=2, help="processor threads (default: 2)")
     parser.add_argument("--cache", type=Path, help="folder where rendered crops are kept and taken from")
@@ -70,8 +70,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Trains; 1 where photos or weights are not what they must be, 2 where TensorFlow is missing or options contradict."""
     count = args.rendered if args.rendered is not None else 40000 if args.photos is None else 2000
-    if count < 0 or args.checks < 1 or args.epochs <= 0 or args.threads < 1 or (args.photos is None and count == 0):
-        sys.stderr.write("--rendered, --checks, --epochs and --threads must be positive\n")
+    steps = args.steps if args.steps is not None else 3000 if args.photos is None else 300
+    if count < 0 or args.checks < 1 or steps < 1 or args.threads < 1 or (args.photos is None and count == 0):
+        sys.stderr.write("--rendered, --checks, --steps and --threads must be positive\n")
         return WRONG_USE
     if args.seed < 0 or args.seed in (CALIBRATION_SEED, TEST_SEED):
         sys.stderr.write(f"--seed {args.seed} cannot be taken\n")
@@ -82,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
     from models.training.photos import PhotosRefused  # noqa: PLC0415  # needs OpenCV, which not every machine has
 
     try:
-        card = _train(args, count)
+        card = _train(args, count, steps)
     except (ModelRefused, PhotosRefused) as exc:
         sys.stderr.write(f"{exc}\n")
         return PROBLEM
@@ -91,23 +92,23 @@ def run(args: argparse.Namespace) -> int:
     return DONE
 
 
-def _train(args: argparse.Namespace, count: int) -> Card:
-    from models.training.dataset import joined, rendered  # noqa: PLC0415  # as above
+def _train(args: argparse.Namespace, count: int, steps: int) -> Card:
+    from models.training.dataset import PART, joined, rendered  # noqa: PLC0415  # as above
     from models.training.fit import continue_training, train  # noqa: PLC0415  # needs TensorFlow
     from models.training.recipe import Story, make, unpack  # noqa: PLC0415  # as above
 
     begun = time.monotonic()
     own, held_back = (None, None) if args.photos is None else _own(args.photos)
     weights = None if own is None else unpack(args.start, read_card(args.start / "goods.json"))
-    data = joined([*rendered(args.seed, count, cropper, args.cache), *([] if own is None else [own] * REPEATS)])
     checks = [joined([*rendered(seed, args.checks, cropper, args.cache)]) for seed in (CALIBRATION_SEED, TEST_SEED)]
-    log.info("%d crops after %.0f s", len(data), time.monotonic() - begun)
-    if weights is None:
-        weights = train(data, args.epochs, args.seed, threads=args.threads)
+    parts = rendered(args.seed, count, cropper, args.cache)
+    if weights is None or own is None:
+        weights = train(parts, -(-count // PART), steps, args.seed, threads=args.threads)
     else:
-        weights = continue_training(weights, data, args.epochs, args.seed, threads=args.threads)
+        data = joined([*parts, *([own] * max(1, round(OWN_SHARE * count / len(own))))])
+        weights = continue_training(weights, data, steps, args.seed, threads=args.threads)
     log.info("trained after %.0f s", time.monotonic() - begun)
-    story = Story(name=args.name, data=_data(args, count, own), limits=LIMITS, command=_command(args, count))
+    story = Story(name=args.name, data=_data(args, count, own), limits=LIMITS, command=_command(args, count, steps))
     return make(weights, checks[0], checks[1] if held_back is None else held_back, story, args.out)
 
 
@@ -142,13 +143,13 @@ def _data(args: argparse.Namespace, count: int, own: Dataset | None) -> str:
     return f"{text}. Calibrated on {args.checks} rendered crops of another seed."
 
 
-def _command(args: argparse.Namespace, count: int) -> str:
+def _command(args: argparse.Namespace, count: int, steps: int) -> str:
     words: list[Any] = ["werkpuls train"]
     if args.photos is not None:
         words.append(args.photos.name)
     return " ".join(
         map(
             str,
-            [*words, "--rendered", count, "--checks", args.checks, "--epochs", f"{args.epochs:g}", "--seed", args.seed],
+            [*words, "--rendered", count, "--checks", args.checks, "--steps", steps, "--seed", args.seed],
         )
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,7 +91,7 @@ def rendered(seed: int, count: int, cropper: Cropper, cache: Path | None = None,
         made = rendered_part(seed, part, cropper)
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
-            unfinished = path.with_suffix(".part")
+            unfinished = path.with_suffix(f".{os.getpid()}")
             with unfinished.open("wb") as file:
                 np.savez(file, crops=made.crops, labels=made.labels)
             unfinished.rename(path)

@@ -1,9 +1,14 @@
-"""Training: a few passes over the crops, turned and mirrored at random, with a learning rate that falls to nothing."""
+"""Training: batches of crops, turned and mirrored at random, with a learning rate that falls to nothing.
+
+The set of crops grows while the net learns: what the first steps teach, a few crops teach as well, and the others can be
+rendered meanwhile.
+"""
 
 from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -21,34 +26,81 @@ log = logging.getLogger(__name__)
 BATCH: Final = 64
 SMOOTHING: Final = 0.03
 """Label smoothing (Szegedy et al., Rethinking the Inception architecture, CVPR 2016)."""
+BATCH_SHARES: Final = {
+    "good": 0.30, "broken": 0.26, "burnt": 0.05, "underbaked": 0.05, "cracked": 0.08, "deformed": 0.14, "foreign_object": 0.12,
+}  # fmt: skip
+"""Labels in a batch: colours are learned soon, outlines take long."""
+FIRST_PARTS: Final = 3
+"""Parts that are there at the first step."""
+GROWN: Final = 0.6
+"""Share of the steps after which all parts are there."""
 WARM_UP: Final = 100
 """Steps until the full learning rate."""
 
 
-def train(data: Dataset, epochs: float, seed: int, rate: float = 0.004, threads: int = 1) -> Weights:
+def train(
+    parts: Iterable[Dataset], count: int, steps: int, seed: int, rate: float = 0.004, threads: int = 1
+) -> Weights:
     """Trains the net from nothing; folded weights.
 
     Args:
-        data: crops and labels.
-        epochs: passes over them.
-        seed: of the first weights and of the order; the result repeats up to the rounding of the arithmetic.
+        parts: crops and labels; taken up one by one, the last when `GROWN` of the steps are done.
+        count: how many parts there are.
+        steps: batches.
+        seed: of the first weights and of the batches; the result repeats up to the rounding of the arithmetic.
         rate: highest learning rate of AdamW.
         threads: processor threads.
+
+    Raises:
+        FloatingPointError: the training diverged.
     """
     _prepare(seed, threads)
     model = trained_model()
-    _run(model, data, epochs, seed, rate)
+    _run(model, _Growing(parts, count, steps), steps, seed, rate)
     return folded(model)
 
 
 def continue_training(
-    weights: Weights, data: Dataset, epochs: float, seed: int, rate: float = 0.0004, threads: int = 1
+    weights: Weights, data: Dataset, steps: int, seed: int, rate: float = 0.0004, threads: int = 1
 ) -> Weights:
-    """Trains on from these weights; the normalisation stays what it was, since few photos would spoil it."""
+    """Trains on from these weights; the normalisation stays what it was, since few photos would spoil it.
+
+    Raises:
+        FloatingPointError: the training diverged.
+    """
     _prepare(seed, threads)
     model = plain_model(weights)
-    _run(model, data, epochs, seed, rate)
+    _run(model, _Growing([data], 1, steps), steps, seed, rate)
     return plain_weights(model)
+
+
+class _Growing:
+    """The crops that are there at a step, and batches of them in the shares of `BATCH_SHARES`."""
+
+    def __init__(self, parts: Iterable[Dataset], count: int, steps: int) -> None:
+        self._parts = iter(parts)
+        self._count = count
+        self._steps = steps
+        self._taken: list[Dataset] = []
+        self._by_label: list[list[tuple[int, int]]] = [[] for _ in LABELS]
+
+    def batch(self, rng: np.random.Generator, step: int) -> Dataset:
+        """Crops for this step."""
+        grown = min(1.0, (step / self._steps / GROWN) ** 1.5)
+        first = min(FIRST_PARTS, self._count)
+        while len(self._taken) < first + int((self._count - first) * grown):
+            self._take(next(self._parts))
+        shares = np.array(
+            [share if there else 0.0 for share, there in zip(BATCH_SHARES.values(), self._by_label, strict=True)]
+        )
+        labels = rng.choice(len(LABELS), BATCH, p=shares / shares.sum())
+        places = [self._by_label[label][int(rng.integers(len(self._by_label[label])))] for label in labels]
+        return Dataset(np.stack([self._taken[part].crops[row] for part, row in places]), labels.astype(np.int64))
+
+    def _take(self, part: Dataset) -> None:
+        for row, label in enumerate(part.labels.tolist()):
+            self._by_label[label].append((len(self._taken), row))
+        self._taken.append(part)
 
 
 def _prepare(seed: int, threads: int) -> None:
@@ -63,11 +115,9 @@ def _prepare(seed: int, threads: int) -> None:
     keras.utils.set_random_seed(seed)
 
 
-def _run(model: keras.Model, data: Dataset, epochs: float, seed: int, rate: float) -> None:
+def _run(model: keras.Model, source: _Growing, steps: int, seed: int, rate: float) -> None:
     import keras  # noqa: PLC0415  # as above
 
-    per_epoch = max(1, len(data) // BATCH)
-    steps = max(1, round(epochs * per_epoch))
     optimisers: Any = keras.optimizers
     schedule = optimisers.schedules.CosineDecay(
         rate / 20, max(1, steps - WARM_UP), warmup_target=rate, warmup_steps=min(WARM_UP, steps // 4)
@@ -78,18 +128,15 @@ def _run(model: keras.Model, data: Dataset, epochs: float, seed: int, rate: floa
         metrics=["accuracy"],
     )
     rng = np.random.default_rng(seed)
-    order = np.empty(0, np.int64)
     targets = np.eye(len(LABELS), dtype=np.float32)
     for step in range(steps):
-        if len(order) < min(BATCH, len(data)):
-            order = rng.permutation(len(data))
-        chosen, order = order[:BATCH], order[BATCH:]
-        loss, accuracy = model.train_on_batch(turned(rng, data.crops[chosen]), targets[data.labels[chosen]])
+        chosen = source.batch(rng, step)
+        loss, accuracy = model.train_on_batch(turned(rng, chosen.crops), targets[chosen.labels])
+        if not math.isfinite(float(loss)):
+            raise FloatingPointError(f"the training diverged at step {step + 1}")
         if step % 200 == 199 or step == steps - 1:
             log.info("step %d of %d: loss %.3f, accuracy %.3f", step + 1, steps, float(loss), float(accuracy))
             model.reset_metrics()
-        if not math.isfinite(float(loss)):
-            raise FloatingPointError(f"the training diverged at step {step + 1}")
 
 
 def turned(rng: np.random.Generator, crops: NDArray[np.uint8]) -> NDArray[np.float32]:

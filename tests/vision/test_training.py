@@ -148,7 +148,7 @@ def test_the_reference_pass_gives_a_row_per_crop_and_grey_is_no_signal_of_its_ow
 def test_the_command_refuses_what_cannot_be_done_before_it_works(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["train", "--epochs", "0"]) == 2
+    assert main(["train", "--steps", "0"]) == 2
     assert main(["train", "--seed", "1000001"]) == 2
     assert "cannot be taken" in capsys.readouterr().err
     if importlib.util.find_spec("tensorflow") is None:
@@ -169,7 +169,7 @@ def test_a_few_steps_of_training_learn_the_training_set_and_end_in_integers() ->
     crops = np.full((128, 96, 96, 3), 118, np.uint8)
     crops[:, 20:76, 20:76] = np.where(labels, 30, 200)[:, None, None, None]
     data = Dataset(crops, labels.astype(np.int64))
-    weights = continue_training(train(data, 12, 1), data, 2, 1)
+    weights = continue_training(train([data], 1, 30, 1), data, 4, 1)
     logits, _ = forward(weights, crops)
     assert (logits.argmax(axis=1) == labels).mean() > 0.95
     assert tflite(weights, crops)[4:8] == b"TFL3"

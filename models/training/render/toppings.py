@@ -36,7 +36,11 @@ def topped(rng: Rng, kind: str, lab: Image, relief: Image, *, plain: bool) -> Im
     if rng.random() < (0.3 if kind in ("roll", "loaf", "ring", "cookie") else 0.06):
         lab = _seeds(rng, lab)
     if kind == "ring" and rng.random() < 0.3:
-        icing = (rng.uniform(70.0, 88.0), rng.uniform(14.0, 28.0), rng.uniform(-4.0, 6.0))  # pink: white would look like dough
+        icing = (
+            rng.uniform(70.0, 88.0),
+            rng.uniform(14.0, 28.0),
+            rng.uniform(-4.0, 6.0),
+        )  # pink: white would look like dough
         lab = mix(lab, np.full((SIZE, SIZE), 0.85, np.float32), icing)
     if rng.random() < 0.08:
         dusting = np.clip(noise(rng, RADIUS * 0.5, 3) - 0.4, 0.0, 1.0) * np.float32(rng.uniform(0.2, 0.7))
