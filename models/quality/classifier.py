@@ -112,11 +112,12 @@ class Classifier:
         """The model that ships with the package."""
         return cls.load(WEIGHTS / "goods.tflite", WEIGHTS / "goods.json")
 
-    def classify(self, crops: NDArray[np.uint8]) -> Grades:
+    def classify(self, crops: NDArray[np.uint8], views: int | None = None) -> Grades:
         """Grades of crops.
 
         Args:
             crops: (n, side, side, 3) uint8 RGB as `crop.item_crop` makes them.
+            views: mirrored views that are averaged, 1 to 4; None: as many as the card says.
 
         Raises:
             ValueError: not such an array.
@@ -124,20 +125,23 @@ class Classifier:
         side = self.card.side_px
         if crops.ndim != 4 or crops.shape[1:] != (side, side, 3) or crops.dtype != np.uint8:
             raise ValueError(f"crops of shape (n, {side}, {side}, 3) uint8, not {crops.shape} {crops.dtype}")
+        views = self.card.views if views is None else views
+        if not 1 <= views <= 4:
+            raise ValueError(f"1 to 4 views, not {views}")
         count, labels = len(crops), len(self.card.labels)
         logits = np.zeros((count, labels), np.float32)
         embedding = np.zeros((count, self.card.embedding), np.float32)
         maps: list[Floats] = []
         # One by one: the runtimes are no faster in batches, and their memory stays what it was.
         for number, crop in enumerate(crops):
-            for view in range(self.card.views):
+            for view in range(views):
                 self._net.set_tensor(self._entry.index, self._entry.quantised(_view(crop, view))[None])
                 self._net.invoke()
                 logits[number] += self._logits.value(self._net)
                 embedding[number] += self._embedding.value(self._net)
                 if view == 0 and self._maps is not None:
                     maps.append(self._maps.value(self._net))
-        share = np.float32(1.0 / self.card.views)
+        share = np.float32(1.0 / views)
         probabilities = softmax(logits * share / np.float32(self.card.temperature))
         return Grades(self.card.labels, probabilities, embedding * share, np.stack(maps) if maps else None)
 
