@@ -120,7 +120,7 @@ class Edges:
     def _on_edge(self, window: tuple[slice, slice]) -> bool:
         height, width = self._strange.shape
         rows, columns = window
-        return min(rows.start, columns.start, height - rows.stop, width - columns.stop) <= 0
+        return 0 in (rows.start, columns.start, height - rows.stop, width - columns.stop)
 
 
 def _large(regions: list[Region]) -> list[Region]:
