@@ -21,6 +21,7 @@ COMMANDS = {
     "edge": "werkpuls.edge",
     "gateway": "werkpuls.gateway",
     "score": "werkpuls.score",
+    "train": "werkpuls.train",
     "certs": "werkpuls.certs",
     "doctor": "werkpuls.doctor",
 }

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from models.training.dataset import Box, Dataset
 
 SUMMARY = "make the classifier's weights from rendered goods, or continue them on your own labelled photos"
-EXAMPLE = "werkpuls train photos/ --out our-goods   (photos/good/*.jpg, photos/broken/*.jpg …)"
+EXAMPLE = "werkpuls train photos --out our-goods"
 DONE, PROBLEM, WRONG_USE = 0, 1, 2
 
 CALIBRATION_SEED, TEST_SEED = 1_000_001, 1_000_002
@@ -42,7 +42,11 @@ log = logging.getLogger(__name__)
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the options."""
     parser.add_argument(
-        "photos", nargs="?", type=Path, metavar="DIR", help="DIR/LABEL/*.jpg; without it, training begins from nothing"
+        "photos",
+        nargs="?",
+        type=Path,
+        metavar="DIR",
+        help="labelled photos, DIR/good/*.jpg, DIR/broken/*.jpg …; without it, training begins from nothing",
     )
     parser.add_argument(
         "--out", type=Path, default=Path("weights"), help="folder for model, card and checkpoint (default: weights)"
