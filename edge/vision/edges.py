@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from edge.vision.background import Departure
 from edge.vision.regions import Mask, Region, opened, regions_of
 
+_PLENTY = 12.0
+"""What departs more is an item without doubt; differences beyond are its own colours."""
 _STRANGE_SIDE = 80
 """A region's peak is this percentile of its departure, so that a halo as large as the item does not set it."""
 _SHARP, _SOLID = 0.15, 0.92
@@ -72,7 +74,7 @@ class Edges:
             least_px: pixels of the smallest item.
         """
         window = region.window
-        part, inside = self._strange[window], region.filled()
+        part, inside = np.minimum(self._strange[window], _PLENTY), region.filled()
         peak = float(np.percentile(part[inside > 0], _STRANGE_SIDE))
         steep = _steepness(part)
         here = self._local(region)

@@ -29,7 +29,7 @@ class FinderSettings:
 
     work_px: int = 560
     smallest_share: float = 0.0003
-    smallest_of_largest: float = 0.04
+    smallest_of_largest: float = 0.05
     largest_share: float = 0.5
 
     def __post_init__(self) -> None:
@@ -74,7 +74,6 @@ class Survey:
 
 _LOWEST, _HIGHEST, _STEPS = 30, 70, 40
 """The threshold of departure is chosen by Otsu's method within these, in fortieths."""
-_LARGEST = 5
 _CRUMB_PX = 4
 """Below this many pixels of the reduced picture, a spot is noise and not even a crumb."""
 _EDGE_PX = 2
@@ -82,7 +81,7 @@ _EDGE_PX = 2
 _FAINT_OF_USUAL, _FAINT = 0.4, 2.0
 """A thing is faint below this share of what others depart by, and this many thresholds."""
 _SPOT = 0.2
-"""A spot of light is smaller than this share of the largest thing."""
+"""A spot of light or a stain is smaller than this share of the largest thing."""
 _DEFAULT = FinderSettings()
 
 
@@ -156,22 +155,22 @@ def _departure(small: NDArray[np.uint8], nothing: NDArray[np.bool_] | None) -> t
 
 
 def _things(bodies: Sequence[Body], threshold: float) -> list[Body]:
-    """Without spots of light, and without what hardly departs where other things depart a lot: stains, a belt's pattern."""
-    usual = float(np.median([body.peak for body in bodies])) if bodies else 0.0
-    large = max((body.region.area_px for body in bodies), default=0.0)
-    return [
-        body
-        for body in bodies
-        if body.peak >= min(_FAINT_OF_USUAL * usual, _FAINT * threshold)
-        and not (body.glow and body.region.area_px < _SPOT * large)
-    ]
+    """Without small spots of light, and without small stains: what hardly departs where other things depart a lot."""
+    largest = max((body.region.area_px for body in bodies), default=0.0)
+    faint = min(_FAINT_OF_USUAL * _weighted([(body.peak, body.region.area_px) for body in bodies]), _FAINT * threshold)
+    return [body for body in bodies if body.region.area_px >= _SPOT * largest or not (body.glow or body.peak < faint)]
 
 
 def _typical(items: Sequence[FoundItem]) -> float:
-    """Mean area of the largest items: of those that are whole, where there are any."""
+    """Area of the item that a pixel of any item belongs to, on average: of those that are whole, where there are any."""
     whole = [item.area_px for item in items if not item.cut_off] or [item.area_px for item in items]
-    large = sorted(whole)[-_LARGEST:]
-    return sum(large) / len(large) if large else 0.0
+    return _weighted([(area, area) for area in whole])
+
+
+def _weighted(pairs: Sequence[tuple[float, float]]) -> float:
+    """Mean of values by their weights; 0 of none."""
+    total = sum(weight for _, weight in pairs)
+    return sum(value * weight for value, weight in pairs) / total if total else 0.0
 
 
 def _item(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,7 +27,7 @@ NAMES = (
 )
 """Names of what `Measurements.vector` holds, in its order."""
 _INSIDE = 0.999
-"""Pixels of a crop with at least this much of the item show nothing else."""
+"""Pixels of a crop with at least this much of the item, and their neighbours too, show nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ def measure(
     """
     seen = crop if crop is not None else item_crop(frame, contour)
     bgr = np.ascontiguousarray(seen.rgb[..., ::-1])
-    inside = seen.mask >= _INSIDE
+    inside = cv2.erode((seen.mask >= _INSIDE).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     if not inside.any():
         inside = seen.mask > 0
-    return Measurements(colour_of(bgr, inside, white), shape_of(contour))
+    return Measurements(colour_of(bgr, np.asarray(inside, np.bool_), white), shape_of(contour))
