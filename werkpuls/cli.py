@@ -21,6 +21,8 @@ COMMANDS = {
     "edge": "werkpuls.edge",
     "gateway": "werkpuls.gateway",
     "score": "werkpuls.score",
+    "classify": "werkpuls.classify",
+    "teach": "werkpuls.teach",
     "train": "werkpuls.train",
     "certs": "werkpuls.certs",
     "doctor": "werkpuls.doctor",
