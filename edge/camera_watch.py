@@ -1,0 +1,170 @@
+"""One camera put together: source, trigger, crop, grading, stores; and what a command can do to it."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+
+from edge.camera_findings import CameraFindings
+from edge.camera_options import CameraOptions
+from edge.commands import DEFAULT_PAUSE_S, Outcome
+from edge.drafts import Drafter
+from edge.goods import GoodsPath, Grading
+from edge.products import Products
+from edge.surroundings import Surroundings
+from edge.vision.camera_check import CameraCheck, CheckLimits
+from edge.vision.capture import CameraLoop
+from edge.vision.geometry import BeltCrop
+from edge.vision.inspector import Inspector, Setting
+from edge.vision.registry import World, make_camera, make_trigger
+from edge.vision.retention import Lessons, PictureStore
+from models.quality.card import ModelRefused
+from models.quality.classifier import Classifier
+from models.quality.runtime import RuntimeUnavailable
+from wire.link import LinkConfig
+from wire.messages import Command, SensorState
+
+SUFFIX = ".json"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a camera's path runs.
+
+    Args:
+        folder: of the daemon's state; pictures and lessons go below it.
+        drafter: makes the records.
+        world: clock and journal.
+        broker: the node's own.
+        moved: told whenever the camera's thread moves.
+    """
+
+    folder: Path
+    drafter: Drafter
+    world: Surroundings
+    broker: LinkConfig
+    moved: Callable[[], None]
+
+
+class CameraWatch:
+    """One camera of the daemon.
+
+    Args:
+        options: checked.
+        place: where it runs.
+
+    Raises:
+        CameraConfigError: it can never work as configured.
+        ValueError: corners that make no crop.
+    """
+
+    def __init__(self, options: CameraOptions, place: Place) -> None:
+        # A node has other things to do, and each thread of OpenCV's pool has memory of its own.
+        cv2.setNumThreads(1)
+        self.options = options
+        self._monotonic_ns = place.world.monotonic_ns
+        grading, self._refused = _grading(options)
+        corners = options.corners
+        net = grading.card.sha256 if grading is not None else ""
+        products = Products(options, net, place.world.mark(f"product/{options.name}"))
+        stores = (
+            PictureStore(
+                place.folder / "pictures" / options.name,
+                days=options.keep_days,
+                max_mb=options.keep_mb,
+                wall_ns=time.time_ns,
+            ),
+            Lessons(place.folder / "lessons"),
+        )
+        mark = place.world.mark(f"camera/{options.name}")
+        position = CameraFindings(options, place.drafter, mark).position
+        world = World(self._monotonic_ns, time.time_ns, position, place.broker)
+        camera = make_camera(options, world)
+        limits = CheckLimits(options.dark_below, options.bright_above, options.blurred_below)
+        belt = options.belt if options.belt is not None else camera.live and options.trigger == "interval"
+        self.path = GoodsPath(
+            options,
+            grading,
+            products,
+            CameraCheck(limits, live=camera.live, corners=corners),
+            stores,
+            place.drafter,
+            place.world,
+            belt=belt,
+        )
+        self.loop = CameraLoop(
+            options.name,
+            camera,
+            make_trigger(options, world),
+            self.path,
+            crop=None if corners is None else BeltCrop(corners),
+            idle_s=options.interval_s,
+            monotonic_ns=self._monotonic_ns,
+            moved=place.moved,
+        )
+
+    def state(self) -> SensorState:
+        """For the node's health."""
+        findings, options = self.path.camera, self.options
+        fault, detail = findings.cause, findings.detail
+        if self.loop.error:
+            fault, detail = "camera_no_image", self.loop.error
+        elif not fault and self._refused:
+            fault, detail = "model_refused", self._refused
+        elif not fault and self.path.products.trouble:
+            fault, detail = "profile_refused", self.path.products.trouble
+        return SensorState(name=options.name, machine=options.machine, ok=not fault, fault=fault, detail=detail[:500])
+
+    def counts(self) -> dict[str, int]:
+        """For the daemon's summary."""
+        path = self.path
+        return {
+            "pictures": self.loop.pictures,
+            "inspections": path.inspections,
+            "items": path.items,
+            "corrections": path.corrections,
+            "opened": self.loop.opened,
+        }
+
+    def perform(self, command: Command) -> Outcome | None:
+        """Carries out a command for the machine that this camera looks at; None where it is not for this camera."""
+        if command.action == "set_product":
+            if command.product is None:
+                return Outcome(ok=False, reason="set_product needs the product's name")
+            self.path.say_product(command.product)
+            return Outcome(ok=True, reason=f"makes {command.product} from now on")
+        if command.action == "pause":
+            seconds = command.seconds or DEFAULT_PAUSE_S
+            self.path.pause(self._monotonic_ns() + round(seconds * 1e9))
+            return Outcome(ok=True, reason=f"paused for {seconds:g} s")
+        if command.action == "resume":
+            self.path.pause(0)
+            return Outcome(ok=True, reason="goes on")
+        if command.action == "correct_verdict":
+            return self._correct(command)
+        return Outcome(ok=False, reason=f"{command.action} has no meaning for a camera")
+
+    def _correct(self, command: Command) -> Outcome | None:
+        if command.inspection is None or command.item is None or command.verdict is None:
+            return Outcome(ok=False, reason="correct_verdict needs inspection, item and verdict")
+        try:
+            said = self.path.correct(command.inspection, command.item, command.verdict, command.by)
+        except (OSError, ValueError) as exc:
+            return Outcome(ok=False, reason=f"the correction could not be kept: {exc}"[:500])
+        return None if said is None else Outcome(ok=True, reason=said[:500])
+
+
+def _grading(options: CameraOptions) -> tuple[Grading | None, str]:
+    """Who grades; None and why where the model cannot be used: the camera itself is looked after all the same."""
+    try:
+        model = options.model
+        grader = Classifier.shipped() if model is None else Classifier.load(model, model.with_suffix(SUFFIX))
+    except (ModelRefused, RuntimeUnavailable) as exc:
+        logging.getLogger(__name__).error("%s: nothing is graded: %s", options.name, exc)  # noqa: TRY400  # the text says it all
+        return None, str(exc)
+    return Grading(Inspector(grader, Setting(mm_per_px=options.mm_per_px)), grader.card), ""

@@ -1,0 +1,377 @@
+"""One camera's path: pictures → is it a picture → items → batch → messages, small pictures and findings; and back: corrections."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import blake2s
+from threading import Lock
+from typing import NamedTuple
+
+import msgspec
+
+from edge.camera_findings import CameraFindings
+from edge.camera_options import CameraOptions, minutes
+from edge.drafts import Drafter, shorten
+from edge.products import Products
+from edge.quality_findings import QualityFindings
+from edge.surroundings import Surroundings
+from edge.vision.batches import Batch, Batches
+from edge.vision.camera import BadPicture, Frame
+from edge.vision.camera_check import CameraCheck
+from edge.vision.decode import Image, decode, encode
+from edge.vision.inspector import InspectedItem, InspectionResult, Inspector, ProfileMismatch
+from edge.vision.retention import Kept, Lessons, PictureStore
+from edge.vision.small_picture import lesson_of, small_picture, why_picture
+from edge.vision.tracking import Tracker
+from models.quality.card import Card
+from models.quality.example import Example
+from wire.journal import Record
+from wire.messages import Inspection, Item
+
+RECENT = 8
+"""Inspections whose picture is held in memory, so that a person can also correct what was called good."""
+PICTURES = 12
+"""Small pictures kept of one inspection at most: of a burnt tray these say as much as all of them."""
+MOST_ITEMS = 1000
+"""The wire's limit."""
+LEAST_PX = 32
+TIDY_NS = 600_000_000_000
+
+
+class Grading(NamedTuple):
+    """Who grades, and the card of the model behind it."""
+
+    inspector: Inspector
+    card: Card
+
+
+@dataclass(frozen=True, slots=True)
+class _Recent:
+    id: str
+    batch: Batch
+    product: str
+    jpeg: bytes
+    items: tuple[InspectedItem, ...]
+
+
+class _Corrected(msgspec.Struct):
+    """Corrections by product, `good` and `reject` as a person said."""
+
+    counts: dict[str, dict[str, int]] = {}
+
+
+class GoodsPath:
+    """One camera's pictures become inspections.
+
+    Args:
+        options: of the camera.
+        grading: who grades; None: only the camera itself is looked after.
+        products: which product lies there.
+        check: whether it is a picture.
+        stores: where small pictures and lessons go.
+        drafter: makes the records.
+        world: clock and journal.
+        belt: whether an item is counted once however often it is seen.
+    """
+
+    def __init__(
+        self,
+        options: CameraOptions,
+        grading: Grading | None,
+        products: Products,
+        check: CameraCheck,
+        stores: tuple[PictureStore, Lessons],
+        drafter: Drafter,
+        world: Surroundings,
+        *,
+        belt: bool,
+    ) -> None:
+        self.inspections = 0
+        self.items = 0
+        self.camera = CameraFindings(options, drafter, world.mark(f"camera/{options.name}"))
+        self.products = products
+        self._options = options
+        self._grading = grading
+        self._check = check
+        self._pictures, self._lessons = stores
+        self._drafter = drafter
+        self._world = world
+        self._tracker = Tracker() if belt else None
+        self._findings = QualityFindings(
+            options.name, options.machine, options.reject_above, drafter, world.mark(f"quality/{options.name}")
+        )
+        self._batches = Batches(
+            options.name,
+            world.boot,
+            load_gap_s=options.load_gap_s,
+            shifts_min=sorted(minutes(start) for start in options.shifts),
+        )
+        self._batches.resume(_batch(world.mark(f"batch/{options.name}")))
+        self._corrected = _corrections(world.mark(f"corrected/{options.name}"))
+        self._recent: deque[_Recent] = deque(maxlen=RECENT)
+        self._paused_ns = 0
+        self._filled_ns: int | None = None
+        self._tidy_ns = world.monotonic_ns()
+        self._lock = Lock()
+
+    @property
+    def corrections(self) -> int:
+        """How many verdicts people have corrected, since the journal was made."""
+        return sum(count for counts in self._corrected.counts.values() for count in counts.values())
+
+    @property
+    def batch(self) -> Batch | None:
+        """The present one."""
+        return self._batches.current
+
+    def see(self, frame: Frame, crop: Image) -> None:
+        """Takes a picture, whole and cropped."""
+        with self._lock:
+            self.camera.position = frame.position if frame.position is not None else self.camera.position
+            now_ns = self._world.monotonic_ns()
+            if min(crop.shape[:2]) < LEAST_PX:
+                self._tell(self.camera.bad("camera_unreadable", f"{crop.shape[1]} × {crop.shape[0]} pixels", now_ns))
+                return
+            fault = self._check.look(frame.image, crop)
+            if fault is not None:
+                figure = (fault.feature, fault.value, fault.limit)
+                self._tell(self.camera.bad(fault.cause, fault.detail, now_ns, figure))
+                return
+            if self._grading is None or now_ns < self._paused_ns:
+                self._tell(self.camera.good(now_ns))
+                return
+            self._inspect(self._grading, frame, crop, now_ns)
+            self._tidy(now_ns)
+
+    def unreadable(self, exc: BadPicture) -> None:
+        """Takes a picture that is none."""
+        with self._lock:
+            self.camera.position = exc.position if exc.position is not None else self.camera.position
+            self._tell(self.camera.bad("camera_unreadable", str(exc), self._world.monotonic_ns()))
+
+    def away(self, why: str) -> None:
+        """No picture can be had; what comes later may show another place."""
+        with self._lock:
+            self._check.forget()
+            self._tell(self.camera.bad("camera_no_image", why, self._world.monotonic_ns()))
+
+    def say_product(self, product: str) -> None:
+        """A person says what is made."""
+        with self._lock:
+            self.products.say(product, self._minute())
+            self._world.put([], {f"product/{self._options.name}": self.products.state})
+
+    def pause(self, until_ns: int) -> None:
+        """Grades nothing until then (monotonic); the camera itself is looked after."""
+        self._paused_ns = until_ns
+
+    def correct(self, inspection: str, number: int, verdict: str, by: str) -> str | None:
+        """A person's verdict about an item: it becomes a lesson, and teaches the product's profile where there is one.
+
+        Args:
+            inspection: its id.
+            number: of the item, from 0, in the order of the inspection.
+            verdict: `good` or `reject`.
+            by: who says so.
+
+        Returns:
+            What was done, in English; None where its picture is no longer held.
+
+        Raises:
+            OSError: it could not be kept.
+            ValueError: no such id.
+        """
+        with self._lock:
+            known = self._find(inspection, number)
+            if known is None:
+                return None
+            kept, picture, lesson = known
+            before = kept.corrected or kept.verdict
+            kept = msgspec.structs.replace(kept, corrected=verdict, by=by)
+            self._lessons.add(kept, picture)
+            if kept.verdict != "good" or self._pictures.find(inspection, number) is not None:
+                self._pictures.keep(kept, picture)
+            taught = before != verdict and lesson is not None
+            if taught and lesson is not None:
+                made = datetime.now(UTC).isoformat(timespec="seconds")
+                taught = self.products.teach(kept.product, lesson, good=verdict == "good", made=made)
+            counts = self._corrected.counts.setdefault(kept.product, {})
+            counts[verdict] = counts.get(verdict, 0) + 1
+            current = self._batches.current
+            if current is not None and current.id == kept.batch:
+                current.correct(before, verdict)
+            self._world.put([], {**self._marks(), f"corrected/{self._options.name}": _json(self._corrected)})
+            good, bad = self._lessons.counts(kept.product)
+            said = "the profile has learned it" if taught else "kept for the next teaching"
+            return (
+                f"item {number} of {inspection} is {verdict}: {said}; {good} good, {bad} bad lessons of {kept.product}"
+            )
+
+    def _inspect(self, grading: Grading, frame: Frame, crop: Image, now_ns: int) -> None:
+        minute = self._minute()
+        result = self._graded(grading.inspector, crop, now_ns, minute)
+        if result.obstructed:
+            detail = "something covers so much of the picture that it is no item"
+            self._tell(self.camera.bad("camera_blocked", detail, now_ns))
+            return
+        records = self.camera.good(now_ns)
+        found = self._to_count(result)[:MOST_ITEMS]
+        filled = bool(found)
+        if filled:
+            self._filled_ns = now_ns
+        if not filled and (self._tracker is not None or not result.items):
+            # An empty tray, or a belt on which nothing new has come.
+            self._tell(records)
+            return
+        product = self.products.name(minute)
+        batch = self._batches.of(product, now_ns, wall_ns=self._world.wall_ns(), minute=minute, filled=filled)
+        items = [_item(each) for each in found]
+        batch.add(items)
+        text = f"{self._options.name}|{self._world.boot}|{frame.taken_ns}|{frame.position}|{self.inspections}"
+        identity = f"i-{blake2s(text.encode(), digest_size=10).hexdigest()}"
+        records.append(
+            self._drafter.record(
+                Inspection,
+                frame.taken_ns,
+                event=False,
+                id=identity,
+                machine=self._options.machine,
+                camera=self._options.name,
+                product=product,
+                batch=batch.id,
+                items=items,
+                model=f"{grading.card.name} {grading.card.sha256[:8]}",
+            )
+        )
+        records.extend(self._findings.batch(batch, now_ns))
+        self.inspections += 1
+        self.items += len(items)
+        self._tell(records)
+        self._keep(_Recent(identity, batch, product, encode(crop), tuple(found)), crop, grading.card.labels)
+
+    def _graded(self, inspector: Inspector, crop: Image, now_ns: int, minute: int | None) -> InspectionResult:
+        gap_ns = round(self._options.load_gap_s * 1e9)
+        if self._options.recognise and (self._filled_ns is None or now_ns - self._filled_ns > gap_ns):
+            # The look of a new load says what it is; then it is judged as that.
+            inspector.profile = None
+            first = inspector.inspect(crop)
+            if first.judged:
+                self.products.see([item.example for item in first.judged])
+        try:
+            inspector.profile = self.products.profile(self.products.name(minute))
+        except ProfileMismatch as exc:
+            self.products.trouble = str(exc)
+            inspector.profile = None
+        return inspector.inspect(crop)
+
+    def _to_count(self, result: InspectionResult) -> list[InspectedItem]:
+        """All items of a tray; of a belt those that are seen whole for the first time."""
+        if self._tracker is None:
+            return list(result.items)
+        tracked = self._tracker.track([item.found for item in result.items])
+        return [item for item, known in zip(result.items, tracked, strict=True) if known.new]
+
+    def _keep(self, recent: _Recent, crop: Image, labels: tuple[str, ...]) -> None:
+        self._recent.append(recent)
+        if self._options.keep_days == 0:
+            return
+        doubtful = [(k, item) for k, item in enumerate(recent.items) if item.verdict != "good" and not item.cut_off]
+        # Certain rejects are few on a good day; on a bad one the doubtful ones are what a person can help with.
+        doubtful.sort(key=lambda one: one[1].confidence)
+        try:
+            for number, item in doubtful[:PICTURES]:
+                picture, box = small_picture(crop, item.found.box)
+                self._pictures.keep(_kept(recent, number, box), encode(picture), why_picture(item, labels))
+        except OSError as exc:
+            logging.getLogger(__name__).warning("%s: no picture could be kept: %s", self._options.name, exc)
+
+    def _find(self, inspection: str, number: int) -> tuple[Kept, bytes, Example | None] | None:
+        """Facts, picture and example of an item that is still held on disk or in memory."""
+        stored = self._pictures.find(inspection, number)
+        if stored is not None:
+            return stored[0], stored[1], lesson_of(stored[0])
+        for recent in self._recent:
+            if recent.id == inspection and 0 <= number < len(recent.items):
+                item = recent.items[number]
+                picture, box = small_picture(decode(recent.jpeg, inspection), item.found.box)
+                return _kept(recent, number, box), encode(picture), item.example
+        return None
+
+    def _tell(self, records: Sequence[Record]) -> None:
+        self._world.put(records, self._marks())
+
+    def _marks(self) -> dict[str, str]:
+        """What must be right together with what is told, also after a power cut."""
+        name = self._options.name
+        marks = {f"camera/{name}": self.camera.state, f"quality/{name}": self._findings.state}
+        if self._batches.current is not None:
+            marks[f"batch/{name}"] = _json(self._batches.current)
+        return marks
+
+    def _tidy(self, now_ns: int) -> None:
+        if now_ns - self._tidy_ns >= TIDY_NS:
+            self._tidy_ns = now_ns
+            self._pictures.tidy()
+
+    def _minute(self) -> int | None:
+        """Minutes since local midnight, None while the time is unknown."""
+        wall_ns = self._world.wall_ns()
+        if wall_ns is None:
+            return None
+        local = time.localtime(wall_ns / 1e9)
+        return local.tm_hour * 60 + local.tm_min
+
+
+def _item(item: InspectedItem) -> Item:
+    x, y, width, height = (round(number, 5) for number in item.box)
+    return Item(
+        box=(x, y, width, height),
+        label=item.label,
+        verdict=item.verdict,
+        confidence=min(1.0, max(0.0, round(item.confidence, 4))),
+        lightness=round(item.lightness, 2),
+        size_mm=shorten(round(item.size_mm, 2)) if item.size_mm is not None else None,
+        cut_off=item.cut_off,
+    )
+
+
+def _kept(recent: _Recent, number: int, box: tuple[float, float, float, float]) -> Kept:
+    item = recent.items[number]
+    return Kept(
+        inspection=recent.id,
+        item=number,
+        product=recent.product,
+        batch=recent.batch.id,
+        box=box,
+        label=item.label,
+        verdict=item.verdict,
+        confidence=item.confidence,
+        why=", ".join(item.why),
+        measured=[float(value) for value in item.example.measured],
+        embedding=[float(value) for value in item.example.embedding],
+        baking=item.example.baking,
+        light=item.example.light,
+    )
+
+
+def _batch(mark: str | None) -> Batch | None:
+    try:
+        return msgspec.json.decode(mark or "null", type=Batch | None)
+    except msgspec.DecodeError:
+        return None
+
+
+def _corrections(mark: str | None) -> _Corrected:
+    try:
+        return msgspec.json.decode(mark or "{}", type=_Corrected)
+    except msgspec.DecodeError:
+        return _Corrected()
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
