@@ -283,9 +283,11 @@ Action: TypeAlias = Literal[
     "resume",
     "inject_fault",
     "clear_fault",
+    "correct_verdict",
 ]
 """`confirm_normal`: what follows is the new normal (repaired, changed). `false_alarm`: what alarmed just now was normal.
-`confirm_fault`: it was a fault, of that cause: it is to be recognised when it comes back."""
+`confirm_fault`: it was a fault, of that cause: it is to be recognised when it comes back.
+`correct_verdict`: an item was good, or to be rejected, whatever the camera said: it teaches the product."""
 
 
 class Command(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -314,6 +316,12 @@ class Command(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
     """For `confirm_fault`: what a person calls it."""
     evidence: Annotated[list[Evidence], Meta(max_length=32)] = []
     """For `confirm_fault`: what was reported of it, so that the right one of several alarms is meant."""
+    inspection: Identifier | None = None
+    """For `correct_verdict`: which inspection."""
+    item: Annotated[int, Meta(ge=0, le=999)] | None = None
+    """For `correct_verdict`: which item of it, from 0."""
+    verdict: Literal["good", "reject"] | None = None
+    """For `correct_verdict`: what a person says it is."""
     v: Literal[1] = 1
 
 
