@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from edge.vision.background import Departure, blank, departure, fit, planes
 from edge.vision.edges import Body, Edges
+from edge.vision.outline import refined
 from edge.vision.regions import Region, opened, regions_of
 from edge.vision.split import separate
 
@@ -24,13 +25,14 @@ class FinderSettings:
             2000.
         smallest_share: an item covers at least this share of the frame; what is smaller is a crumb.
         smallest_of_largest: an item is at least this share of the frame's largest ones; what is smaller is a crumb.
-        largest_share: what covers more of the frame than this is no item: a hand, a sheet, somebody's sleeve.
+        largest_share: what covers more of the frame than this is no item: a hand, a sheet, somebody's sleeve. What reaches
+            in from the frame's edge is none from a third of that on.
     """
 
     work_px: int = 560
     smallest_share: float = 0.0003
     smallest_of_largest: float = 0.05
-    largest_share: float = 0.5
+    largest_share: float = 0.6
 
     def __post_init__(self) -> None:
         """Refuses sizes that find nothing."""
@@ -82,6 +84,7 @@ _FAINT_OF_USUAL, _FAINT = 0.4, 2.0
 """A thing is faint below this share of what others depart by, and this many thresholds."""
 _SPOT = 0.2
 """A spot of light or a stain is smaller than this share of the largest thing."""
+_REACHING_IN = 1 / 3
 _DEFAULT = FinderSettings()
 
 
@@ -112,13 +115,19 @@ def survey(frame: NDArray[np.uint8], settings: FinderSettings = _DEFAULT) -> Sur
     least = settings.smallest_share * pixels
     edges = Edges(apart)
     bodies = [body for each in regions if each.area_px >= least for body in edges.bodies(each, threshold, least)]
-    found = [
-        _item(region, (small.shape[1], small.shape[0]), scale, nothing)
+    separated = [
+        region
         for body in _things(bodies, threshold)
         for region in separate(body.region, strange, body.threshold, least)
     ]
+    contours = refined([region.outline for region in separated], small)
+    found = [
+        _item(contour, _cut_off(region, small.shape[:2], nothing), scale)
+        for region, contour in zip(separated, contours, strict=True)
+    ]
     frame_px = float(frame.shape[0] * frame.shape[1])
-    possible = [item for item in found if item.area_px <= settings.largest_share * frame_px]
+    most = settings.largest_share * frame_px
+    possible = [item for item in found if item.area_px <= (most * _REACHING_IN if item.cut_off else most)]
     smallest = max(settings.smallest_share * frame_px, settings.smallest_of_largest * _typical(possible))
     items = [item for item in possible if item.area_px >= smallest]
     return Survey(
@@ -173,21 +182,24 @@ def _weighted(pairs: Sequence[tuple[float, float]]) -> float:
     return sum(value * weight for value, weight in pairs) / total if total else 0.0
 
 
-def _item(
-    region: Region, size: tuple[int, int], scale: tuple[float, float], nothing: NDArray[np.bool_] | None
-) -> FoundItem:
-    x, y, width, height = cv2.boundingRect(region.outline)
-    points = region.outline.reshape(-1, 2)
-    cut_off = min(x, y, size[0] - x - width, size[1] - y - height) <= _EDGE_PX
-    if nothing is not None and not cut_off:
-        around = nothing[max(y - 1, 0) : y + height + 1, max(x - 1, 0) : x + width + 1]
-        cut_off = bool(around.any()) and _touches(points, nothing)
+def _item(contour: NDArray[np.float32], cut_off: bool, scale: tuple[float, float]) -> FoundItem:  # noqa: FBT001  # a fact
+    outline = contour * np.array(scale, np.float32)
+    low, high = outline.min(axis=0), outline.max(axis=0)
     return FoundItem(
-        box=(x * scale[0], y * scale[1], width * scale[0], height * scale[1]),
-        contour=(points.astype(np.float32) + np.float32(0.5)) * np.array(scale, np.float32),
-        area_px=region.area_px * scale[0] * scale[1],
+        box=(float(low[0]), float(low[1]), float(high[0] - low[0]), float(high[1] - low[1])),
+        contour=outline,
+        area_px=float(cv2.contourArea(outline)),
         cut_off=cut_off,
     )
+
+
+def _cut_off(region: Region, size: tuple[int, ...], nothing: NDArray[np.bool_] | None) -> bool:
+    """Whether a region touches the frame's edge, or what shows nothing."""
+    rows, columns = region.window
+    height, width = size
+    if min(rows.start, columns.start, height - rows.stop, width - columns.stop) <= _EDGE_PX:
+        return True
+    return nothing is not None and _touches(region.outline.reshape(-1, 2), nothing)
 
 
 def _touches(points: NDArray[np.int32], nothing: NDArray[np.bool_]) -> bool:

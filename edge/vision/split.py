@@ -17,11 +17,12 @@ _WHOLE = 0.97
 """Not even a hundred round items side by side fill so much of their convex hull."""
 _FULL = 0.93
 """From this solidity on, holes not counted, a region is one item: between four round ones that touch is a hole."""
-_NECK = 0.55
-"""Half the neck's width against half the width of the slimmer item: below it, two items touch."""
+_NECK, _WORN = 0.65, 0.62
+"""Half the neck's width against half the width of the slimmer item: below it, two items touch. A region is worn down to a
+little less, as no two items are equal."""
 _SLIMMEST = 0.3
 """An item is at least this wide against the widest it touches; smaller bumps belong to it."""
-_STEPS = 6
+_STEPS = 9
 _HOLE = 0.015
 """A hole of this share of a region and more shows the background; smaller ones are spots of an item."""
 
@@ -64,7 +65,7 @@ def _cores(depth: NDArray[np.float32]) -> NDArray[np.int32] | None:
     deepest = float(depth.max())
     best: NDArray[np.int32] | None = None
     most = 1
-    for share in np.linspace(0.06, _NECK, _STEPS):
+    for share in np.linspace(0.1, _WORN, _STEPS):
         worn = deepest * float(share)
         count, labels, stats, _ = cv2.connectedComponentsWithStats(np.asarray(depth > worn, np.uint8), connectivity=4)
         if count - 1 < 2:
