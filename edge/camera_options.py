@@ -39,6 +39,13 @@ class CameraOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         ]
         | None
     ) = None
+    tray_s: Annotated[float, Meta(ge=0.5, le=3600, description="simulated: how long each tray lies there")] = 10.0
+    browning: (
+        Annotated[
+            Path, Meta(description="simulated: file with the crust's browning, 0 dough to 1 char; 0.5 without it")
+        ]
+        | None
+    ) = None
     width: Annotated[int, Meta(ge=160, le=4608, description="of the picture, in pixels, where it can be chosen")] = 1600
     height: Annotated[int, Meta(ge=120, le=4608, description="of the picture, in pixels, where it can be chosen")] = (
         1200

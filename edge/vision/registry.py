@@ -65,9 +65,15 @@ def _picamera2(options: CameraOptions, world: World) -> Camera:
 
 
 def _simulated(options: CameraOptions, world: World) -> Camera:
-    from edge.vision.simulated import SimulatedCamera  # noqa: PLC0415  # as above
+    from edge.vision.simulated import WELL_BAKED, SimulatedCamera, browning_from  # noqa: PLC0415  # as above
 
-    return SimulatedCamera(options.name, (options.width, options.height), monotonic_ns=world.monotonic_ns)
+    return SimulatedCamera(
+        options.name,
+        (options.width, options.height),
+        monotonic_ns=world.monotonic_ns,
+        tray_s=options.tray_s,
+        browning=(lambda: WELL_BAKED) if options.browning is None else browning_from(options.browning),
+    )
 
 
 def _light_barrier(options: CameraOptions, _: World) -> Trigger:

