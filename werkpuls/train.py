@@ -7,6 +7,7 @@ import importlib.util
 import logging
 import sys
 import time
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,7 +53,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out", type=Path, default=Path("weights"), help="folder for model, card and checkpoint (default: weights)"
     )
     parser.add_argument(
-        "--from", dest="start", type=Path, default=WEIGHTS, help="folder of the weights to continue (default: shipped)"
+        "--from",
+        dest="start",
+        type=Path,
+        help="folder of the weights to go on from (default: with DIR the shipped ones, else none)",
     )
     parser.add_argument(
         "--rendered", type=int, metavar="N", help="rendered crops to train on (default: 40000; with DIR 2000)"
@@ -103,16 +107,26 @@ def _train(args: argparse.Namespace, count: int, steps: int) -> Card:
 
     begun = time.monotonic()
     own, held_back = (None, None) if args.photos is None else _own(args.photos)
-    weights = None if own is None else unpack(args.start, read_card(args.start / "goods.json"))
+    folder = args.start or (None if own is None else WEIGHTS)
+    before = None if folder is None else read_card(folder / "goods.json")
     checks = [joined([*rendered(seed, args.checks, cropper, args.cache)]) for seed in (CALIBRATION_SEED, TEST_SEED)]
     parts = rendered(args.seed, count, cropper, args.cache)
-    if weights is None or own is None:
-        weights = train(parts, -(-count // PART), steps, args.seed, threads=args.threads)
+    number = -(-count // PART)
+    if folder is None or before is None:
+        weights = train(parts, number, steps, args.seed, threads=args.threads)
     else:
-        data = joined([*parts, *([own] * max(1, round(OWN_SHARE * count / len(own))))])
-        weights = continue_training(weights, data, steps, args.seed, threads=args.threads)
+        weights = unpack(folder, before)
+        copies = [] if own is None else [own] * max(1, round(OWN_SHARE * count / len(own)))
+        weights = continue_training(
+            weights, chain(copies, parts), number + len(copies), steps, args.seed, threads=args.threads
+        )
     log.info("trained after %.0f s", time.monotonic() - begun)
-    story = Story(name=args.name, data=_data(args, count, own), limits=LIMITS, command=_command(args, count, steps))
+    story = Story(
+        name=args.name,
+        data=_data(args, count, own, before),
+        limits=LIMITS,
+        command=_command(args, count, steps, before),
+    )
     return make(weights, checks[0], checks[1] if held_back is None else held_back, story, args.out)
 
 
@@ -140,20 +154,20 @@ def cropper(picture: NDArray[np.uint8]) -> list[tuple[Box, NDArray[np.uint8]]]:
     return [(item.box, item_crop(picture, item.contour).rgb) for item in find_items(picture) if not item.cut_off]
 
 
-def _data(args: argparse.Namespace, count: int, own: Dataset | None) -> str:
+def _data(args: argparse.Namespace, count: int, own: Dataset | None, before: Card | None) -> str:
     text = f"{count} rendered crops of the renderer in models.training.render, seed {args.seed}; no photo"
     if own is not None:
         text = f"{len(own)} crops of own labelled photos, and {count} rendered ones of seed {args.seed}"
+    if before is not None:
+        text = f"First: {before.data} Then: {text}"
     return f"{text}. Calibrated on {args.checks} rendered crops of another seed."
 
 
-def _command(args: argparse.Namespace, count: int, steps: int) -> str:
+def _command(args: argparse.Namespace, count: int, steps: int, before: Card | None) -> str:
     words: list[Any] = ["werkpuls train"]
     if args.photos is not None:
         words.append(args.photos.name)
-    return " ".join(
-        map(
-            str,
-            [*words, "--rendered", count, "--checks", args.checks, "--steps", steps, "--seed", args.seed],
-        )
-    )
+    words += ["--rendered", count, "--checks", args.checks, "--steps", steps, "--seed", args.seed]
+    if before is None:
+        return " ".join(map(str, words))
+    return f"{before.command} --out first; {' '.join(map(str, words))} --from first"

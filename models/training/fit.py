@@ -61,16 +61,24 @@ def train(
 
 
 def continue_training(
-    weights: Weights, data: Dataset, steps: int, seed: int, rate: float = 0.0004, threads: int = 1
+    weights: Weights,
+    parts: Iterable[Dataset],
+    count: int,
+    steps: int,
+    seed: int,
+    rate: float = 0.0008,
+    threads: int = 1,
 ) -> Weights:
     """Trains on from these weights; the normalisation stays what it was, since few photos would spoil it.
+
+    Everything else is as in `train`.
 
     Raises:
         FloatingPointError: the training diverged.
     """
     _prepare(seed, threads)
     model = plain_model(weights)
-    _run(model, _Growing([data], 1, steps), steps, seed, rate)
+    _run(model, _Growing(parts, count, steps), steps, seed, rate)
     return plain_weights(model)
 
 

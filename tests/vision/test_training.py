@@ -169,7 +169,7 @@ def test_a_few_steps_of_training_learn_the_training_set_and_end_in_integers() ->
     crops = np.full((128, 96, 96, 3), 118, np.uint8)
     crops[:, 20:76, 20:76] = np.where(labels, 30, 200)[:, None, None, None]
     data = Dataset(crops, labels.astype(np.int64))
-    weights = continue_training(train([data], 1, 30, 1), data, 4, 1)
+    weights = continue_training(train([data], 1, 30, 1), [data], 1, 4, 1)
     logits, _ = forward(weights, crops)
     assert (logits.argmax(axis=1) == labels).mean() > 0.95
     assert tflite(weights, crops)[4:8] == b"TFL3"

@@ -18,13 +18,17 @@ LEFT: Final = (0.12, 0.90)
 """Share of the whole piece's area that is left of a broken one."""
 DEEPEST: Final = 0.13
 """The missing part reaches at least this deep (radii); less is a nibbled edge that nobody would call broken."""
+STRAIGHT: Final = frozenset({"square", "loaf"})
+"""Kinds with straight sides."""
+SNAPS: Final = 0.5
+"""How often one of them snaps along a side."""
 _TRIES: Final = 40
 
 
-def _cut(rng: Rng, offset: float, normal: float, roughness: float, bow: float = 0.0) -> Image:
+def _cut(rng: Rng, offset: float, normal: float, roughness: float, bow: float = 0.0, fall: float = 0.9) -> Image:
     """The side of a jagged line away from its normal; the line passes `offset` from the centre."""
     along = np.linspace(-2.2, 2.2, 140)
-    out = offset + jagged(rng, len(along), roughness) + bow * (along / 1.4) ** 2
+    out = offset + jagged(rng, len(along), roughness, fall) + bow * (along / 1.4) ** 2
     ends = np.array([-6.0, -6.0])
     x, y = math.cos(normal), math.sin(normal)
     along, out = np.concatenate([along, along[[-1, 0]]]), np.concatenate([out, ends])
@@ -70,6 +74,12 @@ def _fragment(rng: Rng, roughness: float) -> Image:
     return kept
 
 
+def _snap(rng: Rng) -> Image:
+    """A straight-sided piece snaps along a side or a row of holes: nearly parallel to it, with a fine, crumbling edge."""
+    normal = float(rng.integers(4)) * np.pi / 2 + rng.normal(0.0, 0.12)
+    return _cut(rng, rng.uniform(-0.4, 0.55), normal, rng.uniform(0.025, 0.07), rng.normal(0.0, 0.06), fall=0.5)
+
+
 _WAYS: Final[tuple[Callable[[Rng, float], Image], ...]] = (_half, _half, _bites, _wedge, _fragment, _corner)
 
 
@@ -82,7 +92,10 @@ def broken(rng: Rng, whole: Image, kind: str) -> tuple[Image, Image]:
     area, least = float(whole.sum()), 0.05 if kind in FLAT and kind != "square" else 0.11
     roughness = float(rng.choice([0.02, 0.05, 0.10, 0.18]))
     for _ in range(_TRIES):
-        kept = _WAYS[int(rng.integers(len(_WAYS)))](rng, max(roughness, least))
+        if kind in STRAIGHT and rng.random() < SNAPS:
+            kept = _snap(rng)
+        else:
+            kept = _WAYS[int(rng.integers(len(_WAYS)))](rng, max(roughness, least))
         left = _largest(whole * kept)
         share = float(left.sum()) / area
         if LEFT[0] < share < LEFT[1] and float(depth(whole * (1.0 - left)).max()) > DEEPEST / 2:

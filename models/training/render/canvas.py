@@ -101,11 +101,11 @@ def wobble(
     return curve * (size / 1.2)
 
 
-def jagged(rng: np.random.Generator, count: int, roughness: float) -> Points:
-    """A fractal line of `count` values: midpoint sums over six octaves (Mandelbrot 1982)."""
+def jagged(rng: np.random.Generator, count: int, roughness: float, fall: float = 0.9) -> Points:
+    """A fractal line of `count` values: sums over six octaves, the finer the smaller by 2**-fall (Mandelbrot 1982)."""
     line = np.zeros(count)
     at = np.linspace(0.0, 1.0, count)
     for octave in range(1, 7):
         knots = 2**octave + 1
-        line += np.interp(at, np.linspace(0.0, 1.0, knots), rng.normal(0.0, 1.0, knots)) * 0.5 ** (octave * 0.9)
+        line += np.interp(at, np.linspace(0.0, 1.0, knots), rng.normal(0.0, 1.0, knots)) * 0.5 ** (octave * fall)
     return line * roughness
