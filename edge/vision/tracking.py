@@ -107,6 +107,11 @@ class Tracker:
         agree = (np.hypot(*np.moveaxis(moves[None] - candidates[:, None, None], -1, 0)) <= reach) & alike
         votes = agree.any(axis=2).sum(axis=1)
         off = np.hypot(*(candidates - (np.zeros(2) if hint is None else hint)).T)
+        if hint is not None:
+            # A belt goes on as it went, or it slows down to a halt; another move is believed only where neither can be.
+            slower = np.clip(candidates @ hint / max(float(hint @ hint), 1e-9), 0, 1)[:, None] * hint
+            likely = (off <= 3 * reach) | (np.hypot(*(candidates - slower).T) <= reach)
+            votes = np.where(likely, votes, 0) if likely.any() else votes
         # Rows of equal items agree on several moves: of those with about as many votes, the expected or the shortest.
         enough = votes >= _ENOUGH * votes.max()
         best = int(np.argmin(np.where(enough, off, np.inf)))
