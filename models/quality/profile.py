@@ -131,22 +131,24 @@ def read_profile_card(path: Path) -> ProfileCard:
 
 
 def recognise(profiles: Mapping[str, Profile], examples: Sequence[Example]) -> str | None:
-    """Which product lies there: the one whose taught good items are nearest to most of these.
+    """Which product lies there: the one whose taught good items are nearest to the best of these.
 
-    None without profiles or items, and where most items are like nothing that any profile was taught.
+    None without profiles or items, and where they are like nothing that any profile was taught.
     """
     if not profiles or not examples:
         return None
     distances = {
-        name: float(np.median([profile.judge(each).departure.overall for each in examples]))
+        name: float(np.quantile([profile.judge(each).departure.overall for each in examples], _WHOLE))
         for name, profile in profiles.items()
     }
     nearest = min(distances, key=lambda name: (distances[name], name))
     return nearest if distances[nearest] < _RECOGNISED else None
 
 
+_WHOLE = 0.25
+"""At least this share of what lies there is whole and tells the product; the broken rest may be far from everything."""
 _RECOGNISED = 3.0
-"""Broken goods of a product are still its goods, so this many limits are allowed."""
+"""Farther than so many limits from all that was taught, nothing is recognised."""
 
 
 def _read(path: Path) -> _File:
