@@ -89,7 +89,7 @@ def broken(rng: Rng, whole: Image, kind: str) -> tuple[Image, Image]:
     The remaining part is one piece within `LEFT`, and misses something deeper than `DEEPEST`. Cuts through soft or
     straight-edged goods are rough, or they would look like the end of a shorter piece.
     """
-    area, least = float(whole.sum()), 0.05 if kind in FLAT and kind != "square" else 0.11
+    area, least = float(whole.sum()), 0.04 if kind in FLAT else 0.09
     roughness = float(rng.choice([0.02, 0.05, 0.10, 0.18]))
     for _ in range(_TRIES):
         if kind in STRAIGHT and rng.random() < SNAPS:

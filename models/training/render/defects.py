@@ -77,7 +77,7 @@ def _one_crack(rng: Rng) -> Image:
     return blur(strokes(pieces, widths), 0.5)
 
 
-def crumb(rng: Rng, lab: Image, relief: Image, kept: Image, mask: Image) -> Image:
+def crumb(rng: Rng, lab: Image, relief: Image, kept: Image, mask: Image, *, soft: bool) -> Image:
     """The pale crumb that shows along a fracture; relief is changed in place.
 
     Args:
@@ -86,10 +86,13 @@ def crumb(rng: Rng, lab: Image, relief: Image, kept: Image, mask: Image) -> Imag
         relief: height in pixels.
         kept: 1 on the side of the fracture that stayed.
         mask: coverage by what is left.
+        soft: bread and pastry, whose crumb is wider and shows more than a biscuit's.
     """
-    near = blur(1.0 - kept, rng.uniform(0.7, 1.8))
+    near = blur(1.0 - kept, rng.uniform(1.5, 4.0) if soft else rng.uniform(0.7, 1.8))
     weight = (
-        np.clip(near * np.float32(rng.uniform(1.0, 2.4)), 0.0, 1.0) * np.float32(rng.uniform(0.2, 0.9)) * (mask > 0.2)
+        np.clip(near * np.float32(rng.uniform(1.0, 2.4)), 0.0, 1.0)
+        * np.float32(rng.uniform(0.6 if soft else 0.2, 0.95))
+        * (mask > 0.2)
     )
     relief += noise(rng, 3.0, 1) * weight * np.float32(2.0)
     colour = np.array([rng.uniform(70, 88), rng.uniform(0, 5), rng.uniform(14, 30)], np.float32)

@@ -1,4 +1,4 @@
-"""Deforming a piece: lobes, bends, pinches, blow-outs, two that baked together.
+"""Deforming a piece: lobes, folds, pinches, blow-outs, two that baked together.
 
 The warped outline must differ from the original by more than a rotation, a stretch or a shear would make it
 differ: an oval roll is a good roll.
@@ -22,12 +22,12 @@ _TRIES: Final = 12
 _BINS: Final = 90
 
 
-def deformed(rng: Rng, whole: Image, kind: str) -> Image:
-    """A piece of this kind out of shape; its outline passes `UNLIKE`."""
+def deformed(rng: Rng, whole: Image) -> Image:
+    """The piece out of shape; its outline passes `UNLIKE`."""
     best, best_distance = whole, 0.0
     profile = outline_profile(whole)
     for _ in range(_TRIES):
-        candidate = _two_together(rng, whole) if rng.random() < 0.18 else _warped(rng, whole, kind)
+        candidate = _two_together(rng, whole) if rng.random() < 0.18 else _warped(rng, whole)
         distance = unlikeness(profile, outline_profile(candidate))
         if distance > best_distance:
             best, best_distance = candidate, distance
@@ -57,18 +57,14 @@ def unlikeness(one: Points, other: Points) -> float:
     return float(np.abs(turns - one).mean(axis=1).min())
 
 
-def _warped(rng: Rng, whole: Image, kind: str) -> Image:
+def _warped(rng: Rng, whole: Image) -> Image:
     x, y = coordinates()
     turn = rng.uniform(0.0, 2 * np.pi)
     cos, sin = math.cos(turn), math.sin(turn)
     p, q = x * cos + y * sin, -x * sin + y * cos
-    ways = ["bulge", "pinch", "lobes", "fold"]
-    if kind in ("square", "ring"):  # what was round or long and is bent looks like a good croissant
-        ways.append("bend")
-    way = rng.choice(ways)
-    if way == "bend":
-        q = q + rng.choice([-1, 1]) * rng.uniform(0.4, 0.65) * (p * p - 0.3)
-    elif way == "bulge":
+    # No bends: what is round or long and bent looks like a good croissant, what is square like one with a side broken off.
+    way = rng.choice(["bulge", "pinch", "lobes", "fold"])
+    if way == "bulge":
         gain = rng.uniform(0.7, 1.0)
         bump = np.exp(-((p - 0.75) ** 2 + (q - rng.normal(0.0, 0.3)) ** 2) / 0.16)
         p, q = p * (1.15 - 0.55 * gain * bump) - 0.12 * gain * bump, q * (1.2 - 0.3 * bump)

@@ -39,11 +39,11 @@ def foreign(rng: Rng, light: Light, *, on_goods: bool = False) -> tuple[Image, I
         light: the lamp.
         on_goods: it will lie on a piece, where only what no topping looks like can be told from one.
     """
-    shape = str(rng.choice(_SHAPES))
+    shape = str(rng.choice(_SHAPES[:5] if on_goods else _SHAPES))
     material = str(rng.choice(_MATERIALS[:5] if on_goods else _MATERIALS))
     if material in ("white", "black") and shape == "rag":
         material = "blue"
-    mask = _mask(rng, shape)
+    mask = _mask(rng, shape, on_goods=on_goods)
     lab = np.empty((SIZE, SIZE, 3), np.float32)
     lab[:] = _colour(rng, material)
     lab[..., 0] += noise(rng, rng.uniform(3.0, 15.0), 1) * np.float32(rng.uniform(0.5, 4.0))
@@ -69,14 +69,14 @@ def _colour(rng: Rng, material: str) -> tuple[float, float, float]:
     return rng.uniform(*low[0]), rng.uniform(*low[1]), rng.uniform(*low[2])
 
 
-def _mask(rng: Rng, shape: str) -> Image:
+def _mask(rng: Rng, shape: str, *, on_goods: bool) -> Image:
     angle = circle()
     if shape in ("nut", "washer"):
         sides = np.arange(6) * np.pi / 3 if shape == "nut" else angle
         hole = fill(polar(angle, np.full_like(angle, rng.uniform(0.3, 0.6))))
         return fill(polar(sides, np.full_like(sides, 0.95))) * (1.0 - hole)
     if shape == "bar":
-        width = rng.uniform(0.08, 0.3)
+        width = rng.uniform(0.18 if on_goods else 0.08, 0.3)
         mask = fill(rounded(0.95, 0.95 * width, 0.6 * width))
         if rng.random() < 0.5:  # a head: a screw, a rivet, a nail
             head = polar(angle, np.full_like(angle, rng.uniform(1.4, 2.2) * width)) * 0.95 - [0.95 - 1.2 * width, 0.0]

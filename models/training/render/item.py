@@ -16,15 +16,16 @@ from models.training.render.crust import crust
 from models.training.render.deform import deformed
 from models.training.render.foreign import foreign
 from models.training.render.lighting import Light
-from models.training.render.outlines import any_kind, silhouette
+from models.training.render.outlines import FLAT, any_kind, silhouette
 from models.training.render.toppings import topped
 
 Rng = np.random.Generator
 
 ALONE = 0.6
 """Share of the foreign objects that lie by themselves; the others lie on a good piece."""
-_UNDEFORMED = frozenset({"croissant", "pretzel"})
-"""Kinds whose good pieces differ so much that no outline is a wrong one."""
+_NOT_DRAWN = {"deformed": frozenset({"croissant", "pretzel", "ring"}), "cracked": frozenset({"pretzel"})}
+"""Kinds on which a label could not be seen: any curve can be a good croissant's, a ring or a strand that is warped or cracked
+through is a broken one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +49,11 @@ def piece(rng: Rng, label: str, lamp: Light, kind: str | None = None) -> Piece:
     if label == "foreign_object" and rng.random() < ALONE:
         return Piece(*foreign(rng, lamp), alone=True)
     kind = kind or any_kind(rng)
-    while label == "deformed" and kind in _UNDEFORMED:
+    while kind in _NOT_DRAWN.get(label, ()):
         kind = any_kind(rng)
     whole = silhouette(rng, kind)
     if label == "deformed":
-        whole = deformed(rng, whole, kind)
+        whole = deformed(rng, whole)
     inside = depth(whole)
     surface = crust(rng, kind, inside)
     if label == "burnt":
@@ -65,7 +66,7 @@ def piece(rng: Rng, label: str, lamp: Light, kind: str | None = None) -> Piece:
     mask = whole
     if label == "broken":
         mask, kept = broken(rng, whole, kind)
-        colours = defects.crumb(rng, colours, surface.relief, kept, mask)
+        colours = defects.crumb(rng, colours, surface.relief, kept, mask, soft=kind not in FLAT)
     elif label == "cracked":
         colours, mask = defects.crack(rng, colours, surface.relief, whole)
     seen = np.clip(linear(colours) * lamp.on(surface.body + surface.relief)[..., None], 0.0, 1.4)
@@ -77,11 +78,12 @@ def piece(rng: Rng, label: str, lamp: Light, kind: str | None = None) -> Piece:
 def _with_object(rng: Rng, lamp: Light, seen: Image, mask: Image) -> tuple[Image, Image]:
     """A foreign object on the piece, its centre on it."""
     thing, cover = foreign(rng, lamp, on_goods=True)
-    y, x = np.nonzero(depth(mask) > 0.1)
+    inside = depth(mask)
+    y, x = np.nonzero(inside > 0.6 * float(inside.max()))
     spot = int(rng.integers(len(x))) if len(x) else 0
     target = np.array([x[spot], y[spot]], np.float64) if len(x) else np.array([CENTRE, CENTRE])
-    move = cv2.getRotationMatrix2D((CENTRE, CENTRE), rng.uniform(0.0, 360.0), rng.uniform(0.2, 0.4))
-    move[:, 2] = move[:, 2] + 0.8 * (target - CENTRE)
+    move = cv2.getRotationMatrix2D((CENTRE, CENTRE), rng.uniform(0.0, 360.0), rng.uniform(0.27, 0.42))
+    move[:, 2] = move[:, 2] + (target - CENTRE)
     size = mask.shape[::-1]
     thing, cover = (np.asarray(cv2.warpAffine(a, move, size, flags=cv2.INTER_AREA), np.float32) for a in (thing, cover))
     share = cover[..., None]
