@@ -24,6 +24,7 @@ COMMANDS = {
     "classify": "werkpuls.classify",
     "teach": "werkpuls.teach",
     "train": "werkpuls.train",
+    "calibrate": "werkpuls.calibrate",
     "certs": "werkpuls.certs",
     "doctor": "werkpuls.doctor",
 }

@@ -68,6 +68,11 @@ class BeltCrop:
         back = np.linalg.inv(self._matrix(width, height))
         return np.asarray(cv2.perspectiveTransform(points[None], back)[0], np.float32)
 
+    def to_fractions(self) -> NDArray[np.float64]:
+        """From fractions of the crop to fractions of the frame, (3, 3); the same for frames of all sizes."""
+        unit = np.array(((0, 0), (1, 0), (1, 1), (0, 1)), np.float32)
+        return np.asarray(cv2.getPerspectiveTransform(unit, np.asarray(self._corners, np.float32)), np.float64)
+
     def _matrix(self, width: int, height: int) -> NDArray[np.float64]:
         """From pixels of the frame to pixels of the crop, (3, 3)."""
         across, down = self.size(width, height)
