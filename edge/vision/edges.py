@@ -112,6 +112,8 @@ class Edges:
         inside = np.zeros(part.shape, np.bool_)
         filled = region.filled()
         inside[top : top + filled.shape[0], left : left + filled.shape[1]] = filled > 0
+        if inside.all():
+            return False
         brighter = float(np.median(part[inside])) - float(np.median(part[~inside]))
         return brighter < _GLOW_LIGHT
 
