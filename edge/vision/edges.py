@@ -75,7 +75,7 @@ class Edges:
         """
         window = region.window
         part, inside = np.minimum(self._strange[window], _PLENTY), region.filled()
-        peak = float(np.percentile(part[inside > 0], _STRANGE_SIDE))
+        peak = _percentile(part[inside > 0], _STRANGE_SIDE)
         steep = _steepness(part)
         here = self._local(region)
         first = _sharpness((here,), steep, peak)
@@ -114,7 +114,7 @@ class Edges:
         inside[top : top + filled.shape[0], left : left + filled.shape[1]] = filled > 0
         if inside.all():
             return False
-        brighter = float(np.median(part[inside])) - float(np.median(part[~inside]))
+        brighter = _percentile(part[inside], 50) - _percentile(part[~inside], 50)
         return brighter < _GLOW_LIGHT
 
     def _local(self, region: Region) -> Region:
@@ -125,6 +125,12 @@ class Edges:
         height, width = self._strange.shape
         rows, columns = window
         return 0 in (rows.start, columns.start, height - rows.stop, width - columns.stop)
+
+
+def _percentile(values: NDArray[np.float32], percent: int) -> float:
+    """Without interpolation, which costs more than the rest."""
+    place = (len(values) - 1) * percent // 100
+    return float(np.partition(values, place)[place])
 
 
 def _large(regions: list[Region]) -> list[Region]:

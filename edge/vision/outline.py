@@ -26,9 +26,6 @@ _FURTHEST = 2.5
 """An edge is looked for this far from the outline."""
 _CONTRAST = 10.0
 """Where the two colours differ by less (of 255), the outline stays."""
-_SMOOTHED = 5
-_ALONG = 2
-"""A point's direction is read from its neighbours this many points away."""
 
 
 def refined(outlines: Sequence[Outline], image: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
@@ -42,30 +39,32 @@ def refined(outlines: Sequence[Outline], image: NDArray[np.uint8]) -> list[NDArr
     if not coarse:
         return []
     points = np.concatenate(coarse)
-    outward = np.concatenate([_outward(each) for each in coarse])
+    stops = np.cumsum([len(each) for each in coarse])
+    before, after = _neighbours(stops)
+    far_before, far_after = before[before], after[after]
+    along = points[far_after] - points[far_before]
+    # OpenCV goes round a region so that its inside lies to the left of the way, with y downwards.
+    outward = np.stack((-along[:, 1], along[:, 0]), axis=1)
+    outward /= np.maximum(np.sqrt(np.square(outward).sum(axis=1)), 1e-6)[:, None]
     shift = _shifts(points, outward, image)
-    refined_ones = []
-    start = 0
-    for each in coarse:
-        stop = start + len(each)
-        along = _smoothed(shift[start:stop])
-        refined_ones.append(np.asarray(each + outward[start:stop] * along[:, None] + 0.5, np.float32))
-        start = stop
-    return refined_ones
+    # The median of five, so that no single point jumps.
+    near = np.sort(np.stack((shift[far_before], shift[before], shift, shift[after], shift[far_after])), axis=0)
+    moved = np.asarray(points + outward * near[2][:, None] + 0.5, np.float32)
+    return np.split(moved, stops[:-1])
+
+
+def _neighbours(stops: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """For points of closed outlines one after the other: which point lies before and which after each."""
+    places = np.arange(stops[-1])
+    before, after = places - 1, places + 1
+    starts = np.concatenate((np.zeros(1, np.int64), stops[:-1]))
+    before[starts], after[stops - 1] = stops - 1, starts
+    return before, after
 
 
 def _thinned(outline: Outline) -> NDArray[np.float32]:
     points = outline.reshape(-1, 2).astype(np.float32)
     return points[::_SPACING] if len(points) >= _SPACING * _FEWEST else points
-
-
-def _outward(points: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Unit vectors away from the item, (n, 2)."""
-    along = np.roll(points, -_ALONG, axis=0) - np.roll(points, _ALONG, axis=0)
-    length = np.maximum(np.hypot(along[:, 0], along[:, 1]), 1e-6)
-    clockwise = float(np.sum(points[:, 0] * np.roll(points[:, 1], -1) - points[:, 1] * np.roll(points[:, 0], -1))) > 0
-    sign = np.float32(1 if clockwise else -1)
-    return np.asarray(np.stack((along[:, 1], -along[:, 0]), axis=1) / length[:, None] * sign, np.float32)
 
 
 def _shifts(points: NDArray[np.float32], outward: NDArray[np.float32], image: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -92,12 +91,3 @@ def _shifts(points: NDArray[np.float32], outward: NDArray[np.float32], image: ND
     sure = inside & (squared >= _CONTRAST**2) & (np.abs(shift) <= _FURTHEST)
     # Between the outermost pixel's centre and its rim, where nothing better is known.
     return np.where(sure, shift, np.float32(0.5)).astype(np.float32)
-
-
-def _smoothed(shift: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Without single points that jump, around a closed outline."""
-    around = np.concatenate((shift[-_SMOOTHED:], shift, shift[:_SMOOTHED]))
-    windows = np.lib.stride_tricks.sliding_window_view(around, _SMOOTHED)
-    middle = np.median(windows, axis=1)
-    start = _SMOOTHED - _SMOOTHED // 2
-    return np.asarray(middle[start : start + len(shift)], np.float32)

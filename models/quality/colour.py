@@ -121,7 +121,8 @@ def colour_of(image: NDArray[np.uint8], inside: NDArray[np.bool_], white: White 
     lab = np.asarray(cv2.cvtColor((white or White()).balanced(image), cv2.COLOR_BGR2LAB), np.uint8)
     # A histogram instead of the pixels: three tables of 256 are all that is needed of them.
     places = np.arange(_TABLE, dtype=np.float64)
-    counts = [np.bincount(lab[..., k][inside], minlength=_TABLE) for k in range(3)]
+    mask = inside.astype(np.uint8)
+    counts = [np.ravel(cv2.calcHist([lab], [k], mask, [_TABLE], [0, _TABLE])).astype(np.float64) for k in range(3)]
     total = float(counts[0].sum())
     light = places * (100 / 255)
     mean = float(light @ counts[0]) / total

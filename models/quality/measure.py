@@ -82,7 +82,7 @@ def measure(
         ValueError: no such frame or contour, or an item of less than a pixel.
     """
     seen = crop if crop is not None else item_crop(frame, contour)
-    bgr = np.ascontiguousarray(seen.rgb[..., ::-1])
+    bgr = np.asarray(cv2.cvtColor(seen.rgb, cv2.COLOR_RGB2BGR), np.uint8)
     inside = cv2.erode((seen.mask >= _INSIDE).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     if not inside.any():
         inside = seen.mask > 0
