@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.quality.example import COLOUR, SHAPE, SIZE, Example
+from models.quality.measure import NAMES
 
 Floats = NDArray[np.float64]
 
@@ -32,6 +33,9 @@ _SHAPE_SPREAD = np.array(
 )
 _COLOUR_SPREAD = np.array((3.0, 2.0, 3.0, 2.0, 0.03, 0.03))
 """Spread that measuring itself has: lens and height (ln area), pixels of an outline, light (L*, a*, b*, spread, shares)."""
+_MOMENTS = slice(NAMES.index("moment_1"), NAMES.index("moment_4") + 1)
+_NO_MOMENT = 7.0
+"""Of a regular outline the higher moments are nothing but pixels: below 1e-7 they are taken as equal, whatever their sign."""
 _EMBEDDING_SPREAD = 0.5
 """The same for an embedding whose numbers have a root mean square of 1."""
 _OTHER_LIGHT = 8.0
@@ -91,6 +95,7 @@ class Scales:
 def views(examples: Sequence[Example]) -> tuple[Floats, ...]:
     """Size, shape, colour and embedding of items, each (n, …)."""
     measured = np.array([each.measured for each in examples], np.float64)
+    measured[:, _MOMENTS] = np.minimum(np.abs(measured[:, _MOMENTS]), _NO_MOMENT)
     seen = np.array([each.embedding for each in examples], np.float64)
     seen /= np.sqrt(np.square(seen).mean(axis=1, keepdims=True)) + 1e-9
     return measured[:, SIZE], measured[:, SHAPE], measured[:, COLOUR], seen

@@ -20,6 +20,8 @@ SURE: Final = 0.6
 """Below this confidence the verdict is `unsure`."""
 _STRANGE = 1.5
 """From this many limits on, something is like nothing that was taught."""
+_CLEARLY = 1.2
+"""From this many limits on, an outline, a size or a colour is a defect; between the limit and here, a person is asked."""
 _STEEP = 4.0
 """How fast certainty falls with distance: at the limit it is one half, at twice the limit 1 in 17."""
 _BAKED_WRONG = 0.5
@@ -125,11 +127,11 @@ class Profile:
 
         A whole outline of another size that also looks otherwise is another product.
         """
-        if departure.shape > 1:
+        if departure.shape > _CLEARLY:
             return True
-        if departure.size > 1:
+        if departure.size > _CLEARLY:
             return departure.look <= 1
-        return departure.colour > 1 and example.baking > _BAKED_WRONG
+        return departure.colour > _CLEARLY and example.baking > _BAKED_WRONG
 
     def _reasons(self, departure: Departure, example: Example, good: float) -> tuple[Reason, ...]:
         mean = sum(each.lightness for each in self.good) / len(self.good)
