@@ -116,6 +116,8 @@ class CameraWatch:
             fault, detail = "camera_no_image", self.loop.error
         elif not fault and self._refused:
             fault, detail = "model_refused", self._refused
+        elif not fault and self.path.trouble:
+            fault, detail = "inspection_failed", self.path.trouble
         elif not fault and self.path.products.trouble:
             fault, detail = "profile_refused", self.path.products.trouble
         return SensorState(name=options.name, machine=options.machine, ok=not fault, fault=fault, detail=detail[:500])
@@ -133,21 +135,36 @@ class CameraWatch:
 
     def perform(self, command: Command) -> Outcome | None:
         """Carries out a command for the machine that this camera looks at; None where it is not for this camera."""
-        if command.action == "set_product":
-            if command.product is None:
-                return Outcome(ok=False, reason="set_product needs the product's name")
-            self.path.say_product(command.product)
-            return Outcome(ok=True, reason=f"makes {command.product} from now on")
-        if command.action == "pause":
-            seconds = command.seconds or DEFAULT_PAUSE_S
-            self.path.pause(self._monotonic_ns() + round(seconds * 1e9))
-            return Outcome(ok=True, reason=f"paused for {seconds:g} s")
-        if command.action == "resume":
-            self.path.pause(0)
-            return Outcome(ok=True, reason="goes on")
-        if command.action == "correct_verdict":
-            return self._correct(command)
-        return Outcome(ok=False, reason=f"{command.action} has no meaning for a camera")
+        actions: dict[str, Callable[[Command], Outcome | None]] = {
+            "set_product": self._set_product,
+            "pause": self._pause,
+            "resume": self._resume,
+            "relearn": self._relearn,
+            "confirm_normal": self._relearn,
+            "correct_verdict": self._correct,
+        }
+        action = actions.get(command.action)
+        if action is None:
+            return Outcome(ok=False, reason=f"{command.action} has no meaning for a camera")
+        return action(command)
+
+    def _set_product(self, command: Command) -> Outcome:
+        if command.product is None:
+            return Outcome(ok=False, reason="set_product needs the product's name")
+        self.path.say_product(command.product)
+        return Outcome(ok=True, reason=f"makes {command.product} from now on")
+
+    def _pause(self, command: Command) -> Outcome:
+        seconds = command.seconds or DEFAULT_PAUSE_S
+        self.path.pause(self._monotonic_ns() + round(seconds * 1e9))
+        return Outcome(ok=True, reason=f"paused for {seconds:g} s")
+
+    def _resume(self, _: Command) -> Outcome:
+        self.path.pause(0)
+        return Outcome(ok=True, reason="goes on")
+
+    def _relearn(self, _: Command) -> Outcome:
+        return Outcome(ok=True, reason=f"takes what follows as the normal of {self.path.relearn()}")
 
     def _correct(self, command: Command) -> Outcome | None:
         if command.inspection is None or command.item is None or command.verdict is None:

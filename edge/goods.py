@@ -17,10 +17,11 @@ import msgspec
 from edge.camera_findings import CameraFindings
 from edge.camera_options import CameraOptions, minutes
 from edge.drafts import Drafter, shorten
+from edge.drift import DriftWatch, Seen
 from edge.products import Products
 from edge.quality_findings import QualityFindings
 from edge.surroundings import Surroundings
-from edge.vision.batches import Batch, Batches
+from edge.vision.batches import Batch, Batches, Moments
 from edge.vision.camera import BadPicture, Frame
 from edge.vision.camera_check import CameraCheck
 from edge.vision.decode import Image, decode, encode
@@ -40,6 +41,10 @@ PICTURES = 12
 MOST_ITEMS = 1000
 """The wire's limit."""
 LEAST_PX = 32
+SMALLEST_PX = 20
+"""Of a thing that is smaller in both directions the net sees nothing; it is a crumb, like what the finder calls so."""
+CRUMB = 0.04
+"""So is what has less than this share of the area that goods usually have: what is left on a tray that was emptied."""
 TIDY_NS = 600_000_000_000
 
 
@@ -93,6 +98,8 @@ class GoodsPath:
     ) -> None:
         self.inspections = 0
         self.items = 0
+        self.trouble = ""
+        """Why the last picture could not be graded, empty where it could."""
         self.camera = CameraFindings(options, drafter, world.mark(f"camera/{options.name}"))
         self.products = products
         self._options = options
@@ -112,8 +119,11 @@ class GoodsPath:
             shifts_min=sorted(minutes(start) for start in options.shifts),
         )
         self._batches.resume(_batch(world.mark(f"batch/{options.name}")))
+        unit = "px" if options.mm_per_px is None else "mm"
+        self._drift = DriftWatch(options.name, unit, world.mark(f"charts/{options.name}"))
         self._corrected = _corrections(world.mark(f"corrected/{options.name}"))
         self._recent: deque[_Recent] = deque(maxlen=RECENT)
+        self._usual_px = Moments()
         self._paused_ns = 0
         self._filled_ns: int | None = None
         self._tidy_ns = world.monotonic_ns()
@@ -145,7 +155,15 @@ class GoodsPath:
             if self._grading is None or now_ns < self._paused_ns:
                 self._tell(self.camera.good(now_ns))
                 return
-            self._inspect(self._grading, frame, crop, now_ns)
+            try:
+                self._inspect(self._grading, frame, crop, now_ns)
+                self.trouble = ""
+            except Exception as exc:
+                # A picture that grading stumbles over must not take the camera away; it is shown in health.
+                if not self.trouble:
+                    logging.getLogger(__name__).exception("%s: a picture could not be graded", self._options.name)
+                self.trouble = f"{type(exc).__name__}: {exc}"
+                self._tell([])
             self._tidy(now_ns)
 
     def unreadable(self, exc: BadPicture) -> None:
@@ -165,6 +183,14 @@ class GoodsPath:
         with self._lock:
             self.products.say(product, self._minute())
             self._world.put([], {f"product/{self._options.name}": self.products.state})
+
+    def relearn(self) -> str:
+        """What follows is the new normal of the present product, which is returned."""
+        with self._lock:
+            product = self.products.name(self._minute())
+            self._drift.forget(product)
+            self._tell(self._findings.drift("", None, "", self._world.monotonic_ns()))
+            return product
 
     def pause(self, until_ns: int) -> None:
         """Grades nothing until then (monotonic); the camera itself is looked after."""
@@ -221,15 +247,13 @@ class GoodsPath:
             return
         records = self.camera.good(now_ns)
         found = self._to_count(result)[:MOST_ITEMS]
-        filled = bool(found)
-        if filled:
-            self._filled_ns = now_ns
-        if not filled and (self._tracker is not None or not result.items):
+        if not found:
             # An empty tray, or a belt on which nothing new has come.
             self._tell(records)
             return
+        self._filled_ns = now_ns
         product = self.products.name(minute)
-        batch = self._batches.of(product, now_ns, wall_ns=self._world.wall_ns(), minute=minute, filled=filled)
+        batch = self._batches.of(product, now_ns, wall_ns=self._world.wall_ns(), minute=minute)
         items = [_item(each) for each in found]
         batch.add(items)
         text = f"{self._options.name}|{self._world.boot}|{frame.taken_ns}|{frame.position}|{self.inspections}"
@@ -249,6 +273,9 @@ class GoodsPath:
             )
         )
         records.extend(self._findings.batch(batch, now_ns))
+        drifted = self._drift.take(product, [_seen(each) for each in found if not each.cut_off])
+        if drifted is not None:
+            records.extend(self._findings.drift(drifted.cause, drifted.evidence, drifted.detail, now_ns))
         self.inspections += 1
         self.items += len(items)
         self._tell(records)
@@ -270,11 +297,18 @@ class GoodsPath:
         return inspector.inspect(crop)
 
     def _to_count(self, result: InspectionResult) -> list[InspectedItem]:
-        """All items of a tray; of a belt those that are seen whole for the first time."""
+        """All items of a tray; of a belt those that are seen whole for the first time. No crumbs."""
+        items = [item for item in result.items if not self._crumb(item)]
+        for item in items:
+            if not item.cut_off:
+                self._usual_px.add(item.found.area_px)
         if self._tracker is None:
-            return list(result.items)
-        tracked = self._tracker.track([item.found for item in result.items])
-        return [item for item, known in zip(result.items, tracked, strict=True) if known.new]
+            return items
+        tracked = self._tracker.track([item.found for item in items])
+        return [item for item, known in zip(items, tracked, strict=True) if known.new]
+
+    def _crumb(self, item: InspectedItem) -> bool:
+        return max(item.found.box[2:]) < SMALLEST_PX or item.found.area_px < CRUMB * self._usual_px.mean
 
     def _keep(self, recent: _Recent, crop: Image, labels: tuple[str, ...]) -> None:
         self._recent.append(recent)
@@ -308,7 +342,11 @@ class GoodsPath:
     def _marks(self) -> dict[str, str]:
         """What must be right together with what is told, also after a power cut."""
         name = self._options.name
-        marks = {f"camera/{name}": self.camera.state, f"quality/{name}": self._findings.state}
+        marks = {
+            f"camera/{name}": self.camera.state,
+            f"quality/{name}": self._findings.state,
+            f"charts/{name}": self._drift.state,
+        }
         if self._batches.current is not None:
             marks[f"batch/{name}"] = _json(self._batches.current)
         return marks
@@ -338,6 +376,13 @@ def _item(item: InspectedItem) -> Item:
         size_mm=shorten(round(item.size_mm, 2)) if item.size_mm is not None else None,
         cut_off=item.cut_off,
     )
+
+
+def _seen(item: InspectedItem) -> Seen:
+    """An item for the control charts; a broken one says nothing of the size that goods have."""
+    whole = item.verdict != "reject" or item.label in ("burnt", "underbaked")
+    size = item.size_mm if item.size_mm is not None else item.found.area_px**0.5
+    return Seen(item.lightness, size if whole else None, item.verdict == "reject")
 
 
 def _kept(recent: _Recent, number: int, box: tuple[float, float, float, float]) -> Kept:

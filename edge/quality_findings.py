@@ -15,6 +15,8 @@ from wire.messages import Cause, Evidence, Severity
 
 FEWEST = 10
 """Judged items below which a batch says nothing."""
+CALM = 3
+"""Subgroups in a row without a warning after which a drift is over."""
 ALARM = 3.0
 """So many times the limit, and certainly above it, is an alarm."""
 _SHARED = 0.5
@@ -44,7 +46,7 @@ class QualityFindings:
         self._camera = camera
         fixed = {"machine": machine, "type": "quality", "channel": camera}
         self._rejects = StandingFinding(drafter, fixed, raise_after=1, clear_after=1)
-        self._drift = StandingFinding(drafter, fixed, raise_after=1, clear_after=1)
+        self._drift = StandingFinding(drafter, fixed, raise_after=1, clear_after=CALM)
         for name, finding in self._named().items():
             finding.kept = _kept(mark, name)
 

@@ -149,22 +149,21 @@ class Batches:
         """Goes on with what was kept. Monotonic time does not outlive a boot: the batch then ends with its next item."""
         self.current = batch if batch is not None and batch.boot == self._boot else None
 
-    def of(self, product: str, now_ns: int, *, wall_ns: int | None, minute: int | None, filled: bool) -> Batch:
-        """The batch for an inspection at this moment, a new one where the product, the load or the shift has changed.
+    def of(self, product: str, now_ns: int, *, wall_ns: int | None, minute: int | None) -> Batch:
+        """The batch for an inspection with items at this moment, a new one where product, load or shift have changed.
 
         Args:
             product: what it is.
             now_ns: monotonic time.
             wall_ns: the same as wall time, None while unknown.
             minute: minutes since local midnight, None while unknown.
-            filled: whether it shows any item; an empty tray begins nothing and ends nothing.
         """
         shift = self._shift_of(minute)
         current = self.current
         ended = (
             current is None
             or current.product != product
-            or (filled and now_ns - current.last_ns > self._gap_ns)
+            or now_ns - current.last_ns > self._gap_ns
             or (shift is not None and self._shift is not None and shift != self._shift)
         )
         if shift is not None:
@@ -180,8 +179,7 @@ class Batches:
                 last_ns=now_ns,
             )
             self.current = current
-        if filled:
-            current.last_ns = now_ns
+        current.last_ns = now_ns
         return current
 
     def _shift_of(self, minute: int | None) -> int | None:

@@ -18,8 +18,14 @@ from edge.vision.measure import measure
 
 Image = NDArray[np.uint8]
 Floats = NDArray[np.float32]
-_FLAT = 6.0
-"""Standard deviation of grey values, over a picture of 32 by 24, of what shows nothing at all: a hand or a cloth on the lens."""
+_FLAT = 1.0
+"""Standard deviation of grey values, over a picture of 32 by 24, of what shows nothing at all: something lies on the lens."""
+_PLAIN = 4.0
+"""The same of what shows too little to be blurred: an empty tray in even light."""
+_EDGES = 0.04
+"""Sharpness as a share of the square of that contrast: photos of goods have 0.06 and more, blurred ones below 0.03."""
+_WIDTH = 640
+"""Sharpness is read from a picture reduced to this width, so that a sensor's noise is no sharpness."""
 _SAME = 5
 """So many live pictures without a single different pixel are one frozen picture."""
 _ROWS, _COLUMNS = 6, 8
@@ -54,7 +60,7 @@ class Fault(NamedTuple):
     @property
     def detail(self) -> str:
         """In English."""
-        return f"{self.feature} {self.value:.4g}, limit {self.limit:g}"
+        return f"{self.feature} {self.value:.4g}, limit {self.limit:.4g}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +70,8 @@ class CheckLimits:
     Args:
         dark_below: mean grey value, 0 to 255.
         bright_above: the same.
-        blurred_below: variance of the Laplacian.
+        blurred_below: variance of the Laplacian of a picture 640 pixels wide that shows something; one with little contrast
+            needs less.
     """
 
     dark_below: float = 25.0
@@ -114,16 +121,17 @@ class CameraCheck:
 
     def _plain(self, grey: Image) -> Fault | None:
         """What one picture tells."""
-        limits, found = self._limits, measure(grey)
+        limits, found = self._limits, measure(_reduced(grey))
         if found.brightness < limits.dark_below:
             return Fault("camera_dark", "brightness", found.brightness, limits.dark_below)
         if found.brightness > limits.bright_above:
             return Fault("camera_overexposed", "brightness", found.brightness, limits.bright_above)
-        if found.sharpness < limits.blurred_below:
-            contrast = float(cv2.resize(grey, (32, 24), interpolation=cv2.INTER_AREA).std())
-            if contrast < _FLAT:
-                return Fault("camera_blocked", "contrast", contrast, _FLAT)
-            return Fault("camera_blurred", "sharpness", found.sharpness, limits.blurred_below)
+        contrast = float(cv2.resize(grey, (32, 24), interpolation=cv2.INTER_AREA).std())
+        if contrast < _FLAT and found.sharpness < limits.blurred_below:
+            return Fault("camera_blocked", "contrast", contrast, _FLAT)
+        least = min(limits.blurred_below, _EDGES * contrast**2)
+        if contrast >= _PLAIN and found.sharpness < least:
+            return Fault("camera_blurred", "sharpness", found.sharpness, least)
         return None
 
     def _frozen(self, grey: Image) -> Fault | None:
@@ -173,6 +181,14 @@ class CameraCheck:
         if dull.any() and dull.mean() < _WORST and float(np.median(share)) > _KEEPS:
             return Fault("camera_dirty", "detail", float(share.min()), _DULL)
         return None
+
+
+def _reduced(grey: Image) -> Image:
+    height, width = grey.shape
+    if width <= _WIDTH:
+        return grey
+    size = (_WIDTH, max(3, round(height * _WIDTH / width)))
+    return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _around(corners: Sequence[tuple[float, float]] | None) -> Floats | None:

@@ -75,7 +75,7 @@ class Picamera2:
         """Takes effect with the next picture."""
         unknown = set(controls) - _CONTROLS
         if unknown:
-            raise RuntimeError(f"Control {sorted(unknown)[0]} is not advertised by libcamera")
+            raise RuntimeError(f"Control {min(unknown)} is not advertised by libcamera")
         self._automatic.update({name: bool(controls[name]) for name in self._automatic if name in controls})
         if "ExposureTime" in controls and not self._automatic["AeEnable"]:
             self._exposure_us = float(controls["ExposureTime"])

@@ -70,6 +70,14 @@ def next_frame(camera: Camera) -> Frame:
     raise AssertionError("no picture came")
 
 
+def use_up(camera: Camera, *, opened: bool = False) -> None:
+    if not opened:
+        camera.open()
+    while True:
+        camera.read()
+        time.sleep(0.02)
+
+
 @pytest.mark.parametrize("make", [photos, video, picamera, simulated])
 def test_a_camera_keeps_the_contract(make: Callable[[Path], Camera], tmp_path: Path) -> None:
     camera = make(tmp_path)
@@ -118,9 +126,7 @@ def test_a_board_camera_that_hangs_or_dies_is_ended_and_opened_anew(
     monkeypatch.setenv(FAULT, fault)
     camera = PiCamera("c", SIZE, monotonic_ns=time.monotonic_ns, module=SIMULATION, silent_s=1.5)
     with pytest.raises(CameraError, match=said):
-        camera.open()
-        while True:
-            camera.read()
+        use_up(camera)
     monkeypatch.delenv(FAULT)
     camera.open()
     assert camera.read().image.shape == (SIZE[1], SIZE[0], 3)
@@ -169,9 +175,7 @@ def test_a_network_camera_gives_the_newest_picture_and_is_missed_when_it_vanishe
     time.sleep(0.2)
     assert next_frame(camera).taken_ns > first.taken_ns + 100_000_000
     with pytest.raises(CameraError, match="delivers no pictures") as told:
-        while True:
-            camera.read()
-            time.sleep(0.02)
+        use_up(camera, opened=True)
     assert "secret" not in str(told.value)
     camera.close()
 
