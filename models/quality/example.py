@@ -16,7 +16,7 @@ VERSION = 1
 SIZE, SHAPE, COLOUR = slice(0, 1), slice(1, NAMES.index("lightness")), slice(NAMES.index("lightness"), len(NAMES))
 """Where a vector of measurements holds what."""
 _COLOUR_DEFECTS = ("burnt", "underbaked")
-_SMALL_PX = 200
+_SMALL_PX = 100
 """The light of a frame is read from a picture of about this width."""
 _LEAST_BACKGROUND = 0.03
 """Where less of the frame than this shows no item, nobody knows the light."""
@@ -81,7 +81,7 @@ def light_of(frame: NDArray[np.uint8], contours: Sequence[NDArray[np.float32]]) 
     free = np.ones(small.shape[:2], np.uint8)
     for contour in contours:
         cv2.fillPoly(free, [np.rint(contour / step).astype(np.int32)], 0)
-    free = np.asarray(cv2.erode(free, np.ones((5, 5), np.uint8)), np.uint8)
+    free = np.asarray(cv2.erode(free, np.ones((3, 3), np.uint8)), np.uint8)
     if free.mean() < _LEAST_BACKGROUND:
         return None
     pixels = np.ascontiguousarray(small[free > 0][:, None])
