@@ -14,7 +14,7 @@ _DARKER = 20.0
 """A dark spot is at least this much darker than its item's median, in L*."""
 _BURNT = 30.0
 """L* of charred crust and below: the darkest that bread is baked to on purpose is about 35."""
-_NEUTRAL = 0.25
+_NEUTRAL = 0.2
 """A background whose linear channels lie within this share of their mean is taken for grey; a coloured one tells nothing."""
 _DIMMEST, _BRIGHTEST = 0.02, 0.97
 _TABLE = 256

@@ -74,7 +74,10 @@ def size_of(contour: Contour) -> Size:
     Raises:
         ValueError: no outline with an area.
     """
-    points = _checked(contour)
+    return _size(_checked(contour))
+
+
+def _size(points: Contour) -> Size:
     sides = cv2.minAreaRect(points)[1]
     return Size(float(max(sides)), float(min(sides)), float(cv2.contourArea(points)))
 
@@ -90,7 +93,7 @@ def shape_of(contour: Contour) -> Shape:
         ValueError: no outline with an area.
     """
     points = _checked(contour)
-    size = size_of(contour)
+    size = _size(points)
     hull = cv2.convexHull(points)
     hull_area, hull_perimeter = float(cv2.contourArea(hull)), float(cv2.arcLength(hull, closed=True))
     smooth = cv2.approxPolyDP(points, _SMOOTH * float(np.sqrt(size.area)), closed=True)

@@ -141,7 +141,7 @@ def test_a_spot_of_coloured_light_is_no_item() -> None:
     same(find_items(np.clip(frame, 0, 255).astype(np.uint8)), goods)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(
     places=st.lists(st.tuples(st.integers(0, 5), st.integers(0, 3)), min_size=1, max_size=12, unique=True),
     kind=st.sampled_from(GROUNDS),
