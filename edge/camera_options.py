@@ -96,8 +96,11 @@ class CameraOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         ]
         | None
     ) = None
-    mm_per_px: (
-        Annotated[float, Meta(gt=0, le=100, description="millimetres per pixel of the cropped picture")] | None
+    calibration: (
+        Annotated[
+            Path, Meta(description="file that werkpuls calibrate wrote for this camera: sizes are in millimetres")
+        ]
+        | None
     ) = None
     load_gap_s: Annotated[
         float, Meta(ge=1, le=86_400, description="after so long without items the next ones are another oven load")

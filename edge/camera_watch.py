@@ -17,10 +17,12 @@ from edge.drafts import Drafter
 from edge.goods import GoodsPath, Grading
 from edge.products import Products
 from edge.surroundings import Surroundings
+from edge.vision.calibration import Calibration, CalibrationError
+from edge.vision.camera import CameraConfigError
 from edge.vision.camera_check import CameraCheck, CheckLimits
 from edge.vision.capture import CameraLoop
 from edge.vision.geometry import BeltCrop
-from edge.vision.inspector import Inspector, Setting
+from edge.vision.inspector import Inspector
 from edge.vision.registry import World, make_camera, make_trigger
 from edge.vision.retention import Lessons, PictureStore
 from models.quality.card import ModelRefused
@@ -68,8 +70,9 @@ class CameraWatch:
         cv2.setNumThreads(1)
         self.options = options
         self._monotonic_ns = place.world.monotonic_ns
-        grading, self._refused = _grading(options)
         corners = options.corners
+        crop = None if corners is None else BeltCrop(corners)
+        grading, self._refused = _grading(options, crop)
         net = grading.card.sha256 if grading is not None else ""
         products = Products(options, net, place.world.mark(f"product/{options.name}"))
         stores = (
@@ -102,7 +105,7 @@ class CameraWatch:
             camera,
             make_trigger(options, world),
             self.path,
-            crop=None if corners is None else BeltCrop(corners),
+            crop=crop,
             idle_s=options.interval_s,
             monotonic_ns=self._monotonic_ns,
             moved=place.moved,
@@ -176,12 +179,24 @@ class CameraWatch:
         return None if said is None else Outcome(ok=True, reason=said[:500])
 
 
-def _grading(options: CameraOptions) -> tuple[Grading | None, str]:
+def _calibration(options: CameraOptions, crop: BeltCrop | None) -> Calibration | None:
+    """Of what is inspected; raises CameraConfigError for a file that is none."""
+    if options.calibration is None:
+        return None
+    try:
+        found = Calibration.load(options.calibration)
+    except CalibrationError as exc:
+        raise CameraConfigError(str(exc)) from exc
+    return found if crop is None else found.within(crop)
+
+
+def _grading(options: CameraOptions, crop: BeltCrop | None) -> tuple[Grading | None, str]:
     """Who grades; None and why where the model cannot be used: the camera itself is looked after all the same."""
+    calibration = _calibration(options, crop)
     try:
         model = options.model
         grader = Classifier.shipped() if model is None else Classifier.load(model, model.with_suffix(SUFFIX))
     except (ModelRefused, RuntimeUnavailable) as exc:
         logging.getLogger(__name__).error("%s: nothing is graded: %s", options.name, exc)  # noqa: TRY400  # the text says it all
         return None, str(exc)
-    return Grading(Inspector(grader, Setting(mm_per_px=options.mm_per_px)), grader.card), ""
+    return Grading(Inspector(grader), grader.card, calibration), ""

@@ -16,12 +16,13 @@ import msgspec
 
 from edge.camera_findings import CameraFindings
 from edge.camera_options import CameraOptions, minutes
-from edge.drafts import Drafter, shorten
+from edge.drafts import Drafter
 from edge.drift import DriftWatch, Seen
 from edge.products import Products
 from edge.quality_findings import QualityFindings
 from edge.surroundings import Surroundings
 from edge.vision.batches import Batch, Batches, Moments
+from edge.vision.calibration import Calibration
 from edge.vision.camera import BadPicture, Frame
 from edge.vision.camera_check import CameraCheck
 from edge.vision.decode import Image, decode, encode
@@ -49,10 +50,17 @@ TIDY_NS = 600_000_000_000
 
 
 class Grading(NamedTuple):
-    """Who grades, and the card of the model behind it."""
+    """Who grades, the card of the model behind it, and how large a pixel of the crop is, where somebody has calibrated it."""
 
     inspector: Inspector
     card: Card
+    calibration: Calibration | None = None
+
+    def size_mm(self, item: InspectedItem, crop: Image) -> float | None:
+        """Its longer side; None without a calibration, or where it is cut off."""
+        if self.calibration is None or item.cut_off:
+            return None
+        return round(self.calibration.size_mm(item.found.contour, crop.shape[1], crop.shape[0]).length, 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +127,7 @@ class GoodsPath:
             shifts_min=sorted(minutes(start) for start in options.shifts),
         )
         self._batches.resume(_batch(world.mark(f"batch/{options.name}")))
-        unit = "px" if options.mm_per_px is None else "mm"
+        unit = "px" if grading is None or grading.calibration is None else "mm"
         self._drift = DriftWatch(options.name, unit, world.mark(f"charts/{options.name}"))
         self._corrected = _corrections(world.mark(f"corrected/{options.name}"))
         self._recent: deque[_Recent] = deque(maxlen=RECENT)
@@ -254,7 +262,8 @@ class GoodsPath:
         self._filled_ns = now_ns
         product = self.products.name(minute)
         batch = self._batches.of(product, now_ns, wall_ns=self._world.wall_ns(), minute=minute)
-        items = [_item(each) for each in found]
+        sizes = [grading.size_mm(each, crop) for each in found]
+        items = [_item(each, size) for each, size in zip(found, sizes, strict=True)]
         batch.add(items)
         text = f"{self._options.name}|{self._world.boot}|{frame.taken_ns}|{frame.position}|{self.inspections}"
         identity = f"i-{blake2s(text.encode(), digest_size=10).hexdigest()}"
@@ -273,7 +282,9 @@ class GoodsPath:
             )
         )
         records.extend(self._findings.batch(batch, now_ns))
-        drifted = self._drift.take(product, [_seen(each) for each in found if not each.cut_off])
+        drifted = self._drift.take(
+            product, [_seen(each, size) for each, size in zip(found, sizes, strict=True) if not each.cut_off]
+        )
         if drifted is not None:
             records.extend(self._findings.drift(drifted.cause, drifted.evidence, drifted.detail, now_ns))
         self.inspections += 1
@@ -365,7 +376,7 @@ class GoodsPath:
         return local.tm_hour * 60 + local.tm_min
 
 
-def _item(item: InspectedItem) -> Item:
+def _item(item: InspectedItem, size_mm: float | None) -> Item:
     x, y, width, height = (round(number, 5) for number in item.box)
     return Item(
         box=(x, y, width, height),
@@ -373,15 +384,15 @@ def _item(item: InspectedItem) -> Item:
         verdict=item.verdict,
         confidence=min(1.0, max(0.0, round(item.confidence, 4))),
         lightness=round(item.lightness, 2),
-        size_mm=shorten(round(item.size_mm, 2)) if item.size_mm is not None else None,
+        size_mm=size_mm,
         cut_off=item.cut_off,
     )
 
 
-def _seen(item: InspectedItem) -> Seen:
+def _seen(item: InspectedItem, size_mm: float | None) -> Seen:
     """An item for the control charts; a broken one says nothing of the size that goods have."""
     whole = item.verdict != "reject" or item.label in ("burnt", "underbaked")
-    size = item.size_mm if item.size_mm is not None else item.found.area_px**0.5
+    size = size_mm if size_mm is not None else item.found.area_px**0.5
     return Seen(item.lightness, size if whole else None, item.verdict == "reject")
 
 

@@ -82,12 +82,13 @@ class Movement:
         self._least_ns = round(least_s * 1e9)
         self._next_ns = 0
         self._inspected_ns: int | None = None
+        self._moving_ns: int | None = None
         self._last: NDArray[np.float32] | None = None
         self._inspected: NDArray[np.float32] | None = None
 
     def open(self) -> None:
         """What is seen first is new."""
-        self._next_ns, self._inspected_ns = 0, None
+        self._next_ns, self._inspected_ns, self._moving_ns = 0, None, None
         self._last = self._inspected = None
 
     def due(self, now_ns: int) -> float:
@@ -101,10 +102,13 @@ class Movement:
         small = np.asarray(grey, np.float32)
         moving = _share(small, self._last) >= _MOVING
         self._last = small
+        self._moving_ns = (self._moving_ns or now_ns) if moving else None
         since_ns = None if self._inspected_ns is None else now_ns - self._inspected_ns
         if since_ns is not None and since_ns < self._least_ns:
             return False
-        waited = since_ns is not None and since_ns >= _LONGEST_S * 1e9
+        longest_ns = _LONGEST_S * 1e9
+        restless = self._moving_ns is not None and now_ns - self._moving_ns >= longest_ns
+        waited = restless and (since_ns is None or since_ns >= longest_ns)
         if (moving and not waited) or _share(small, self._inspected) < _OTHER:
             return False
         self._inspected, self._inspected_ns = small, now_ns

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import cv2
 import numpy as np
@@ -234,8 +235,8 @@ def test_pictures_of_every_kind_are_decoded_and_bad_ones_refused(tmp_path: Path)
     exif = Pillow.Exif()
     exif[0x0112] = 6  # turned by a quarter
 
-    def saved(picture: Pillow.Image, kind: str, **more: object) -> bytes:
-        picture.save(path, format=kind, **more)  # type: ignore[arg-type]
+    def saved(picture: Pillow.Image, kind: str, **more: Any) -> bytes:
+        picture.save(path, format=kind, **more)
         return path.read_bytes()
 
     assert decode(saved(rgb, "JPEG", exif=exif), "turned").shape == (SIZE[0], SIZE[1], 3)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +60,7 @@ def crumbs() -> Picture:
 
 
 def picture(kind: str) -> Picture:
-    made = {
+    made: dict[str, Callable[[], Picture]] = {
         "good": goods,
         "burnt": lambda: goods(0.9),
         "empty": lambda: goods(count=0),
@@ -69,7 +69,7 @@ def picture(kind: str) -> Picture:
         "dark": lambda: (goods() // 20).astype(np.uint8),
         "bright": lambda: np.full((300, 400, 3), 250, np.uint8),
         "covered": lambda: np.full((300, 400, 3), 120, np.uint8),
-        "blurred": lambda: cv2.GaussianBlur(goods(), (0, 0), 12),
+        "blurred": lambda: np.asarray(cv2.GaussianBlur(goods(), (0, 0), 12), np.uint8),
     }
     return made[kind]()
 
@@ -258,6 +258,24 @@ def test_a_model_and_a_profile_that_do_not_fit_are_shown_and_the_camera_is_looke
         show(watch, folder, "good")
         assert watch.sensors()[0].fault == "profile_refused"
         assert watch.sources()["tray"]["inspections"] == 1
+
+
+def test_a_calibrated_camera_tells_sizes_in_millimetres_and_a_damaged_calibration_is_refused(
+    tmp_path: Path, folder: Folder
+) -> None:
+    # One frame is 800 by 600 mm: a pixel is 2 mm wide.
+    matrix = [800.0, 0.0, 0.0, 0.0, 600.0, 0.0, 0.0, 0.0, 1.0]
+    (tmp_path / "plane.json").write_text(f'{{"format": 1, "matrix": {matrix}, "residual_mm": 0.1, "points": 4}}')
+    path = write_node(tmp_path, more=f'{CAMERA}calibration = "plane.json"\n')
+    with daemon(path) as watch:
+        show(watch, folder, "good")
+        batch = watch.cameras["tray"].path.batch
+        assert batch is not None
+        assert batch.size_mm.count == 6
+        assert batch.size_mm.mean == pytest.approx(2 * 85, rel=0.15)
+    (tmp_path / "plane.json").write_text("{}")
+    with pytest.raises(SettingsError, match=r"camera\[0\].*no calibration"):
+        daemon(path).start()
 
 
 def test_a_live_tray_is_cropped_inspected_and_its_items_counted_once(tmp_path: Path) -> None:
