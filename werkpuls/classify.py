@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from edge.vision.calibration import Calibration
     from edge.vision.geometry import BeltCrop
     from edge.vision.inspector import InspectedItem, InspectionResult, Inspector
     from models.quality.teach import Profile
@@ -58,6 +59,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--mm-per-px", type=_positive, metavar="MM", help="width of a pixel of the inspected picture; gives sizes in mm"
     )
     parser.add_argument(
+        "--calibration", type=Path, metavar="FILE", help="of this camera, made by werkpuls calibrate; gives sizes in mm"
+    )
+    parser.add_argument(
         "--weights", type=Path, default=WEIGHTS, metavar="DIR", help="goods.tflite and goods.json (default: shipped)"
     )
     parser.add_argument("--lang", choices=LANGUAGES, default=LANGUAGES[0], help="of the words (default: de)")
@@ -67,11 +71,12 @@ def run(args: argparse.Namespace) -> int:
     """Grades; 0 done, 1 a photo, profile or model cannot be used (the other photos are graded), 2 wrong use."""
     if problem := needs_opencv():
         return _say(problem, WRONG_USE)
-    from models.quality.profile import ProfileRefused  # noqa: PLC0415  # needs OpenCV
+    from edge.vision.calibration import CalibrationError  # noqa: PLC0415  # needs OpenCV
+    from models.quality.profile import ProfileRefused  # noqa: PLC0415  # as above
 
     try:
         desk = _Desk(args)
-    except (ModelRefused, ProfileRefused, RuntimeUnavailable) as exc:
+    except (CalibrationError, ModelRefused, ProfileRefused, RuntimeUnavailable) as exc:
         return _say(str(exc), PROBLEM)
     if args.out is not None and not args.json:
         try:
@@ -87,6 +92,15 @@ def run(args: argparse.Namespace) -> int:
     return code
 
 
+def _plane(file: Path | None, belt: BeltCrop | None) -> Calibration | None:
+    from edge.vision.calibration import Calibration  # noqa: PLC0415  # needs OpenCV
+
+    if file is None:
+        return None
+    plane = Calibration.load(file)
+    return plane if belt is None else plane.within(belt)
+
+
 class _Desk:
     """Model, profiles and words, and what is done with one photo after the other."""
 
@@ -95,7 +109,8 @@ class _Desk:
 
         classifier = Classifier.load(args.weights / "goods.tflite", args.weights / "goods.json")
         self._profiles = _profiles(args.profile, classifier.card.sha256)
-        self._inspector: Inspector = Inspector(classifier, Setting(mm_per_px=args.mm_per_px))
+        setting = Setting(mm_per_px=args.mm_per_px, plane=_plane(args.calibration, args.corners))
+        self._inspector: Inspector = Inspector(classifier, setting)
         self._belt: BeltCrop | None = args.corners
         self._json: bool = args.json
         self._out: Path | None = args.out

@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.vision.calibration import Calibration
 from edge.vision.items import FinderSettings, FoundItem, survey
 from models.quality.card import GOOD, Card
 from models.quality.classifier import Grade, Grades, Verdict, decide
@@ -39,11 +40,13 @@ class Setting:
 
     Args:
         mm_per_px: of the frame that is inspected; None where nobody has calibrated it.
+        plane: where the frame that is inspected lies, from a calibration; it goes before `mm_per_px`.
         white: what makes its light white; None: colours as the camera gives them.
         finder: what counts as an item.
     """
 
     mm_per_px: float | None = None
+    plane: Calibration | None = None
     white: White | None = None
     finder: FinderSettings = field(default_factory=FinderSettings)
 
@@ -186,7 +189,6 @@ class Inspector:
         measured = measure(frame, found.contour, self._setting.white, crop)
         seen = example(measured, height * width, grades.embedding[row], (grades.labels, probabilities), light)
         grade = decide(probabilities, self._grader.card)
-        scale = self._setting.mm_per_px
         item = InspectedItem(
             found=found,
             box=_fractions(found.box, width, height),
@@ -194,7 +196,7 @@ class Inspector:
             verdict="unsure" if found.cut_off else grade.verdict,
             confidence=0.0 if found.cut_off else grade.confidence,
             lightness=min(100.0, max(0.0, measured.lightness)),
-            size_mm=measured.shape.size.length * scale if scale is not None and not found.cut_off else None,
+            size_mm=None if found.cut_off else self._length_mm(found, measured, width, height),
             measurements=measured,
             crop=crop,
             example=seen,
@@ -204,6 +206,12 @@ class Inspector:
             judgement=None,
         )
         return item if self._profile is None else _judged(item, self._profile)
+
+    def _length_mm(self, found: FoundItem, measured: Measurements, width: int, height: int) -> float | None:
+        if self._setting.plane is not None:
+            return self._setting.plane.size_mm(found.contour, width, height).length
+        scale = self._setting.mm_per_px
+        return None if scale is None else measured.shape.size.length * scale
 
 
 class ProfileMismatch(Exception):

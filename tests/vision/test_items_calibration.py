@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -185,3 +186,28 @@ def test_the_command_says_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFi
     for wrong in (["--card", "85"], ["--marker-mm", "-3"], ["--marker-mm", "wide"]):
         with pytest.raises(SystemExit):
             main(["calibrate", "x.png", *wrong])
+
+
+def test_classify_says_sizes_by_the_calibration(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    by_sheet(sheet_photo()).save(tmp_path / "belt.json")
+    goods = [disc(25) + np.array((60, 80), np.float32), disc(30) + np.array((150, 200), np.float32)]
+    cv2.imwrite(str(tmp_path / "tray.png"), goods_photo(goods))
+    for corners in ([], ["--corners", "0.08,0.06,0.85,0.06,0.95,0.98,0.06,0.98"]):
+        assert (
+            main(
+                [
+                    "classify",
+                    str(tmp_path / "tray.png"),
+                    "--json",
+                    "--calibration",
+                    str(tmp_path / "belt.json"),
+                    *corners,
+                ]
+            )
+            == 0
+        )
+        sizes = sorted(item["size_mm"] for item in json.loads(capsys.readouterr().out)["items"])
+        assert sizes == pytest.approx([50, 60], rel=0.02)
+    (tmp_path / "belt.json").write_text("{}")
+    assert main(["classify", str(tmp_path / "tray.png"), "--json", "--calibration", str(tmp_path / "belt.json")]) == 1
+    assert "belt.json" in capsys.readouterr().err
