@@ -72,7 +72,7 @@ def noisy(rng: np.random.Generator, image: Image) -> Image:
     """The picture as a sensor delivers it: no two are alike."""
     noise = np.empty(image.shape, np.int16)
     cv2.setRNGSeed(int(rng.integers(2**31)))
-    cv2.randn(noise, np.zeros(1), np.full(1, _NOISE))
+    cv2.randn(noise, np.zeros(3), np.full(3, _NOISE))
     return np.asarray(cv2.add(image, noise, dtype=cv2.CV_8U), np.uint8)
 
 
