@@ -24,6 +24,7 @@ _CLEARLY = 1.2
 """From this many limits on, an outline, a size or a colour is a defect; between the limit and here, a person is asked."""
 _STEEP = 4.0
 """How fast certainty falls with distance: at the limit it is one half, at twice the limit 1 in 17."""
+_TINY = 1e-6
 _BAKED_WRONG = 0.5
 """From this probability on, the net confirms that a strange colour is a matter of baking."""
 
@@ -96,7 +97,7 @@ class Profile:
         With good items alone, the distance from them decides: the outline and the size by themselves, the
         crust's colour where the net confirms that it is burnt or underbaked. Else a strange colour or look is no ground to
         throw something away, and a person is asked. With bad items, what separates the two decides, and the distance from the good ones can only
-        take a `good` back.
+        speak against an item.
         """
         departure = self._novelty.of(example)
         near = 1 / (1 + departure.overall**_STEEP)
@@ -104,9 +105,11 @@ class Profile:
             good, explained = near, self._explained(departure, example)
         else:
             separated = self._separator.good(example)
-            # Farther than the farthest taught ones by half is no longer the separator's business.
+            # Two witnesses: beyond the limit, the odds of distance count against it as well. Far out, the separator, which was
+            # taught nothing there, is not heard.
+            odds = separated / max(1 - separated, _TINY) * min(1.0, max(departure.overall, _TINY) ** -_STEEP)
             far = 1 / (1 + (departure.overall / _STRANGE) ** _STEEP)
-            good, explained = min(separated, far), separated < 1 - SURE or self._explained(departure, example)
+            good, explained = min(odds / (1 + odds), far), separated < 1 - SURE or self._explained(departure, example)
         strange = departure.overall > _STRANGE
         confidence = max(good, 1 - good)
         verdict: Verdict = "good" if good >= 0.5 else "reject"
