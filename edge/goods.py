@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from base64 import b64encode
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -39,6 +40,10 @@ RECENT = 8
 """Inspections whose picture is held in memory, so that a person can also correct what was called good."""
 PICTURES = 12
 """Small pictures kept of one inspection at most: of a burnt tray these say as much as all of them."""
+SHOWN, SHOWN_PX, SHOWN_QUALITY = 3, 160, 75
+"""Pictures that travel with an inspection, how wide they are, and their JPEG quality: about 5 kB each."""
+LONGEST, MOST_REASONS = 12_000, 8
+"""The wire's limits for a picture's text and for reasons."""
 MOST_ITEMS = 1000
 """The wire's limit."""
 LEAST_PX = 32
@@ -263,7 +268,8 @@ class GoodsPath:
         product = self.products.name(minute)
         batch = self._batches.of(product, now_ns, wall_ns=self._world.wall_ns(), minute=minute)
         sizes = [grading.size_mm(each, crop) for each in found]
-        items = [_item(each, size) for each, size in zip(found, sizes, strict=True)]
+        shown = self._shown(found, crop, grading.card.labels)
+        items = [_item(each, sizes[k], shown.get(k, ("", ""))) for k, each in enumerate(found)]
         batch.add(items)
         text = f"{self._options.name}|{self._world.boot}|{frame.taken_ns}|{frame.position}|{self.inspections}"
         identity = f"i-{blake2s(text.encode(), digest_size=10).hexdigest()}"
@@ -321,15 +327,24 @@ class GoodsPath:
     def _crumb(self, item: InspectedItem) -> bool:
         return max(item.found.box[2:]) < SMALLEST_PX or item.found.area_px < CRUMB * self._usual_px.mean
 
+    def _shown(
+        self, found: Sequence[InspectedItem], crop: Image, labels: tuple[str, ...]
+    ) -> dict[int, tuple[str, str]]:
+        """Pictures that travel with the message: of some rejected or doubtful items, base64 of JPEG, what the net saw beside it."""
+        if self._options.keep_days == 0:
+            return {}
+        shown = {}
+        for number, item in _doubtful(found)[:SHOWN]:
+            picture, _ = small_picture(crop, item.found.box, SHOWN_PX)
+            shown[number] = (_base64(encode(picture, SHOWN_QUALITY)), _base64(why_picture(item, labels) or b""))
+        return shown
+
     def _keep(self, recent: _Recent, crop: Image, labels: tuple[str, ...]) -> None:
         self._recent.append(recent)
         if self._options.keep_days == 0:
             return
-        doubtful = [(k, item) for k, item in enumerate(recent.items) if item.verdict != "good" and not item.cut_off]
-        # Certain rejects are few on a good day; on a bad one the doubtful ones are what a person can help with.
-        doubtful.sort(key=lambda one: one[1].confidence)
         try:
-            for number, item in doubtful[:PICTURES]:
+            for number, item in _doubtful(recent.items)[:PICTURES]:
                 picture, box = small_picture(crop, item.found.box)
                 self._pictures.keep(_kept(recent, number, box), encode(picture), why_picture(item, labels))
         except OSError as exc:
@@ -376,7 +391,7 @@ class GoodsPath:
         return local.tm_hour * 60 + local.tm_min
 
 
-def _item(item: InspectedItem, size_mm: float | None) -> Item:
+def _item(item: InspectedItem, size_mm: float | None, shown: tuple[str, str]) -> Item:
     x, y, width, height = (round(number, 5) for number in item.box)
     return Item(
         box=(x, y, width, height),
@@ -386,7 +401,22 @@ def _item(item: InspectedItem, size_mm: float | None) -> Item:
         lightness=round(item.lightness, 2),
         size_mm=size_mm,
         cut_off=item.cut_off,
+        why=list(item.why[:MOST_REASONS]),
+        picture=shown[0],
+        seen=shown[1],
     )
+
+
+def _doubtful(items: Sequence[InspectedItem]) -> list[tuple[int, InspectedItem]]:
+    """Rejected and doubtful items with their numbers, those first about which a person can say most: the least certain."""
+    found = [(k, item) for k, item in enumerate(items) if item.verdict != "good" and not item.cut_off]
+    return sorted(found, key=lambda one: one[1].confidence)
+
+
+def _base64(jpeg: bytes) -> str:
+    """What the wire takes; nothing where it is too long."""
+    text = b64encode(jpeg).decode("ascii")
+    return text if len(text) <= LONGEST else ""
 
 
 def _seen(item: InspectedItem, size_mm: float | None) -> Seen:

@@ -214,6 +214,12 @@ class Item(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_d
     """CIELAB L* of the crust."""
     size_mm: NonNegative | None = None
     cut_off: bool = False
+    why: Annotated[list[Name], Meta(max_length=8)] = []
+    """Codes of what speaks against it, the strongest first, where a taught product judged."""
+    picture: Annotated[str, Meta(max_length=12_000)] = ""
+    """A small JPEG of it in base64, of some rejected or doubtful items; empty for the others."""
+    seen: Annotated[str, Meta(max_length=12_000)] = ""
+    """The same with the places that spoke for its label, where the model tells them."""
 
 
 class Inspection(Message, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="inspection"):

@@ -20,15 +20,16 @@ _AROUND = 0.15
 Box = tuple[float, float, float, float]
 
 
-def small_picture(frame: Image, box: Box) -> tuple[Image, Box]:
+def small_picture(frame: Image, box: Box, largest_px: int = LARGEST_PX) -> tuple[Image, Box]:
     """An item with a little around it, and its box in that.
 
     Args:
         frame: (height, width, 3) uint8, BGR.
         box: x, y, width, height in pixels of the frame.
+        largest_px: longer side that the picture has at most.
 
     Returns:
-        The picture, at most 320 pixels wide and high, and the box as fractions of it.
+        The picture, and the box as fractions of it.
     """
     x, y, width, height = box
     margin = _AROUND * max(width, height)
@@ -38,7 +39,7 @@ def small_picture(frame: Image, box: Box) -> tuple[Image, Box]:
     part = frame[top:bottom, left:right]
     wide, high = right - left, bottom - top
     within = ((x - left) / wide, (y - top) / high, min(1.0, width / wide), min(1.0, height / high))
-    scale = LARGEST_PX / max(wide, high)
+    scale = largest_px / max(wide, high)
     if scale < 1:
         size = max(1, round(wide * scale)), max(1, round(high * scale))
         part = np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA), np.uint8)

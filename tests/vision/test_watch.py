@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from base64 import b64decode
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -159,6 +160,11 @@ def test_pictures_become_inspections_batches_and_findings_and_a_person_corrects_
         assert {item.verdict for item in inspections[0].items} <= {"good", "unsure"}
         burnt = inspections[1].items
         assert {(item.label, item.verdict) for item in burnt} == {("burnt", "reject")}
+        pictures = [item.picture for item in burnt if item.picture]
+        assert 1 <= len(pictures) <= 3
+        small = cv2.imdecode(np.frombuffer(b64decode(pictures[0]), np.uint8), cv2.IMREAD_COLOR)
+        assert 40 < max(small.shape) <= 160
+        assert any(item.seen for item in burnt)
         first, second = (np.mean([item.lightness for item in each.items]) for each in inspections[:2])
         assert first - second > 15
         findings = [(each.type, each.state, each.cause) for each in told(Finding)]
