@@ -95,8 +95,12 @@ def fit(image: NDArray[np.uint8], without: NDArray[np.bool_] | None = None) -> B
         without: (height, width) bool, pixels that are not looked at.
     """
     factor = _CELLS / max(image.shape[:2])
+    coarse = image
+    while min(coarse.shape[:2]) >= 4 * _CELLS:
+        half = (coarse.shape[1] // 2, coarse.shape[0] // 2)
+        coarse = np.asarray(cv2.resize(coarse, half, interpolation=cv2.INTER_AREA), np.uint8)
     size = (max(8, round(image.shape[1] * factor)), max(8, round(image.shape[0] * factor)))
-    small = planes(np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8))
+    small = planes(np.asarray(cv2.resize(coarse, size, interpolation=cv2.INTER_AREA), np.uint8))
     cells = small.reshape(3, -1)
     smooth = _smooth(small)
     if without is None:

@@ -21,7 +21,7 @@ _SPACING = 2
 _FEWEST = 24
 _REACH = 4
 """How far inside and outside of an outline the two colours are read, in pixels."""
-_STEP = 0.5
+_STEP = 1.0
 _FURTHEST = 2.5
 """An edge is looked for this far from the outline."""
 _CONTRAST = 10.0

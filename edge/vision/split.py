@@ -94,9 +94,10 @@ def _basins(cores: NDArray[np.int32], mask: Mask) -> list[Mask]:
 
 def _with_holes(inside: Mask, strange: NDArray[np.float32], threshold: float, area_px: float) -> Mask:
     """The region without the holes that show background."""
-    holes = opened(np.asarray((strange <= threshold) & (inside > 0), np.uint8))
-    if not holes.any():
+    below = np.asarray((strange <= threshold) & (inside > 0), np.uint8)
+    if np.count_nonzero(below) < _HOLE * area_px:
         return inside
+    holes = opened(below)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(holes, connectivity=4)
     large = np.array([label > 0 and stats[label][4] >= _HOLE * area_px for label in range(count)])
     return np.where(large[np.asarray(labels, np.int32)], np.uint8(0), inside)
