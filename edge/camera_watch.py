@@ -15,6 +15,7 @@ from edge.camera_options import CameraOptions
 from edge.commands import DEFAULT_PAUSE_S, Outcome
 from edge.drafts import Drafter
 from edge.goods import GoodsPath, Grading
+from edge.item_pictures import ItemPictures
 from edge.products import Products
 from edge.surroundings import Surroundings
 from edge.vision.calibration import Calibration, CalibrationError
@@ -75,14 +76,18 @@ class CameraWatch:
         grading, self._refused = _grading(options, crop)
         net = grading.card.sha256 if grading is not None else ""
         products = Products(options, net, place.world.mark(f"product/{options.name}"))
-        stores = (
-            PictureStore(
-                place.folder / "pictures" / options.name,
-                days=options.keep_days,
-                max_mb=options.keep_mb,
-                wall_ns=time.time_ns,
-            ),
+        store = PictureStore(
+            place.folder / "pictures" / options.name,
+            days=options.keep_days,
+            max_mb=options.keep_mb,
+            wall_ns=time.time_ns,
+        )
+        pictures = ItemPictures(
+            options.name,
+            store,
             Lessons(place.folder / "lessons"),
+            place.world.mark(f"corrected/{options.name}"),
+            kept=options.keep_days > 0,
         )
         mark = place.world.mark(f"camera/{options.name}")
         position = CameraFindings(options, place.drafter, mark).position
@@ -95,7 +100,7 @@ class CameraWatch:
             grading,
             products,
             CameraCheck(limits, live=camera.live, corners=corners),
-            stores,
+            pictures,
             place.drafter,
             place.world,
             belt=belt,

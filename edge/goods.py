@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from base64 import b64encode
-from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import blake2s
 from threading import Lock
@@ -19,6 +16,7 @@ from edge.camera_findings import CameraFindings
 from edge.camera_options import CameraOptions, minutes
 from edge.drafts import Drafter
 from edge.drift import DriftWatch, Seen
+from edge.item_pictures import About, ItemPictures
 from edge.products import Products
 from edge.quality_findings import QualityFindings
 from edge.surroundings import Surroundings
@@ -26,24 +24,14 @@ from edge.vision.batches import Batch, Batches, Moments
 from edge.vision.calibration import Calibration
 from edge.vision.camera import BadPicture, Frame
 from edge.vision.camera_check import CameraCheck
-from edge.vision.decode import Image, decode, encode
+from edge.vision.decode import Image
 from edge.vision.inspector import InspectedItem, InspectionResult, Inspector, ProfileMismatch
-from edge.vision.retention import Kept, Lessons, PictureStore
-from edge.vision.small_picture import lesson_of, small_picture, why_picture
 from edge.vision.tracking import Tracker
 from models.quality.card import Card
-from models.quality.example import Example
 from wire.journal import Record
 from wire.messages import Inspection, Item
 
-RECENT = 8
-"""Inspections whose picture is held in memory, so that a person can also correct what was called good."""
-PICTURES = 12
-"""Small pictures kept of one inspection at most: of a burnt tray these say as much as all of them."""
-SHOWN, SHOWN_PX, SHOWN_QUALITY = 3, 160, 75
-"""Pictures that travel with an inspection, how wide they are, and their JPEG quality: about 5 kB each."""
-LONGEST, MOST_REASONS = 12_000, 8
-"""The wire's limits for a picture's text and for reasons."""
+MOST_REASONS = 8
 MOST_ITEMS = 1000
 """The wire's limit."""
 LEAST_PX = 32
@@ -68,21 +56,6 @@ class Grading(NamedTuple):
         return round(self.calibration.size_mm(item.found.contour, crop.shape[1], crop.shape[0]).length, 2)
 
 
-@dataclass(frozen=True, slots=True)
-class _Recent:
-    id: str
-    batch: Batch
-    product: str
-    jpeg: bytes
-    items: tuple[InspectedItem, ...]
-
-
-class _Corrected(msgspec.Struct):
-    """Corrections by product, `good` and `reject` as a person said."""
-
-    counts: dict[str, dict[str, int]] = {}
-
-
 class GoodsPath:
     """One camera's pictures become inspections.
 
@@ -91,7 +64,7 @@ class GoodsPath:
         grading: who grades; None: only the camera itself is looked after.
         products: which product lies there.
         check: whether it is a picture.
-        stores: where small pictures and lessons go.
+        pictures: of items, and what people said of them.
         drafter: makes the records.
         world: clock and journal.
         belt: whether an item is counted once however often it is seen.
@@ -103,7 +76,7 @@ class GoodsPath:
         grading: Grading | None,
         products: Products,
         check: CameraCheck,
-        stores: tuple[PictureStore, Lessons],
+        pictures: ItemPictures,
         drafter: Drafter,
         world: Surroundings,
         *,
@@ -118,7 +91,7 @@ class GoodsPath:
         self._options = options
         self._grading = grading
         self._check = check
-        self._pictures, self._lessons = stores
+        self._pictures = pictures
         self._drafter = drafter
         self._world = world
         self._tracker = Tracker() if belt else None
@@ -134,8 +107,7 @@ class GoodsPath:
         self._batches.resume(_batch(world.mark(f"batch/{options.name}")))
         unit = "px" if grading is None or grading.calibration is None else "mm"
         self._drift = DriftWatch(options.name, unit, world.mark(f"charts/{options.name}"))
-        self._corrected = _corrections(world.mark(f"corrected/{options.name}"))
-        self._recent: deque[_Recent] = deque(maxlen=RECENT)
+        self._told: dict[str, str] = {}
         self._usual_px = Moments()
         self._paused_ns = 0
         self._filled_ns: int | None = None
@@ -145,7 +117,7 @@ class GoodsPath:
     @property
     def corrections(self) -> int:
         """How many verdicts people have corrected, since the journal was made."""
-        return sum(count for counts in self._corrected.counts.values() for count in counts.values())
+        return self._pictures.corrections
 
     @property
     def batch(self) -> Batch | None:
@@ -226,30 +198,19 @@ class GoodsPath:
             ValueError: no such id.
         """
         with self._lock:
-            known = self._find(inspection, number)
-            if known is None:
+            done = self._pictures.correct(inspection, number, verdict, by)
+            if done is None:
                 return None
-            kept, picture, lesson = known
-            before = kept.corrected or kept.verdict
-            kept = msgspec.structs.replace(kept, corrected=verdict, by=by)
-            self._lessons.add(kept, picture)
-            if kept.verdict != "good" or self._pictures.find(inspection, number) is not None:
-                self._pictures.keep(kept, picture)
-            taught = before != verdict and lesson is not None
-            if taught and lesson is not None:
+            taught = done.before != verdict and done.lesson is not None
+            if taught and done.lesson is not None:
                 made = datetime.now(UTC).isoformat(timespec="seconds")
-                taught = self.products.teach(kept.product, lesson, good=verdict == "good", made=made)
-            counts = self._corrected.counts.setdefault(kept.product, {})
-            counts[verdict] = counts.get(verdict, 0) + 1
+                taught = self.products.teach(done.product, done.lesson, good=verdict == "good", made=made)
             current = self._batches.current
-            if current is not None and current.id == kept.batch:
-                current.correct(before, verdict)
-            self._world.put([], {**self._marks(), f"corrected/{self._options.name}": _json(self._corrected)})
-            good, bad = self._lessons.counts(kept.product)
+            if current is not None and current.id == done.batch:
+                current.correct(done.before, verdict)
+            self._tell([])
             said = "the profile has learned it" if taught else "kept for the next teaching"
-            return (
-                f"item {number} of {inspection} is {verdict}: {said}; {good} good, {bad} bad lessons of {kept.product}"
-            )
+            return f"item {number} of {inspection} is {verdict}: {said}; {done.lessons} of {done.product}"
 
     def _inspect(self, grading: Grading, frame: Frame, crop: Image, now_ns: int) -> None:
         minute = self._minute()
@@ -268,7 +229,8 @@ class GoodsPath:
         product = self.products.name(minute)
         batch = self._batches.of(product, now_ns, wall_ns=self._world.wall_ns(), minute=minute)
         sizes = [grading.size_mm(each, crop) for each in found]
-        shown = self._shown(found, crop, grading.card.labels)
+        labels = grading.card.labels
+        shown = self._pictures.shown(found, crop, labels)
         items = [_item(each, sizes[k], shown.get(k, ("", ""))) for k, each in enumerate(found)]
         batch.add(items)
         text = f"{self._options.name}|{self._world.boot}|{frame.taken_ns}|{frame.position}|{self.inspections}"
@@ -296,7 +258,7 @@ class GoodsPath:
         self.inspections += 1
         self.items += len(items)
         self._tell(records)
-        self._keep(_Recent(identity, batch, product, encode(crop), tuple(found)), crop, grading.card.labels)
+        self._pictures.keep(About(identity, batch.id, product), found, crop, labels)
 
     def _graded(self, inspector: Inspector, crop: Image, now_ns: int, minute: int | None) -> InspectionResult:
         gap_ns = round(self._options.load_gap_s * 1e9)
@@ -327,43 +289,12 @@ class GoodsPath:
     def _crumb(self, item: InspectedItem) -> bool:
         return max(item.found.box[2:]) < SMALLEST_PX or item.found.area_px < CRUMB * self._usual_px.mean
 
-    def _shown(
-        self, found: Sequence[InspectedItem], crop: Image, labels: tuple[str, ...]
-    ) -> dict[int, tuple[str, str]]:
-        """Pictures that travel with the message: of some rejected or doubtful items, base64 of JPEG, what the net saw beside it."""
-        if self._options.keep_days == 0:
-            return {}
-        shown = {}
-        for number, item in _doubtful(found)[:SHOWN]:
-            picture, _ = small_picture(crop, item.found.box, SHOWN_PX)
-            shown[number] = (_base64(encode(picture, SHOWN_QUALITY)), _base64(why_picture(item, labels) or b""))
-        return shown
-
-    def _keep(self, recent: _Recent, crop: Image, labels: tuple[str, ...]) -> None:
-        self._recent.append(recent)
-        if self._options.keep_days == 0:
-            return
-        try:
-            for number, item in _doubtful(recent.items)[:PICTURES]:
-                picture, box = small_picture(crop, item.found.box)
-                self._pictures.keep(_kept(recent, number, box), encode(picture), why_picture(item, labels))
-        except OSError as exc:
-            logging.getLogger(__name__).warning("%s: no picture could be kept: %s", self._options.name, exc)
-
-    def _find(self, inspection: str, number: int) -> tuple[Kept, bytes, Example | None] | None:
-        """Facts, picture and example of an item that is still held on disk or in memory."""
-        stored = self._pictures.find(inspection, number)
-        if stored is not None:
-            return stored[0], stored[1], lesson_of(stored[0])
-        for recent in self._recent:
-            if recent.id == inspection and 0 <= number < len(recent.items):
-                item = recent.items[number]
-                picture, box = small_picture(decode(recent.jpeg, inspection), item.found.box)
-                return _kept(recent, number, box), encode(picture), item.example
-        return None
-
     def _tell(self, records: Sequence[Record]) -> None:
-        self._world.put(records, self._marks())
+        marks = self._marks()
+        # A flash card is not written to say again what it holds.
+        changed = {name: mark for name, mark in marks.items() if self._told.get(name) != mark}
+        self._told = marks
+        self._world.put(records, changed)
 
     def _marks(self) -> dict[str, str]:
         """What must be right together with what is told, also after a power cut."""
@@ -372,6 +303,7 @@ class GoodsPath:
             f"camera/{name}": self.camera.state,
             f"quality/{name}": self._findings.state,
             f"charts/{name}": self._drift.state,
+            f"corrected/{name}": self._pictures.state,
         }
         if self._batches.current is not None:
             marks[f"batch/{name}"] = _json(self._batches.current)
@@ -407,18 +339,6 @@ def _item(item: InspectedItem, size_mm: float | None, shown: tuple[str, str]) ->
     )
 
 
-def _doubtful(items: Sequence[InspectedItem]) -> list[tuple[int, InspectedItem]]:
-    """Rejected and doubtful items with their numbers, those first about which a person can say most: the least certain."""
-    found = [(k, item) for k, item in enumerate(items) if item.verdict != "good" and not item.cut_off]
-    return sorted(found, key=lambda one: one[1].confidence)
-
-
-def _base64(jpeg: bytes) -> str:
-    """What the wire takes; nothing where it is too long."""
-    text = b64encode(jpeg).decode("ascii")
-    return text if len(text) <= LONGEST else ""
-
-
 def _seen(item: InspectedItem, size_mm: float | None) -> Seen:
     """An item for the control charts; a broken one says nothing of the size that goods have."""
     whole = item.verdict != "reject" or item.label in ("burnt", "underbaked")
@@ -426,37 +346,11 @@ def _seen(item: InspectedItem, size_mm: float | None) -> Seen:
     return Seen(item.lightness, size if whole else None, item.verdict == "reject")
 
 
-def _kept(recent: _Recent, number: int, box: tuple[float, float, float, float]) -> Kept:
-    item = recent.items[number]
-    return Kept(
-        inspection=recent.id,
-        item=number,
-        product=recent.product,
-        batch=recent.batch.id,
-        box=box,
-        label=item.label,
-        verdict=item.verdict,
-        confidence=item.confidence,
-        why=", ".join(item.why),
-        measured=[float(value) for value in item.example.measured],
-        embedding=[float(value) for value in item.example.embedding],
-        baking=item.example.baking,
-        light=item.example.light,
-    )
-
-
 def _batch(mark: str | None) -> Batch | None:
     try:
         return msgspec.json.decode(mark or "null", type=Batch | None)
     except msgspec.DecodeError:
         return None
-
-
-def _corrections(mark: str | None) -> _Corrected:
-    try:
-        return msgspec.json.decode(mark or "{}", type=_Corrected)
-    except msgspec.DecodeError:
-        return _Corrected()
 
 
 def _json(value: object) -> str:
