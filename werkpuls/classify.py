@@ -10,6 +10,8 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from gateway.wording import LANGUAGES, Wording
 from models.quality.card import ModelRefused
 from models.quality.classifier import WEIGHTS, Classifier
@@ -18,7 +20,6 @@ from werkpuls.options import needs_opencv
 from werkpuls.pictures import GRADED, Photo, corners, cropped, photos
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from edge.vision.calibration import Calibration
@@ -120,40 +121,32 @@ class _Desk:
         """Writes what is to be said of one photo; returns why it could not, or nothing."""
         if photo.image is None or seen.image is None:
             return photo.problem
-        result = self._result(seen.image)
+        result, margin = self._result(seen.image)
         height, width = photo.image.shape[:2]
-        outlines = [
-            item.found.contour if self._belt is None else self._belt.to_frame(item.found.contour, width, height)
-            for item in result.items
-        ]
+        outlines = [item.found.contour - np.float32(margin) for item in result.items]
+        if self._belt is not None:
+            outlines = [self._belt.to_frame(outline, width, height) for outline in outlines]
         if self._json:
-            boxes = [
-                item.box if self._belt is None else _box(outline, width, height)
-                for item, outline in zip(result.items, outlines, strict=True)
+            items = [
+                report(item, _box(outline, width, height)) for item, outline in zip(result.items, outlines, strict=True)
             ]
-            line = {
-                "image": str(photo.path),
-                "items": [report(*each) for each in zip(result.items, boxes, strict=True)],
-            }
-            sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
+            sys.stdout.write(json.dumps({"image": str(photo.path), "items": items}, ensure_ascii=False) + "\n")
             sys.stdout.flush()
             return ""
         return self._draw(photo.path, photo.image, result, outlines)
 
-    def _result(self, image: NDArray[np.uint8]) -> InspectionResult:
+    def _result(self, image: NDArray[np.uint8]) -> tuple[InspectionResult, int]:
         from models.quality.profile import recognise  # noqa: PLC0415  # needs OpenCV
+        from werkpuls.closeup import inspect  # noqa: PLC0415  # as above
 
-        if not self._profiles:
-            return self._inspector.inspect(image)
         if len(self._profiles) == 1:
             self._inspector.profile = next(iter(self._profiles.values()))
-            return self._inspector.inspect(image)
-        self._inspector.profile = None
-        first = self._inspector.inspect(image)
-        name = recognise(self._profiles, [item.example for item in first.judged])
-        if name is None:
-            return first
-        return self._inspector.judged_by(first, self._profiles[name])
+        result, margin = inspect(self._inspector, image)
+        if len(self._profiles) > 1:
+            name = recognise(self._profiles, [item.example for item in result.judged])
+            if name is not None:
+                result = self._inspector.judged_by(result, self._profiles[name])
+        return result, margin
 
     def _draw(
         self,
@@ -233,8 +226,9 @@ def _profiles(path: Path | None, net: str) -> dict[str, Profile]:
 
 def _box(outline: NDArray[np.float32], width: int, height: int) -> tuple[float, float, float, float]:
     low, high = outline.min(axis=0), outline.max(axis=0)
-    x, y = max(0.0, float(low[0]) / width), max(0.0, float(low[1]) / height)
-    return x, y, min(1.0 - x, float(high[0]) / width - x), min(1.0 - y, float(high[1]) / height - y)
+    x, y = (min(1.0, max(0.0, float(value))) for value in low / (width, height))
+    right, bottom = (min(1.0, max(0.0, float(value))) for value in high / (width, height))
+    return x, y, right - x, bottom - y
 
 
 def _positive(text: str) -> float:

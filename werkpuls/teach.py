@@ -95,13 +95,15 @@ def run(args: argparse.Namespace) -> int:
 
 def _examples(inspector: Inspector, given: Sequence[Path], args: argparse.Namespace) -> list[Example]:
     """Whole items on photos; photos that cannot be used, or show none, are named and left out."""
+    from werkpuls.closeup import inspect  # noqa: PLC0415  # needs OpenCV
+
     found = []
     for photo in photos(given):
         seen = cropped(photo, args.corners)
         if seen.image is None:
             _say(seen.problem, PROBLEM)
             continue
-        items = inspector.inspect(seen.image).judged
+        items = inspect(inspector, seen.image)[0].judged
         if not items:
             _say(f"{photo.path}: no whole item is on it", PROBLEM)
         found += [item.example for item in items]

@@ -24,6 +24,7 @@ _CLEARLY = 1.2
 """From this many limits on, an outline, a size or a colour is a defect; between the limit and here, a person is asked."""
 _STEEP = 4.0
 """How fast certainty falls with distance: at the limit it is one half, at twice the limit 1 in 17."""
+_EVEN = 0.5
 _TINY = 1e-6
 _BAKED_WRONG = 0.5
 """From this probability on, the net confirms that a strange colour is a matter of baking."""
@@ -109,7 +110,7 @@ class Profile:
             # taught nothing there, is not heard.
             odds = separated / max(1 - separated, _TINY) * min(1.0, max(departure.overall, _TINY) ** -_STEEP)
             far = 1 / (1 + (departure.overall / _STRANGE) ** _STEEP)
-            good, explained = min(odds / (1 + odds), far), separated < 1 - SURE or self._explained(departure, example)
+            good, explained = min(odds / (1 + odds), far), separated < _EVEN or self._explained(departure, example)
         strange = departure.overall > _STRANGE
         confidence = max(good, 1 - good)
         verdict: Verdict = "good" if good >= 0.5 else "reject"

@@ -129,6 +129,29 @@ def test_corners_leave_out_what_lies_beside_the_belt_and_boxes_stay_those_of_the
     assert classify(trays, "--corners", "0,0, 1,0, 1,0.5, 0,0.5") == 0
 
 
+def test_photos_cut_to_their_item_are_taught_and_graded_as_well(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trays = folder(tmp_path / "trays", "good", 2)
+    assert classify(trays, "--json") == 0
+    pieces = tmp_path / "pieces"
+    pieces.mkdir()
+    for line in lines(capsys.readouterr().out):
+        tray = cv2.imread(line["image"])
+        assert tray is not None
+        for number, item in enumerate(item for item in line["items"] if not item["cut_off"]):
+            x, y, width, height = (round(share * side) for share, side in zip(item["box"], (640, 480) * 2, strict=True))
+            cv2.imwrite(str(pieces / f"{Path(line['image']).stem}{number}.png"), tray[y : y + height, x : x + width])
+    assert teach(tmp_path / "p", "--good", pieces) == 0
+    assert "12 good" in capsys.readouterr().out
+    assert classify(pieces, "--profile", tmp_path / "p", "--json") == 0
+    for line in lines(capsys.readouterr().out):
+        assert verdicts(line) == ["good"]
+        assert line["items"][0]["box"] == pytest.approx([0, 0, 1, 1], abs=0.08)
+    assert classify(pieces / "000.png", "--out", tmp_path / "out") == 0
+    assert (tmp_path / "out" / "000.graded.png").exists()
+
+
 def _png(width: int, height: int) -> bytes:
     """The head of a PNG of any size, with no picture in it."""
     head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
