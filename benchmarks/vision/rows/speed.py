@@ -106,8 +106,9 @@ def _bare(data: bytes, views: int) -> Callable[[], None]:
     net, _ = interpreter((WEIGHTS / "goods.tflite").read_bytes())
     net.allocate_tensors()
     entry = net.get_input_details()[0]
-    boxes = [tuple(round(value) for value in item.box) for item in find_items(decode(data, "frame"))]
     pixels = np.frombuffer(data, np.uint8)
+    frame = np.asarray(cv2.imdecode(pixels, cv2.IMREAD_COLOR), np.uint8)
+    boxes = [tuple(round(value) for value in item.box) for item in find_items(frame)]
     steps = np.zeros(entry["shape"], entry["dtype"])
 
     def bare() -> None:
