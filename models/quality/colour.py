@@ -118,22 +118,23 @@ def colour_of(image: NDArray[np.uint8], inside: NDArray[np.bool_], white: White 
     """
     if not inside.any():
         raise ValueError("no pixel of the item")
-    lab = np.asarray(cv2.cvtColor((white or White()).balanced(image), cv2.COLOR_BGR2LAB), np.uint8)
-    # A histogram instead of the pixels: three tables of 256 are all that is needed of them.
-    places = np.arange(_TABLE, dtype=np.float64)
+    balanced = image if white is None else white.balanced(image)
+    lab = np.asarray(cv2.cvtColor(balanced, cv2.COLOR_BGR2LAB), np.uint8)
     mask = inside.astype(np.uint8)
-    counts = [np.ravel(cv2.calcHist([lab], [k], mask, [_TABLE], [0, _TABLE])).astype(np.float64) for k in range(3)]
-    total = float(counts[0].sum())
-    light = places * (100 / 255)
-    mean = float(light @ counts[0]) / total
-    median = float(light[int(np.searchsorted(np.cumsum(counts[0]), total / 2))])
+    # A histogram of L* instead of its pixels: a table of 256 is all that is needed of them.
+    counts = np.ravel(cv2.calcHist([lab], [0], mask, [_TABLE], [0, _TABLE])).astype(np.float64)
+    _, a, b, _ = cv2.mean(lab, mask)
+    total = float(counts.sum())
+    light = np.arange(_TABLE) * (100 / 255)
+    mean = float(light @ counts) / total
+    median = float(light[int(np.searchsorted(np.cumsum(counts), total / 2))])
     return Colour(
         lightness=mean,
-        a=float(places @ counts[1]) / total - 128,
-        b=float(places @ counts[2]) / total - 128,
-        spread=float(np.sqrt(max(0.0, float(light**2 @ counts[0]) / total - mean**2))),
-        dark_share=float(counts[0][light <= median - _DARKER].sum()) / total,
-        burnt_share=float(counts[0][light < _BURNT].sum()) / total,
+        a=a - 128,
+        b=b - 128,
+        spread=float(np.sqrt(max(0.0, float(light**2 @ counts) / total - mean**2))),
+        dark_share=float(counts[light <= median - _DARKER].sum()) / total,
+        burnt_share=float(counts[light < _BURNT].sum()) / total,
     )
 
 

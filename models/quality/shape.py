@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import cv2
 import numpy as np
@@ -141,17 +142,30 @@ def _radii(points: NDArray[np.float32], x: float, y: float) -> NDArray[np.float6
     across, down = points[:, 0] - x, points[:, 1] - y
     angle = np.arctan2(down, across)
     order = np.argsort(angle)
-    at = np.linspace(-np.pi, np.pi, _ANGLES, endpoint=False)
-    radius = np.interp(at, angle[order], np.hypot(across, down)[order], period=2 * np.pi)
+    angle, away = angle[order], np.sqrt(across * across + down * down)[order]
+    # Once around and a little more on both sides.
+    angle = np.concatenate(((angle[-1] - 2 * np.pi,), angle, (angle[0] + 2 * np.pi,)))
+    away = np.concatenate((away[-1:], away, away[:1]))
+    radius = np.interp(_angles(), angle, away)
     return np.asarray(radius / radius.mean(), np.float64)
 
 
 def _mirrored(radius: NDArray[np.float64]) -> float:
     """Mean difference of the radius from its mirror image, about the axis where they differ least."""
     coarse = radius[::2]
-    places = np.arange(len(coarse))
-    back = coarse[(places[:, None] - places[None, :]) % len(coarse)]
-    return float(np.abs(back - coarse).mean(axis=1).min())
+    return float(np.abs(coarse[_mirrors()] - coarse).mean(axis=1).min())
+
+
+@cache
+def _angles() -> NDArray[np.float64]:
+    return np.linspace(-np.pi, np.pi, _ANGLES, endpoint=False)
+
+
+@cache
+def _mirrors() -> NDArray[np.int64]:
+    """Which angle each angle is mapped to, for each axis."""
+    places = np.arange(_ANGLES // 2)
+    return np.asarray((places[:, None] - places[None, :]) % len(places), np.int64)
 
 
 def _ellipticity(moments: dict[str, float]) -> float:
