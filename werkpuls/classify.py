@@ -57,9 +57,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="look only at the belt or tray: top left, top right, bottom right, bottom left as fractions of the photo",
     )
     parser.add_argument(
-        "--mm-per-px", type=_positive, metavar="MM", help="width of a pixel of the inspected picture; gives sizes in mm"
-    )
-    parser.add_argument(
         "--calibration", type=Path, metavar="FILE", help="of this camera, made by werkpuls calibrate; gives sizes in mm"
     )
     parser.add_argument(
@@ -69,7 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Grades; 0 done, 1 a photo, profile or model cannot be used (the other photos are graded), 2 wrong use."""
+    """Grades; 0 done, 1 a photo, profile, calibration or model cannot be used (the other photos are graded), 2 wrong use."""
     if problem := needs_opencv():
         return _say(problem, WRONG_USE)
     from edge.vision.calibration import CalibrationError  # noqa: PLC0415  # needs OpenCV
@@ -110,7 +107,7 @@ class _Desk:
 
         classifier = Classifier.load(args.weights / "goods.tflite", args.weights / "goods.json")
         self._profiles = _profiles(args.profile, classifier.card.sha256)
-        setting = Setting(mm_per_px=args.mm_per_px, plane=_plane(args.calibration, args.corners))
+        setting = Setting(plane=_plane(args.calibration, args.corners))
         self._inspector: Inspector = Inspector(classifier, setting)
         self._belt: BeltCrop | None = args.corners
         self._json: bool = args.json
@@ -229,16 +226,6 @@ def _box(outline: NDArray[np.float32], width: int, height: int) -> tuple[float, 
     x, y = (min(1.0, max(0.0, float(value))) for value in low / (width, height))
     right, bottom = (min(1.0, max(0.0, float(value))) for value in high / (width, height))
     return x, y, right - x, bottom - y
-
-
-def _positive(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < 1000:
-        raise argparse.ArgumentTypeError(f"{text!r}: millimetres, above 0 and below 1000")
-    return value
 
 
 def _say(text: str, code: int) -> int:

@@ -39,13 +39,11 @@ class Setting:
     """Where the camera is and what it sees.
 
     Args:
-        mm_per_px: of the frame that is inspected; None where nobody has calibrated it.
-        plane: where the frame that is inspected lies, from a calibration; it goes before `mm_per_px`.
+        plane: where the frame that is inspected lies; None where nobody has calibrated the camera.
         white: what makes its light white; None: colours as the camera gives them.
         finder: what counts as an item.
     """
 
-    mm_per_px: float | None = None
     plane: Calibration | None = None
     white: White | None = None
     finder: FinderSettings = field(default_factory=FinderSettings)
@@ -189,6 +187,7 @@ class Inspector:
         measured = measure(frame, found.contour, self._setting.white, crop)
         seen = example(measured, height * width, grades.embedding[row], (grades.labels, probabilities), light)
         grade = decide(probabilities, self._grader.card)
+        plane = self._setting.plane if not found.cut_off else None
         item = InspectedItem(
             found=found,
             box=_fractions(found.box, width, height),
@@ -196,7 +195,7 @@ class Inspector:
             verdict="unsure" if found.cut_off else grade.verdict,
             confidence=0.0 if found.cut_off else grade.confidence,
             lightness=min(100.0, max(0.0, measured.lightness)),
-            size_mm=None if found.cut_off else self._length_mm(found, measured, width, height),
+            size_mm=plane.size_mm(found.contour, width, height).length if plane is not None else None,
             measurements=measured,
             crop=crop,
             example=seen,
@@ -206,12 +205,6 @@ class Inspector:
             judgement=None,
         )
         return item if self._profile is None else _judged(item, self._profile)
-
-    def _length_mm(self, found: FoundItem, measured: Measurements, width: int, height: int) -> float | None:
-        if self._setting.plane is not None:
-            return self._setting.plane.size_mm(found.contour, width, height).length
-        scale = self._setting.mm_per_px
-        return None if scale is None else measured.shape.size.length * scale
 
 
 class ProfileMismatch(Exception):

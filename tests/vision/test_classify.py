@@ -17,6 +17,7 @@ import pytest
 from PIL import Image
 from support.trays import folder, photo
 
+from edge.vision.calibration import Calibration
 from models.quality.card import read_card
 from models.quality.classifier import WEIGHTS
 from werkpuls import cli, pictures
@@ -78,8 +79,10 @@ def test_a_taught_profile_judges_new_photos_and_sizes_are_in_mm(
     taught: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     trays = folder(tmp_path / "trays", "mixed", 1, seed=20)
+    plane = tmp_path / "plane.json"
+    Calibration(np.diag((320.0, 240.0, 1.0)), 0.1, 4).save(plane)
     for name in (taught, taught.with_suffix("")):
-        assert classify(trays, "--profile", name, "--json", "--mm-per-px", 0.5) == 0
+        assert classify(trays, "--profile", name, "--json", "--calibration", plane) == 0
         (line,) = lines(capsys.readouterr().out)
         assert verdicts(line) == ["good"] * 3 + ["reject"] * 3
         assert all(item["size_mm"] == pytest.approx(46, abs=4) for item in line["items"][:3])
@@ -254,6 +257,8 @@ def test_what_cannot_be_judged_with_is_an_error_and_nothing_is_graded(
         said = capsys.readouterr()
         assert says in said.err
         assert said.out == ""
+    assert classify(trays, "--calibration", taught, "--json") == 1
+    assert "no calibration" in capsys.readouterr().err
     assert classify(trays, "--weights", tmp_path, "--json") == 1
     assert "goods.json" in capsys.readouterr().err
 
@@ -264,7 +269,6 @@ def test_what_cannot_be_judged_with_is_an_error_and_nothing_is_graded(
         ("x.jpg", "--corners", "0,0,1,1"),
         ("x.jpg", "--corners", "0,0,1,0,1,1,0,nan"),
         ("x.jpg", "--corners", "0,1,1,1,1,0,0,0"),
-        ("x.jpg", "--mm-per-px", "0"),
         ("x.jpg", "--lang", "fr"),
         (),
     ],

@@ -7,11 +7,15 @@ import pytest
 from support.scenes import Thing, disc, render
 from support.trays import photo
 
+from edge.vision.calibration import Calibration
 from edge.vision.inspector import InspectionResult, Inspector, ProfileMismatch, Setting, taught_grade
 from models.quality.classifier import Classifier, decide
 from models.quality.novelty import Departure
 from models.quality.teach import Judgement, Profile, Reason
 from wire.messages import Item
+
+PLANE = Calibration(np.diag((512.0, 384.0, 1.0)), 0.1, 4)
+"""0.8 mm a pixel of a frame of 640 by 480."""
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +65,7 @@ def test_judging_afterwards_is_judging_at_once(classifier: Classifier, rounds: P
 
 def test_cut_off_items_are_marked_and_not_judged(classifier: Classifier, rounds: Profile) -> None:
     frame = render([Thing(disc(46), 10, 200), Thing(disc(46), 320, 240)], 480, 640, "dark belt")
-    result = Inspector(classifier, Setting(mm_per_px=0.5), rounds).inspect(frame)
+    result = Inspector(classifier, Setting(plane=PLANE), rounds).inspect(frame)
     cut = [item for item in result.items if item.cut_off]
     assert len(cut) == 1
     assert (cut[0].verdict, cut[0].confidence, cut[0].size_mm, cut[0].judgement) == ("unsure", 0.0, None, None)
@@ -70,7 +74,7 @@ def test_cut_off_items_are_marked_and_not_judged(classifier: Classifier, rounds:
 
 def test_size_is_the_longer_side_in_mm_where_the_camera_is_calibrated(classifier: Classifier) -> None:
     frame = render([Thing(disc(50), 320, 240)], 480, 640, "dark belt")
-    (item,) = Inspector(classifier, Setting(mm_per_px=0.8)).inspect(frame).items
+    (item,) = Inspector(classifier, Setting(plane=PLANE)).inspect(frame).items
     assert item.size_mm == pytest.approx(80, abs=2)
 
 
@@ -96,7 +100,7 @@ def test_an_empty_tray_has_no_items_and_crumbs_are_none(classifier: Classifier) 
 
 def test_what_it_says_fits_the_message(classifier: Classifier, rounds: Profile) -> None:
     for profile in (None, rounds):
-        for item in Inspector(classifier, Setting(mm_per_px=0.3), profile).inspect(photo("mixed", 7)).items:
+        for item in Inspector(classifier, Setting(plane=PLANE), profile).inspect(photo("mixed", 7)).items:
             sent = Item(
                 box=item.box,
                 label=item.label,
