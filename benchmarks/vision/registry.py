@@ -14,6 +14,7 @@ ROWS: Mapping[str, str] = {
     "teach-whole": "benchmarks.vision.rows.teaching:whole",
     "teach-seconds": "benchmarks.vision.rows.teaching:seconds",
     "speed": "benchmarks.vision.rows.speed:measure",
+    "memory": "benchmarks.vision.rows.memory:measure",
     "grade-rendered": "benchmarks.vision.rows.grading:rendered",
     "int8-float": "benchmarks.vision.rows.grading:integers",
     "aarch64": "benchmarks.vision.rows.grading:processors",
