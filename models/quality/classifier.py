@@ -137,13 +137,16 @@ class Classifier:
             for view in range(views):
                 self._net.set_tensor(self._entry.index, self._entry.quantised(_view(crop, view))[None])
                 self._net.invoke()
-                logits[number] += self._logits.value(self._net)
-                embedding[number] += self._embedding.value(self._net)
+                logits[number] += self._net.get_tensor(self._logits.index)[0]
+                embedding[number] += self._net.get_tensor(self._embedding.index)[0]
                 if view == 0 and self._maps is not None:
-                    maps.append(self._maps.value(self._net))
+                    maps.append(self._maps.real(np.asarray(self._net.get_tensor(self._maps.index)[0], np.float32)))
+        # Steps are summed and made real numbers once, for all crops and views.
         share = np.float32(1.0 / views)
-        probabilities = softmax(logits * share / np.float32(self.card.temperature))
-        return Grades(self.card.labels, probabilities, embedding * share, np.stack(maps) if maps else None)
+        probabilities = softmax(self._logits.real(logits * share) / np.float32(self.card.temperature))
+        return Grades(
+            self.card.labels, probabilities, self._embedding.real(embedding * share), np.stack(maps) if maps else None
+        )
 
 
 def softmax(logits: Floats) -> Floats:
@@ -180,10 +183,9 @@ class _Tensor:
         steps = np.rint(pixels / np.float32(self.scale)) + self.zero
         return np.asarray(np.clip(steps, limits.min, limits.max), self.kind)
 
-    def value(self, net: Interpreter) -> Floats:
-        """The output for the one crop of the batch, as real numbers."""
-        raw = np.asarray(net.get_tensor(self.index)[0], np.float32)
-        return raw if self.scale == 0.0 else (raw - np.float32(self.zero)) * np.float32(self.scale)
+    def real(self, steps: Floats) -> Floats:
+        """An output, or the mean of several, as real numbers."""
+        return steps if self.scale == 0.0 else (steps - np.float32(self.zero)) * np.float32(self.scale)
 
 
 def _tensor(details: dict[str, Any]) -> _Tensor:
