@@ -12,6 +12,8 @@ from pathlib import Path
 
 import cv2
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.condition.row import Bench, Floor, Row
 from benchmarks.vision.photos import biscuits as photos
@@ -60,14 +62,14 @@ def measure(bench: Bench) -> Row:
     )
 
 
-def _watched(folder: Path, daemon: subprocess.Popen[bytes], images: list[cv2.typing.MatLike]) -> list[int]:
+def _watched(folder: Path, daemon: subprocess.Popen[bytes], images: list[NDArray[np.uint8]]) -> list[int]:
     """Resident bytes after each picture, the peak as the last but one."""
     kept = folder / "state" / "watch" / "journal.sqlite"
     _until(kept.exists, daemon)
     time.sleep(1.0)
     resident = []
     for number in range(PICTURES):
-        image = cv2.resize(images[number % len(images)], SIZE, interpolation=cv2.INTER_AREA)
+        image = np.asarray(cv2.resize(images[number % len(images)], SIZE, interpolation=cv2.INTER_AREA), np.uint8)
         hidden = folder / "photos" / f"{number}.part"
         hidden.write_bytes(encode(image))
         hidden.rename(hidden.with_suffix(".jpg"))
