@@ -21,23 +21,22 @@ class FinderSettings:
     """What counts as an item.
 
     Args:
-        work_px: items are looked for in a picture reduced to as many pixels as a 4:3 picture of this width has, 160 to
-            2000.
+        work_px: items are looked for in a picture whose shorter side is reduced to this, 120 to 2000.
         smallest_share: an item covers at least this share of the frame; what is smaller is a crumb.
         smallest_of_largest: an item is at least this share of the frame's largest ones; what is smaller is a crumb.
         largest_share: what covers more of the frame than this is no item: a hand, a sheet, somebody's sleeve. What reaches
             in from the frame's edge is none from a third of that on.
     """
 
-    work_px: int = 560
+    work_px: int = 360
     smallest_share: float = 0.0003
     smallest_of_largest: float = 0.05
     largest_share: float = 0.6
 
     def __post_init__(self) -> None:
         """Refuses sizes that find nothing."""
-        if not 160 <= self.work_px <= 2000:
-            raise ValueError(f"work_px {self.work_px} must lie between 160 and 2000")
+        if not 120 <= self.work_px <= 2000:
+            raise ValueError(f"work_px {self.work_px} must lie between 120 and 2000")
         if not (0 < self.smallest_share < self.largest_share <= 1 and 0 <= self.smallest_of_largest < 1):
             raise ValueError("shares must lie between 0 and 1, the smallest below the largest")
 
@@ -142,11 +141,10 @@ def _reduced(frame: NDArray[np.uint8], work_px: int) -> tuple[NDArray[np.uint8],
     height, width = frame.shape[:2]
     small = frame
     # Halving averages four pixels, which costs an eighth of what averaging over any other factor does.
-    most = 0.75 * work_px**2
-    while small.shape[0] * small.shape[1] >= 4 * most:
+    while min(small.shape[:2]) >= 2 * work_px:
         even = small[: small.shape[0] // 2 * 2, : small.shape[1] // 2 * 2]
         small = np.asarray(cv2.resize(even, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), np.uint8)
-    factor = float(np.sqrt(most / (small.shape[0] * small.shape[1])))
+    factor = work_px / min(small.shape[:2])
     if factor < 1:
         size = (max(8, round(small.shape[1] * factor)), max(8, round(small.shape[0] * factor)))
         small = np.asarray(cv2.resize(small, size, interpolation=cv2.INTER_LINEAR), np.uint8)
