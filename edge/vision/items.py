@@ -77,7 +77,7 @@ _LOWEST, _HIGHEST, _STEPS = 30, 70, 40
 """The threshold of departure is chosen by Otsu's method within these, in fortieths."""
 _CRUMB_PX = 4
 """Below this many pixels of the reduced picture, a spot is noise and not even a crumb."""
-_EDGE_PX = 2
+_EDGE_PX = 1
 """An item that comes this close to the frame's edge touches it."""
 _FAINT_OF_USUAL, _FAINT = 0.4, 2.0
 """A thing is faint below this share of what others depart by, and this many thresholds."""
