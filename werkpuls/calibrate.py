@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from edge.vision.calibration import Calibration
 
 SUMMARY = "learn from a photo of a printed sheet or a card how large a camera's pixels are"
-EXAMPLE = "werkpuls calibrate --sheet sheet.pdf, then, with the print under the camera: werkpuls calibrate photo.jpg --out belt.json"
+EXAMPLE = "werkpuls calibrate photo.jpg --out belt.json"
 DONE, PROBLEM, WRONG_USE = 0, 1, 2
 
 
