@@ -112,7 +112,7 @@ class PiCamera:
         if child is None or child.stdin is None:
             raise CameraError(f"{self._name} is not open")
         try:
-            child.stdin.write(b"\n")
+            self._ask(child.stdin)
             line = self._await("frame", self._silent_s)
             data = self._take(line.width * line.height * 3, self._silent_s)
         except (CameraError, OSError) as exc:
@@ -135,6 +135,12 @@ class PiCamera:
         except subprocess.TimeoutExpired:
             child.kill()
             child.wait()
+
+    def _ask(self, pipe: IO[bytes]) -> None:
+        try:
+            pipe.write(b"\n")
+        except BrokenPipeError as exc:
+            raise CameraError("its process has ended") from exc
 
     def _await(self, kind: str, silent_s: float) -> Line:
         """The next line of this kind; lines that say it lives give it more time, but not for ever."""
