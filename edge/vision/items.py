@@ -30,7 +30,7 @@ class FinderSettings:
 
     work_px: int = 360
     smallest_share: float = 0.0003
-    smallest_of_largest: float = 0.05
+    smallest_of_largest: float = 0.07
     largest_share: float = 0.6
 
     def __post_init__(self) -> None:

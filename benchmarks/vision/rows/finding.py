@@ -49,7 +49,7 @@ def biscuits(bench: Bench) -> Row:
         },
         (Floor("precision", 0.97), Floor("recall", 0.97)),
         notes=(
-            "a few labels hold two pieces that touch, and pieces of a twentieth of a biscuit are not labelled",
+            "a few labels hold two pieces that touch",
             "; ".join(beyond),
         ),
     )
