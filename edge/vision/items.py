@@ -121,7 +121,7 @@ def survey(frame: NDArray[np.uint8], settings: FinderSettings = _DEFAULT) -> Sur
     ]
     contours = refined([region.outline for region in separated], small)
     found = [
-        _item(contour, _cut_off(region, small.shape[:2], nothing), scale)
+        _item(contour, _cut_off(region, small.shape[:2], nothing), scale, frame.shape[:2])
         for region, contour in zip(separated, contours, strict=True)
     ]
     frame_px = float(frame.shape[0] * frame.shape[1])
@@ -180,8 +180,13 @@ def _weighted(pairs: Sequence[tuple[float, float]]) -> float:
     return sum(value * weight for value, weight in pairs) / total if total else 0.0
 
 
-def _item(contour: NDArray[np.float32], cut_off: bool, scale: tuple[float, float]) -> FoundItem:  # noqa: FBT001  # a fact
-    outline = contour * np.array(scale, np.float32)
+def _item(
+    contour: NDArray[np.float32],
+    cut_off: bool,  # noqa: FBT001  # a fact, passed on
+    scale: tuple[float, float],
+    size: tuple[int, ...],
+) -> FoundItem:
+    outline = np.clip(contour * np.array(scale, np.float32), 0, np.array((size[1], size[0]), np.float32))
     low, high = outline.min(axis=0), outline.max(axis=0)
     return FoundItem(
         box=(float(low[0]), float(low[1]), float(high[0] - low[0]), float(high[1] - low[1])),

@@ -22,6 +22,8 @@ _FEWEST = 24
 _REACH = 4
 """How far inside and outside of an outline the two colours are read, in pixels."""
 _STEP = 1.0
+_AT_ONCE = 16_384
+"""OpenCV's remap takes fewer than 32,768 rows."""
 _FURTHEST = 2.5
 """An edge is looked for this far from the outline."""
 _CONTRAST = 10.0
@@ -46,7 +48,8 @@ def refined(outlines: Sequence[Outline], image: NDArray[np.uint8]) -> list[NDArr
     # OpenCV goes round a region so that its inside lies to the left of the way, with y downwards.
     outward = np.stack((-along[:, 1], along[:, 0]), axis=1)
     outward /= np.maximum(np.sqrt(np.square(outward).sum(axis=1)), 1e-6)[:, None]
-    shift = _shifts(points, outward, image)
+    chunks = range(0, len(points), _AT_ONCE)
+    shift = np.concatenate([_shifts(points[k : k + _AT_ONCE], outward[k : k + _AT_ONCE], image) for k in chunks])
     # The median of five, so that no single point jumps.
     near = np.sort(np.stack((shift[far_before], shift[before], shift, shift[after], shift[far_after])), axis=0)
     moved = np.asarray(points + outward * near[2][:, None] + 0.5, np.float32)

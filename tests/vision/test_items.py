@@ -171,6 +171,27 @@ def test_what_is_no_frame_is_refused(frame: NDArray[np.uint8]) -> None:
         find_items(frame)
 
 
+def test_pictures_of_no_tray_do_no_harm() -> None:
+    rng = np.random.default_rng(0)
+    board = (np.indices((30, 40)).sum(axis=0) % 2 * 255).astype(np.uint8)
+    frames = [
+        rng.integers(0, 256, (600, 800, 3)).astype(np.uint8),
+        np.repeat(np.kron(board, np.ones((40, 40), np.uint8))[..., None], 3, axis=2),
+        np.tile((np.arange(800) // 8 % 2 * 200).astype(np.uint8)[None, :, None], (600, 1, 3)),
+        np.tile(np.linspace(0, 255, 800).astype(np.uint8)[None, :, None], (600, 1, 3)),
+        np.concatenate((np.zeros((300, 800, 3), np.uint8), np.full((300, 800, 3), 255, np.uint8))),
+        rng.integers(0, 256, (32, 32, 3)).astype(np.uint8),
+        rng.integers(0, 256, (40, 3000, 3)).astype(np.uint8),
+    ]
+    for frame in frames:
+        height, width = frame.shape[:2]
+        for item in find_items(frame):
+            x, y, across, down = item.box
+            assert 0 <= x <= x + across <= width
+            assert 0 <= y <= y + down <= height
+            assert 0 < item.area_px <= width * height
+
+
 @pytest.mark.parametrize("value", [0, 127, 255])
 def test_a_frame_of_one_colour_holds_nothing(value: int) -> None:
     assert find_items(np.full((240, 320, 3), value, np.uint8)) == []
