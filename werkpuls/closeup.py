@@ -15,7 +15,7 @@ _MARGIN = 0.2
 """Of the longer side."""
 _CORNER = 0.04
 """Of a side: the part of each corner that shows the background, as no item but a square one reaches into it."""
-_SPANS = 0.85
+_SPANS = 0.7
 """An item on a belt is cut off by a side or two; a photo that was cut to its item is spanned by it, across and down."""
 
 
@@ -31,7 +31,7 @@ def inspect(inspector: Inspector, image: NDArray[np.uint8]) -> tuple[InspectionR
         the photo was cut to its one item.
     """
     result = inspector.inspect(image)
-    if result.judged:
+    if result.judged and not result.obstructed:
         return result, 0
     height, width = image.shape[:2]
     margin = round(_MARGIN * max(height, width))

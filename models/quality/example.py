@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from models.quality.measure import NAMES, Measurements
 
-VERSION = 1
+VERSION = 2
 """Of what an example holds; examples of another version cannot be compared with these."""
 SIZE, SHAPE, COLOUR = slice(0, 1), slice(1, NAMES.index("lightness")), slice(NAMES.index("lightness"), len(NAMES))
 """Where a vector of measurements holds what."""
@@ -33,12 +33,14 @@ class Example:
         embedding: (d,) float32, what the net saw.
         baking: probability that it is burnt or underbaked, as the net says, 0 to 1.
         light: L* of the background, 0 to 100; None where none is seen.
+        frame_px: pixels of the frame, by which a camera that has not been moved or cropped anew is known.
     """
 
     measured: Floats
     embedding: Floats
     baking: float
     light: float | None
+    frame_px: int = 0
 
     @property
     def lightness(self) -> float:
@@ -66,7 +68,7 @@ def example(
     measured[0] -= np.float32(np.log(frame_px))
     labels, probabilities = named
     baking = sum(float(probabilities[labels.index(name)]) for name in _COLOUR_DEFECTS if name in labels)
-    return Example(measured, np.asarray(embedding, np.float32), min(1.0, baking), light)
+    return Example(measured, np.asarray(embedding, np.float32), min(1.0, baking), light, frame_px)
 
 
 def light_of(frame: NDArray[np.uint8], contours: Sequence[NDArray[np.float32]]) -> float | None:

@@ -51,6 +51,7 @@ class _Item(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     embedding: Annotated[list[float], msgspec.Meta(min_length=1, max_length=4096)]
     baking: Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
     light: Annotated[float, msgspec.Meta(ge=0.0, le=100.0)] | None
+    frame_px: Annotated[int, msgspec.Meta(ge=0, le=10**9)]
 
 
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -169,6 +170,7 @@ def _packed(example: Example) -> _Item:
         embedding=[_short(value) for value in example.embedding],
         baking=example.baking,
         light=example.light,
+        frame_px=example.frame_px,
     )
 
 
@@ -181,7 +183,13 @@ def _unpacked(items: Sequence[_Item], path: Path) -> list[Example]:
         if not all(map(math.isfinite, (*item.measured, *item.embedding))) or max(map(abs, item.measured)) > _HUGE:
             raise ProfileRefused(f"{path}: a number that no measurement gives")
     return [
-        Example(np.array(item.measured, np.float32), np.array(item.embedding, np.float32), item.baking, item.light)
+        Example(
+            np.array(item.measured, np.float32),
+            np.array(item.embedding, np.float32),
+            item.baking,
+            item.light,
+            item.frame_px,
+        )
         for item in items
     ]
 

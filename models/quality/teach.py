@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Final, Literal
 
 from models.quality.classifier import Verdict
-from models.quality.example import Example
+from models.quality.example import SIZE, Example
 from models.quality.judge import Separator
 from models.quality.novelty import Departure, Novelty
 
@@ -100,12 +100,12 @@ class Profile:
         throw something away, and a person is asked. With bad items, what separates the two decides, and the distance from the good ones can only
         speak against an item.
         """
-        departure = self._novelty.of(example)
+        departure = self._novelty.of(self._sized(example))
         near = 1 / (1 + departure.overall**_STEEP)
         if self._separator is None:
             good, explained = near, self._explained(departure, example)
         else:
-            separated = self._separator.good(example)
+            separated = self._separator.good(self._sized(example))
             # Two witnesses: beyond the limit, the odds of distance count against it as well. Far out, the separator, which was
             # taught nothing there, is not heard.
             odds = separated / max(1 - separated, _TINY) * min(1.0, max(departure.overall, _TINY) ** -_STEEP)
@@ -120,11 +120,31 @@ class Profile:
 
     @cached_property
     def _novelty(self) -> Novelty:
-        return Novelty(self.good)
+        return Novelty([self._sized(each) for each in self.good])
 
     @cached_property
     def _separator(self) -> Separator | None:
-        return Separator(self.good, self.bad) if self.bad else None
+        if not self.bad:
+            return None
+        good, bad = ([self._sized(each) for each in kind] for kind in (self.good, self.bad))
+        return Separator(good, bad)
+
+    @cached_property
+    def _frame_px(self) -> int | None:
+        """Of all frames that it was taught on, None where they differ: then nobody knows what a share of a frame is."""
+        frames = {each.frame_px for each in (*self.good, *self.bad)}
+        return frames.pop() if len(frames) == 1 else None
+
+    def _sized(self, example: Example) -> Example:
+        """The example with its size, where sizes can be compared, else with that of all others."""
+        if example.frame_px == self._frame_px:
+            return example
+        usual = 0.0
+        if self._frame_px is not None:
+            usual = float(sum(each.measured[0] for each in self.good)) / len(self.good)
+        measured = example.measured.copy()
+        measured[SIZE] = usual
+        return replace(example, measured=measured)
 
     def _explained(self, departure: Departure, example: Example) -> bool:
         """Whether what is strange is a defect and not only strange.

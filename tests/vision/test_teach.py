@@ -142,6 +142,16 @@ def test_taught_items_that_are_all_the_same_are_judged_by_what_measuring_scatter
     assert sum(profile.judge(each).verdict == "reject" for each in good) < 4
 
 
+def test_sizes_are_compared_in_pictures_of_one_format_only(good: list[Example], taught: Profile) -> None:
+    larger = good[0].measured.copy()
+    larger[0] += 2.0
+    assert "size" in taught.judge(replace(good[0], measured=larger)).reasons
+    elsewhere = taught.judge(replace(good[0], measured=larger, frame_px=1234))
+    assert elsewhere.verdict == "good"
+    cuts = Profile.teach("cuts", "net", [replace(each, frame_px=1000 + k) for k, each in enumerate(good)])
+    assert cuts.judge(replace(good[0], measured=larger)).departure.size < 1
+
+
 def test_light_is_that_of_the_background(inspector: Inspector) -> None:
     frame = photo("good", 1)
     contours = [item.found.contour for item in inspector.inspect(frame).items]
