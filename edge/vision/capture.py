@@ -8,7 +8,7 @@ from threading import Event, Thread
 from typing import Protocol
 
 from edge.vision.camera import BadPicture, Camera, CameraConfigError, CameraError, Frame
-from edge.vision.decode import Image
+from edge.vision.decode import Image, reduced
 from edge.vision.geometry import BeltCrop
 from edge.vision.trigger import Trigger
 
@@ -141,7 +141,7 @@ class CameraLoop:
                     self.error, self._failures = "", 0
                     self._rest(self._idle_s)
                     return
-                crop = frame.image if self._crop is None else self._crop.apply(frame.image)
+                crop = reduced(frame.image if self._crop is None else self._crop.apply(frame.image))
             except BadPicture as exc:
                 self.pictures += 1
                 self._receiver.unreadable(exc)

@@ -1,7 +1,7 @@
 """USB cameras, network cameras (RTSP) and video files, through OpenCV.
 
 A live source buffers: whoever reads it once a second would see what was seconds ago. So a thread of its own takes every picture, and
-`read` gives the newest. A file's pictures are given one by one, none left out.
+`read` unpacks the newest. A file's pictures are given one by one, none left out.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ READ_MS = 5_000
 """A network camera that has delivered nothing for so long has vanished."""
 SILENT_S = 10.0
 """The same for any other one."""
+_PATIENCE_S, _BREATH_S, _FAILED_S = 1.0, 0.002, 0.05
 FAILURES = 5
 """So many pictures in a row that could not be had: it has vanished."""
 _URL = re.compile(r"^[a-z][a-z0-9+.-]*://", re.IGNORECASE)
@@ -71,7 +72,9 @@ class VideoCamera:
         if not self.live and not Path(self._source).is_file():
             raise CameraConfigError(f"{self._source} is neither a device, nor an address, nor a file")
         source = int(self._source) if self._source.isdecimal() else self._source
+        # Each of a decoder's threads holds pictures of its own.
         options = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, OPEN_MS, cv2.CAP_PROP_READ_TIMEOUT_MSEC, READ_MS]
+        options += [cv2.CAP_PROP_N_THREADS, 1]
         try:
             backend = self._backend or (cv2.CAP_V4L2 if self._device else cv2.CAP_FFMPEG)
             capture = cv2.VideoCapture(source, backend, options if self._address else [])
@@ -130,24 +133,31 @@ class VideoCamera:
 
 
 class _Grabber:
-    """Takes every picture of a live source on a thread of its own and holds the newest."""
+    """Takes every picture of a live source on a thread of its own; only one that is asked for is unpacked."""
 
     def __init__(self, capture: Any, monotonic_ns: Callable[[], int]) -> None:
         self.ended = False
         """The source delivers nothing any more."""
         self._capture = capture
         self._monotonic_ns = monotonic_ns
-        self._newest: tuple[Image, int] | None = None
+        self._newest_ns: int | None = None
         self._lock = Lock()
         self._stop = Event()
         self._thread = Thread(target=self._run, name="video", daemon=True)
         self._thread.start()
 
     def newest(self) -> tuple[Image, int] | None:
-        """The newest picture and when it came, once; None where none has come since."""
-        with self._lock:
-            newest, self._newest = self._newest, None
-            return newest
+        """The newest picture and when it came, once; None where none has come since, or the source hangs."""
+        if not self._lock.acquire(timeout=_PATIENCE_S):
+            return None
+        try:
+            taken_ns, self._newest_ns = self._newest_ns, None
+            if taken_ns is None:
+                return None
+            there, image = self._capture.retrieve()
+            return (image, taken_ns) if there and image is not None else None
+        finally:
+            self._lock.release()
 
     def stop(self) -> None:
         """Asks the thread to let the source go; waits a moment for it."""
@@ -158,15 +168,14 @@ class _Grabber:
         failures = 0
         try:
             while not self._stop.is_set() and failures < FAILURES:
-                there, image = self._capture.read()
-                now_ns = self._monotonic_ns()
-                if there and image is not None:
-                    failures = 0
-                    with self._lock:
-                        self._newest = (image, now_ns)
-                else:
-                    failures += 1
-                    self._stop.wait(0.05)
+                with self._lock:
+                    there = self._capture.grab()
+                    if there:
+                        self._newest_ns = self._monotonic_ns()
+                failures = 0 if there else failures + 1
+                # Whoever waits for the lock gets it now.
+                self._stop.wait(_BREATH_S if there else _FAILED_S)
         finally:
             self.ended = True
-            self._capture.release()
+            with self._lock:
+                self._capture.release()
