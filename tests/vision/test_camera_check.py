@@ -63,9 +63,9 @@ def test_a_spot_on_the_lens_is_told_though_everything_else_is_sharp() -> None:
     stand = Stand()
     stand.trays = stand.trays[:4]
     stand.settled()
-    spot = np.zeros((SIZE[1], SIZE[0], 1), np.float32)
-    cv2.circle(spot, (300, 240), 60, 1.0, -1)
-    spot = cv2.GaussianBlur(spot, (0, 0), 8)[..., None]
+    drawn = np.zeros((SIZE[1], SIZE[0]), np.float32)
+    cv2.circle(drawn, (300, 240), 60, 1.0, -1)
+    spot = np.asarray(cv2.GaussianBlur(drawn, (0, 0), 8), np.float32)[..., None]
     told = []
     for number in range(40):
         image = stand.picture(number)

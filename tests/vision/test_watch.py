@@ -163,6 +163,7 @@ def test_pictures_become_inspections_batches_and_findings_and_a_person_corrects_
         pictures = [item.picture for item in burnt if item.picture]
         assert 1 <= len(pictures) <= 3
         small = cv2.imdecode(np.frombuffer(b64decode(pictures[0]), np.uint8), cv2.IMREAD_COLOR)
+        assert small is not None
         assert 40 < max(small.shape) <= 160
         assert any(item.seen for item in burnt)
         first, second = (np.mean([item.lightness for item in each.items]) for each in inspections[:2])
