@@ -75,9 +75,12 @@ def _fragment(rng: Rng, roughness: float) -> Image:
 
 
 def _snap(rng: Rng) -> Image:
-    """A straight-sided piece snaps along a side or a row of holes: nearly parallel to it, with a fine, crumbling edge."""
+    """A straight-sided piece snaps along a side or a row of holes: nearly parallel to it, with a crumbling edge.
+
+    Were it smooth, the rest would be a shorter good piece.
+    """
     normal = float(rng.integers(4)) * np.pi / 2 + rng.normal(0.0, 0.12)
-    return _cut(rng, rng.uniform(-0.4, 0.55), normal, rng.uniform(0.025, 0.07), rng.normal(0.0, 0.06), fall=0.5)
+    return _cut(rng, rng.uniform(-0.4, 0.55), normal, rng.uniform(0.05, 0.09), rng.normal(0.0, 0.06), fall=0.5)
 
 
 _WAYS: Final[tuple[Callable[[Rng, float], Image], ...]] = (_half, _half, _bites, _wedge, _fragment, _corner)

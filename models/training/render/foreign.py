@@ -41,8 +41,8 @@ def foreign(rng: Rng, light: Light, *, on_goods: bool = False) -> tuple[Image, I
     """
     shape = str(rng.choice(_SHAPES[:5] if on_goods else _SHAPES))
     material = str(rng.choice(_MATERIALS[:5] if on_goods else _MATERIALS))
-    if material in ("white", "black") and shape == "rag":
-        material = "blue"
+    if material in ("white", "black") and shape in ("rag", "shard", "stone"):
+        material = "blue"  # what is black or white and of any shape could be goods, burnt or raw
     mask = _mask(rng, shape, on_goods=on_goods)
     lab = np.empty((SIZE, SIZE, 3), np.float32)
     lab[:] = _colour(rng, material)
@@ -90,5 +90,8 @@ def _mask(rng: Rng, shape: str, *, on_goods: bool) -> Image:
         return strokes([np.clip(smooth, -1.0, 1.0)], [rng.uniform(0.06, 0.16)])
     if shape == "rag":
         return fill(polar(angle, 0.8 * (1.0 + wobble(rng, angle, 0.3, 2, 7))))
-    corners = np.sort(rng.uniform(0.0, 2 * np.pi, int(rng.integers(3, 9))))
-    return blur(fill(polar(corners, 0.95 * rng.uniform(0.4, 1.0, len(corners)))), 0.5 if shape == "shard" else 1.5)
+    corners = np.sort(rng.uniform(0.0, 2 * np.pi, int(rng.integers(5 if on_goods else 3, 9))))
+    return blur(
+        fill(polar(corners, 0.95 * rng.uniform(0.7 if on_goods else 0.4, 1.0, len(corners)))),
+        0.5 if shape == "shard" else 1.5,
+    )

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from models.training.render import defects
-from models.training.render.breaks import broken
+from models.training.render.breaks import STRAIGHT, broken
 from models.training.render.canvas import CENTRE, Image, depth
 from models.training.render.colour import crust_lab, linear
 from models.training.render.crust import crust
@@ -66,7 +66,7 @@ def piece(rng: Rng, label: str, lamp: Light, kind: str | None = None) -> Piece:
     mask = whole
     if label == "broken":
         mask, kept = broken(rng, whole, kind)
-        colours = defects.crumb(rng, colours, surface.relief, kept, mask, soft=kind not in FLAT)
+        colours = defects.crumb(rng, colours, surface.relief, kept, mask, soft=kind not in FLAT or kind in STRAIGHT)
     elif label == "cracked":
         colours, mask = defects.crack(rng, colours, surface.relief, whole)
     seen = np.clip(linear(colours) * lamp.on(surface.body + surface.relief)[..., None], 0.0, 1.4)
