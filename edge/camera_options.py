@@ -102,6 +102,19 @@ class CameraOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         ]
         | None
     ) = None
+    white_patch: (
+        Annotated[
+            tuple[float, float, float, float],
+            Meta(
+                description="a white or grey card that always lies in the picture, as fractions of what is inspected: x, y, "
+                "width, height; crust colours are absolute by it"
+            ),
+        ]
+        | None
+    ) = None
+    white_reflectance: Annotated[
+        float, Meta(ge=0.05, le=1, description="of that card: white 0.9, a photographer's grey 0.18")
+    ] = 0.9
     load_gap_s: Annotated[
         float, Meta(ge=1, le=86_400, description="after so long without items the next ones are another oven load")
     ] = 600.0
@@ -153,6 +166,7 @@ def check_camera(camera: CameraOptions, where: str, path: str) -> None:
         raise SettingsError(where, f"{path}.recognise", "needs profiles, the folder of taught products")
     if camera.corners is not None:
         check_corners(camera.corners, where, f"{path}.corners")
+    _check_patch(camera.white_patch, where, f"{path}.white_patch")
     starts = [entry.start for entry in camera.times]
     if len(set(starts)) < len(starts):
         raise SettingsError(where, f"{path}.schedule", "two products start at the same time")
@@ -170,6 +184,12 @@ def check_corners(corners: list[tuple[float, float]], where: str, path: str) -> 
         (x1, y1), (x2, y2) = corners[(place + 1) % 4], corners[(place + 2) % 4]
         if (x1 - x) * (y2 - y1) - (y1 - y) * (x2 - x1) <= 1e-6:
             raise SettingsError(where, path, "corners go round: top left, top right, bottom right, bottom left")
+
+
+def _check_patch(patch: tuple[float, float, float, float] | None, where: str, path: str) -> None:
+    x, y, width, height = patch or (0.0, 0.0, 1.0, 1.0)
+    if not (x >= 0 and y >= 0 and width > 0 and height > 0 and x + width <= 1 and y + height <= 1):
+        raise SettingsError(where, path, "x, y, width, height are fractions inside of the picture")
 
 
 def minutes(clock: str) -> int:

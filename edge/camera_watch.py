@@ -23,9 +23,10 @@ from edge.vision.camera import CameraConfigError
 from edge.vision.camera_check import CameraCheck, CheckLimits
 from edge.vision.capture import CameraLoop
 from edge.vision.geometry import BeltCrop
-from edge.vision.inspector import Inspector
+from edge.vision.inspector import Inspector, Setting
 from edge.vision.registry import World, make_camera, make_trigger
 from edge.vision.retention import Lessons, PictureStore
+from edge.vision.white import Patch
 from models.quality.card import ModelRefused
 from models.quality.classifier import Classifier
 from models.quality.runtime import RuntimeUnavailable
@@ -204,4 +205,5 @@ def _grading(options: CameraOptions, crop: BeltCrop | None) -> tuple[Grading | N
     except (ModelRefused, RuntimeUnavailable) as exc:
         logging.getLogger(__name__).error("%s: nothing is graded: %s", options.name, exc)  # noqa: TRY400  # the text says it all
         return None, str(exc)
-    return Grading(Inspector(grader), grader.card, calibration), ""
+    patch = None if options.white_patch is None else Patch(options.white_patch, options.white_reflectance)
+    return Grading(Inspector(grader, Setting(patch=patch)), grader.card, calibration), ""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from edge.vision.calibration import Calibration
 from edge.vision.items import FinderSettings, FoundItem, survey
+from edge.vision.white import Patch
 from models.quality.card import GOOD, Card
 from models.quality.classifier import Grade, Grades, Verdict, decide
 from models.quality.colour import White
@@ -41,11 +42,13 @@ class Setting:
     Args:
         plane: where the frame that is inspected lies; None where nobody has calibrated the camera.
         white: what makes its light white; None: colours as the camera gives them.
+        patch: a reference patch in the frame, which goes before `white` and is no item.
         finder: what counts as an item.
     """
 
     plane: Calibration | None = None
     white: White | None = None
+    patch: Patch | None = None
     finder: FinderSettings = field(default_factory=FinderSettings)
 
 
@@ -156,11 +159,15 @@ class Inspector:
             ValueError: no such frame.
         """
         seen = survey(frame, self._setting.finder)
+        patch, white = self._setting.patch, self._setting.white
+        if patch is not None:
+            seen = replace(seen, items=[item for item in seen.items if not patch.is_it(item, frame)])
+            white = patch.white(frame) or white
         crops = [item_crop(frame, item.contour) for item in seen.items]
         stack = np.stack([crop.rgb for crop in crops]) if crops else np.zeros((0, SIDE, SIDE, 3), np.uint8)
         grades = self._grader.classify(stack)
         light = light_of(frame, [item.contour for item in seen.items])
-        items = [self._item(frame, seen.items[k], crops[k], (grades, k), light) for k in range(len(crops))]
+        items = [self._item(frame, seen.items[k], crops[k], (grades, k), light, white) for k in range(len(crops))]
         return InspectionResult(tuple(items), seen.crumbs, seen.obstructed, light)
 
     def judged_by(self, result: InspectionResult, profile: Profile) -> InspectionResult:
@@ -179,12 +186,18 @@ class Inspector:
             )
 
     def _item(
-        self, frame: NDArray[np.uint8], found: FoundItem, crop: Crop, graded: tuple[Grades, int], light: float | None
+        self,
+        frame: NDArray[np.uint8],
+        found: FoundItem,
+        crop: Crop,
+        graded: tuple[Grades, int],
+        light: float | None,
+        white: White | None,
     ) -> InspectedItem:
         grades, row = graded
         probabilities = grades.probabilities[row]
         height, width = frame.shape[:2]
-        measured = measure(frame, found.contour, self._setting.white, crop)
+        measured = measure(frame, found.contour, white, crop)
         seen = example(measured, height * width, grades.embedding[row], (grades.labels, probabilities), light)
         grade = decide(probabilities, self._grader.card)
         plane = self._setting.plane if not found.cut_off else None
