@@ -33,7 +33,7 @@ class Example:
         embedding: (d,) float32, what the net saw.
         baking: probability that it is burnt or underbaked, as the net says, 0 to 1.
         light: L* of the background, 0 to 100; None where none is seen.
-        frame_px: pixels of the frame, by which a camera that has not been moved or cropped anew is known.
+        frame_px: pixels of the frame, by which pictures of one format are known; 0: of the same camera as the others.
     """
 
     measured: Floats

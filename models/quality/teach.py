@@ -132,12 +132,12 @@ class Profile:
     @cached_property
     def _frame_px(self) -> int | None:
         """Of all frames that it was taught on, None where they differ: then nobody knows what a share of a frame is."""
-        frames = {each.frame_px for each in (*self.good, *self.bad)}
-        return frames.pop() if len(frames) == 1 else None
+        frames = {each.frame_px for each in (*self.good, *self.bad)} - {0}
+        return None if len(frames) > 1 else frames.pop() if frames else 0
 
     def _sized(self, example: Example) -> Example:
         """The example with its size, where sizes can be compared, else with that of all others."""
-        if example.frame_px == self._frame_px:
+        if self._frame_px is not None and (example.frame_px in (0, self._frame_px) or self._frame_px == 0):
             return example
         usual = 0.0
         if self._frame_px is not None:

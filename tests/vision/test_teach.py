@@ -148,6 +148,8 @@ def test_sizes_are_compared_in_pictures_of_one_format_only(good: list[Example], 
     assert "size" in taught.judge(replace(good[0], measured=larger)).reasons
     elsewhere = taught.judge(replace(good[0], measured=larger, frame_px=1234))
     assert elsewhere.verdict == "good"
+    corrected = taught.corrected(good=[replace(good[1], frame_px=0)])
+    assert "size" in corrected.judge(replace(good[0], measured=larger)).reasons
     cuts = Profile.teach("cuts", "net", [replace(each, frame_px=1000 + k) for k, each in enumerate(good)])
     assert cuts.judge(replace(good[0], measured=larger)).departure.size < 1
 
