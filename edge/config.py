@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, field
 
+from edge.camera_options import CameraOptions, check_camera
 from edge.sensor_setup import SensorSetup, check_sensors, resolve
 from edge.sensors.base import Sensor
 from edge.sensors.registry import Surroundings
@@ -110,21 +111,6 @@ class MachineOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     sensors: Annotated[list[dict[str, Any]], Meta(min_length=1, max_length=32)] = field(name="sensor")
 
 
-class CameraOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One camera of the `watch` daemon."""
-
-    name: Annotated[Name, Meta(description="unique on this node")]
-    machine: Annotated[Name, Meta(description="the oven or line whose goods it sees")]
-    type: Annotated[Literal["photos"], Meta(description="photos: pictures that appear in a folder")]
-    folder: Annotated[Path, Meta(description="the folder that is watched")]
-    interval_s: Annotated[float, Meta(ge=0.1, le=600, description="how often the folder is looked at")] = 1.0
-    dark_below: Annotated[float, Meta(ge=0, le=255, description="mean brightness below this counts as dark")] = 25.0
-    bright_above: Annotated[float, Meta(ge=0, le=255, description="mean brightness above this: overexposed")] = 235.0
-    blurred_below: Annotated[
-        float, Meta(ge=0, le=100_000, description="variance of the Laplacian below this counts as blurred")
-    ] = 20.0
-
-
 class NodeOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """node.toml."""
 
@@ -162,8 +148,7 @@ def read_node(path: Path) -> NodeConfig:
     require_unique((machine.name for machine in options.machines), where=where, path="machine", what="machine")
     require_unique((camera.name for camera in options.cameras), where=where, path="camera", what="camera")
     for place, camera in enumerate(options.cameras):
-        if not camera.folder.is_dir():
-            raise SettingsError(where, f"camera[{place}].folder", f"{camera.folder} is not a folder")
+        check_camera(camera, where, f"camera[{place}]")
     base = path.absolute().parent
     sensors = {
         machine.name: resolve(machine.sensors, where, f"machine[{place}].sensor", base)

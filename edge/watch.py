@@ -1,83 +1,23 @@
-"""The daemon that looks through cameras. So far it judges the picture (dark, overexposed, blurred, unreadable), not the goods."""
+"""The daemon that looks through cameras: pictures in, inspections and findings out. One thread per camera."""
 
 from __future__ import annotations
 
-import time
+from functools import partial
 from pathlib import Path
-from threading import Event, Thread
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from edge.camera_findings import CameraFindings
-from edge.config import CameraOptions, NodeConfig, read_node
+from edge.commands import Outcome
+from edge.config import NodeConfig, read_node
 from edge.daemon import STALL_S, STOP_S, Daemon, run
-from edge.vision.measure import measure
-from edge.vision.photos import NoDecoder, PhotoFolder, Unreadable
-from wire.messages import SensorState
+from edge.surroundings import Surroundings
+from edge.vision.camera import CameraConfigError
+from wire.messages import Command, SensorState
 from wire.settings import SettingsError
 
+if TYPE_CHECKING:
+    from edge.camera_watch import CameraWatch
+
 ORIGIN: Final = "watch"
-RETRY_S = 5.0
-
-
-class Camera:
-    """One camera's thread.
-
-    Args:
-        options: its options.
-        folder: its pictures.
-        findings: what becomes of them.
-        moved: called after each look.
-    """
-
-    def __init__(self, options: CameraOptions, folder: PhotoFolder, findings: CameraFindings, moved: Any) -> None:
-        self.options = options
-        self.error = ""
-        self.pictures = 0
-        self._folder = folder
-        self._findings = findings
-        self._moved = moved
-        self._stop = Event()
-        self._thread = Thread(target=self._run, name=f"camera-{options.name}", daemon=True)
-
-    def start(self) -> None:
-        """Starts the thread."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Asks the thread to end."""
-        self._stop.set()
-
-    def join(self, timeout_s: float) -> bool:
-        """Waits for the end; False when it did not come."""
-        if self._thread.ident is not None:
-            self._thread.join(timeout_s)
-        return not self._thread.is_alive()
-
-    def state(self) -> SensorState:
-        """For the node's health."""
-        fault = "camera_no_data" if self.error else self._findings.cause
-        detail = self.error or self._findings.detail
-        options = self.options
-        return SensorState(name=options.name, machine=options.machine, ok=not fault, fault=fault, detail=detail[:500])
-
-    def _run(self) -> None:
-        while not self._stop.wait(RETRY_S if self.error else self.options.interval_s):
-            try:
-                self._look()
-                self.error = ""
-            except Exception as exc:  # noqa: BLE001  # a camera never stops the daemon: its fault is shown in health
-                self.error = f"{type(exc).__name__}: {exc}"
-            self._moved()
-
-    def _look(self) -> None:
-        for path in self._folder.new():
-            try:
-                found = measure(self._folder.grey(path))
-            except (Unreadable, ValueError) as exc:
-                self._findings.unreadable(str(exc), self._folder.after_ns)
-            else:
-                self._findings.take(found, self._folder.after_ns)
-            self.pictures += 1
 
 
 class Watch(Daemon):
@@ -89,45 +29,73 @@ class Watch(Daemon):
     """
 
     def __init__(self, config: NodeConfig, **given: Any) -> None:
-        super().__init__(config, ORIGIN, [], **given)
-        self.cameras: dict[str, Camera] = {}
+        super().__init__(config, ORIGIN, sorted({camera.machine for camera in config.options.cameras}), **given)
+        self.cameras: dict[str, CameraWatch] = {}
 
     def begin(self) -> None:
-        """Opens the folders; raises SettingsError for one that cannot be read, or without a decoder."""
+        """Puts the cameras together; raises SettingsError for one that can never work as configured."""
+        # Here, because OpenCV and a TFLite runtime are 80 MB that only a running daemon needs.
+        try:
+            from edge.camera_watch import CameraWatch, Place  # noqa: PLC0415
+        except ImportError as exc:
+            why = f"{exc}; cameras need OpenCV: pip install 'werkpuls[camera]'"
+            raise SettingsError(self.config.where, "camera", why) from exc
+        world = Surroundings(
+            self.writer.put, self.journal.mark, self.clock.monotonic_ns, self.clock.wall_ns, self.clock.boot
+        )
         for place, options in enumerate(self.options.cameras):
-            findings = CameraFindings(
-                options,
-                self.drafter,
-                put=self.writer.put,
-                mark=self.journal.mark,
-                monotonic_ns=self.clock.monotonic_ns,
-            )
-            try:
-                folder = PhotoFolder(options.folder, findings.newest_ns, time.time_ns)
-            except (NoDecoder, OSError) as exc:
-                raise SettingsError(self.config.where, f"camera[{place}]", str(exc)) from exc
             part = f"camera {options.name}"
-            self.progress.expect(part, STALL_S + options.interval_s)
-            camera = Camera(options, folder, findings, lambda part=part: self.progress.moved(part))
+            moved = partial(self.progress.moved, part)
+            where = Place(self.folder, self.drafter, world, self.link, moved)
+            try:
+                camera = CameraWatch(options, where)
+            except (CameraConfigError, ValueError) as exc:
+                raise SettingsError(self.config.where, f"camera[{place}]", str(exc)) from exc
+            self.progress.expect(part, STALL_S)
             self.cameras[options.name] = camera
-            camera.start()
+        for camera in self.cameras.values():
+            camera.loop.start()
 
-    def tend(self, now_ns: int) -> None:
-        """A camera's thread does not end by itself."""
+    def tend(self, now_ns: int) -> None:  # noqa: ARG002  # a camera's thread does not end by itself
+        """Carries out commands: each is for a machine, whichever of its cameras it concerns."""
+        for machine in {camera.options.machine for camera in self.cameras.values()}:
+            for command in self.desk.take(machine):
+                self._perform(command)
 
     def end(self) -> list[str]:
         """Ends the cameras' threads."""
         for camera in self.cameras.values():
-            camera.stop()
-        return [name for name, camera in self.cameras.items() if not camera.join(STOP_S)]
+            camera.loop.stop()
+        return [name for name, camera in self.cameras.items() if not camera.loop.join(STOP_S)]
 
     def sensors(self) -> list[SensorState]:
         """Of all cameras."""
         return [camera.state() for camera in self.cameras.values()]
 
     def sources(self) -> dict[str, dict[str, int]]:
-        """Pictures by camera."""
-        return {name: {"pictures": camera.pictures} for name, camera in self.cameras.items()}
+        """Counters by camera."""
+        return {name: camera.counts() for name, camera in self.cameras.items()}
+
+    def _perform(self, command: Command) -> None:
+        outcomes: list[Outcome] = []
+        for camera in self.cameras.values():
+            if camera.options.machine != command.machine:
+                continue
+            try:
+                outcome = camera.perform(command)
+            except Exception as exc:
+                # A command that fails is answered; otherwise it would come again after each start.
+                self.log.exception("%s: command %s failed", camera.options.name, command.id)
+                outcome = Outcome(ok=False, reason=f"failed: {type(exc).__name__}: {exc}"[:500])
+            if outcome is not None:
+                outcomes.append(outcome)
+        best = next((one for one in outcomes if one.ok), None)
+        if best is not None:
+            self.log.info("%s: %s by %r", command.machine, best.reason, command.by)
+            self.desk.finish(command, best)
+            return
+        reason = outcomes[0].reason if outcomes else "the item's picture is no longer held"
+        self.desk.refuse(command, "command_refused", reason)
 
 
 def main(config_path: Path, *, json_output: bool = False) -> int:

@@ -25,7 +25,7 @@ _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 _PHASE = re.compile(r"(.+)_l([1-9])")
 _NUMBERED = re.compile(r"(.+?)_?([0-9]+)")
 _AXIS = re.compile(r"[xyz]|a[0-9]+")
-_NOT_OF_MACHINES = re.compile(r"unknown|own|(camera|node)_.*|rejects_high|colour_drift|too_dark|too_light|shape")
+_NOT_OF_MACHINES = re.compile(r"unknown|own|(camera|node)_.*|rejects_high|(colour|size)_drift|too_dark|too_light|shape")
 _MUCH, _VERY_MUCH = 6.0, 15.0
 """Deviations from which something has moved clearly, and far."""
 _SHOWN_EVIDENCE = 3

@@ -21,6 +21,10 @@ COMMANDS = {
     "edge": "werkpuls.edge",
     "gateway": "werkpuls.gateway",
     "score": "werkpuls.score",
+    "classify": "werkpuls.classify",
+    "teach": "werkpuls.teach",
+    "train": "werkpuls.train",
+    "calibrate": "werkpuls.calibrate",
     "certs": "werkpuls.certs",
     "doctor": "werkpuls.doctor",
 }

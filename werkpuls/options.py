@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 
 
 def names(text: str) -> tuple[str, ...]:
@@ -24,3 +25,10 @@ def separator(text: str) -> str:
     if len(sign) != 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not one character")
     return sign
+
+
+def needs_opencv() -> str:
+    """What to install for pictures; nothing where it is there."""
+    if importlib.util.find_spec("cv2") is None:
+        return "pictures need OpenCV: pip install 'werkpuls[camera]'"
+    return ""

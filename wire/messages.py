@@ -214,6 +214,12 @@ class Item(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_d
     """CIELAB L* of the crust."""
     size_mm: NonNegative | None = None
     cut_off: bool = False
+    why: Annotated[list[Name], Meta(max_length=8)] = []
+    """Codes of what speaks against it, the strongest first, where a taught product judged."""
+    picture: Annotated[str, Meta(max_length=12_000)] = ""
+    """A small JPEG of it in base64, of some rejected or doubtful items; empty for the others."""
+    seen: Annotated[str, Meta(max_length=12_000)] = ""
+    """The same with the places that spoke for its label, where the model tells them."""
 
 
 class Inspection(Message, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="inspection"):
@@ -283,9 +289,11 @@ Action: TypeAlias = Literal[
     "resume",
     "inject_fault",
     "clear_fault",
+    "correct_verdict",
 ]
 """`confirm_normal`: what follows is the new normal (repaired, changed). `false_alarm`: what alarmed just now was normal.
-`confirm_fault`: it was a fault, of that cause: it is to be recognised when it comes back."""
+`confirm_fault`: it was a fault, of that cause: it is to be recognised when it comes back.
+`correct_verdict`: an item was good, or to be rejected, whatever the camera said: it teaches the product."""
 
 
 class Command(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -314,6 +322,12 @@ class Command(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
     """For `confirm_fault`: what a person calls it."""
     evidence: Annotated[list[Evidence], Meta(max_length=32)] = []
     """For `confirm_fault`: what was reported of it, so that the right one of several alarms is meant."""
+    inspection: Identifier | None = None
+    """For `correct_verdict`: which inspection."""
+    item: Annotated[int, Meta(ge=0, le=999)] | None = None
+    """For `correct_verdict`: which item of it, from 0."""
+    verdict: Literal["good", "reject"] | None = None
+    """For `correct_verdict`: what a person says it is."""
     v: Literal[1] = 1
 
 

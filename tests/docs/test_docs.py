@@ -84,7 +84,10 @@ def options(command: str) -> list[argparse.Action]:
     return [action for action in chosen.choices[command]._actions if action.dest != "help"]
 
 
-@pytest.mark.parametrize(("command", "page"), [("demo", "demo.md"), ("score", "score.md"), ("doctor", "doctor.md")])
+@pytest.mark.parametrize(
+    ("command", "page"),
+    [("demo", "demo.md"), ("score", "score.md"), ("doctor", "doctor.md"), ("train", "vision-model.md")],
+)
 def test_every_option_has_its_line_and_no_other(command: str, page: str) -> None:
     text = (ROOT / "docs" / page).read_text()
     told = set(re.findall(r"(?m)^\| `(--[a-z]+)", text))

@@ -1,0 +1,21 @@
+"""The rows of the table, in its order: a name and where its measurement is. A new row is a new line here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+ROWS: Mapping[str, str] = {
+    "find-biscuits": "benchmarks.vision.rows.finding:biscuits",
+    "find-whole": "benchmarks.vision.rows.finding:whole",
+    "find-belt": "benchmarks.vision.rows.belt:measure",
+    "lightness": "benchmarks.vision.rows.lightness:measure",
+    "grade-biscuits": "benchmarks.vision.rows.grading:biscuits",
+    "teach-biscuits": "benchmarks.vision.rows.teaching:biscuits",
+    "teach-whole": "benchmarks.vision.rows.teaching:whole",
+    "teach-seconds": "benchmarks.vision.rows.teaching:seconds",
+    "speed": "benchmarks.vision.rows.speed:measure",
+    "memory": "benchmarks.vision.rows.memory:measure",
+    "grade-rendered": "benchmarks.vision.rows.grading:rendered",
+    "int8-float": "benchmarks.vision.rows.grading:integers",
+    "aarch64": "benchmarks.vision.rows.grading:processors",
+}

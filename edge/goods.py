@@ -1,0 +1,357 @@
+"""One camera's path: pictures → is it a picture → items → batch → messages, small pictures and findings; and back: corrections."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from hashlib import blake2s
+from threading import Lock
+from typing import NamedTuple
+
+import msgspec
+
+from edge.camera_findings import CameraFindings
+from edge.camera_options import CameraOptions, minutes
+from edge.drafts import Drafter
+from edge.drift import DriftWatch, Seen
+from edge.item_pictures import About, ItemPictures
+from edge.products import Products
+from edge.quality_findings import QualityFindings
+from edge.surroundings import Surroundings
+from edge.vision.batches import Batch, Batches, Moments
+from edge.vision.calibration import Calibration
+from edge.vision.camera import BadPicture, Frame
+from edge.vision.camera_check import CameraCheck
+from edge.vision.decode import Image
+from edge.vision.inspector import InspectedItem, InspectionResult, Inspector, ProfileMismatch
+from edge.vision.tracking import Tracker
+from models.quality.card import Card
+from wire.journal import Record
+from wire.messages import Inspection, Item
+
+MOST_REASONS = 8
+MOST_ITEMS = 1000
+"""The wire's limit."""
+LEAST_PX = 32
+SMALLEST_PX = 20
+"""Of a thing that is smaller in both directions the net sees nothing; it is a crumb, like what the finder calls so."""
+CRUMB = 0.04
+"""So is what has less than this share of the area that goods usually have: what is left on a tray that was emptied."""
+TIDY_NS = 600_000_000_000
+
+
+class Grading(NamedTuple):
+    """Who grades, the card of the model behind it, and how large a pixel of the crop is, where somebody has calibrated it."""
+
+    inspector: Inspector
+    card: Card
+    calibration: Calibration | None = None
+
+    def size_mm(self, item: InspectedItem, crop: Image) -> float | None:
+        """Its longer side; None without a calibration, or where it is cut off."""
+        if self.calibration is None or item.cut_off:
+            return None
+        return round(self.calibration.size_mm(item.found.contour, crop.shape[1], crop.shape[0]).length, 2)
+
+
+class GoodsPath:
+    """One camera's pictures become inspections.
+
+    Args:
+        options: of the camera.
+        grading: who grades; None: only the camera itself is looked after.
+        products: which product lies there.
+        check: whether it is a picture.
+        pictures: of items, and what people said of them.
+        drafter: makes the records.
+        world: clock and journal.
+        belt: whether an item is counted once however often it is seen.
+    """
+
+    def __init__(
+        self,
+        options: CameraOptions,
+        grading: Grading | None,
+        products: Products,
+        check: CameraCheck,
+        pictures: ItemPictures,
+        drafter: Drafter,
+        world: Surroundings,
+        *,
+        belt: bool,
+    ) -> None:
+        self.inspections = 0
+        self.items = 0
+        self.trouble = ""
+        """Why the last picture could not be graded, empty where it could."""
+        self.camera = CameraFindings(options, drafter, world.mark(f"camera/{options.name}"))
+        self.products = products
+        self._options = options
+        self._grading = grading
+        self._check = check
+        self._pictures = pictures
+        self._drafter = drafter
+        self._world = world
+        self._tracker = Tracker() if belt else None
+        self._findings = QualityFindings(
+            options.name, options.machine, options.reject_above, drafter, world.mark(f"quality/{options.name}")
+        )
+        self._batches = Batches(
+            options.name,
+            world.boot,
+            load_gap_s=options.load_gap_s,
+            shifts_min=sorted(minutes(start) for start in options.shifts),
+        )
+        self._batches.resume(_batch(world.mark(f"batch/{options.name}")))
+        unit = "px" if grading is None or grading.calibration is None else "mm"
+        self._drift = DriftWatch(options.name, unit, world.mark(f"charts/{options.name}"))
+        self._told: dict[str, str] = {}
+        self._usual_px = Moments()
+        self._paused_ns = 0
+        self._filled_ns: int | None = None
+        self._tidy_ns = world.monotonic_ns()
+        self._lock = Lock()
+
+    @property
+    def corrections(self) -> int:
+        """How many verdicts people have corrected, since the journal was made."""
+        return self._pictures.corrections
+
+    @property
+    def batch(self) -> Batch | None:
+        """The present one."""
+        return self._batches.current
+
+    def see(self, frame: Frame, crop: Image) -> None:
+        """Takes a picture, whole and cropped."""
+        with self._lock:
+            self.camera.position = frame.position if frame.position is not None else self.camera.position
+            now_ns = self._world.monotonic_ns()
+            if min(crop.shape[:2]) < LEAST_PX:
+                self._tell(self.camera.bad("camera_unreadable", f"{crop.shape[1]} × {crop.shape[0]} pixels", now_ns))
+                return
+            fault = self._check.look(frame.image, crop)
+            if fault is not None:
+                figure = (fault.feature, fault.value, fault.limit)
+                self._tell(self.camera.bad(fault.cause, fault.detail, now_ns, figure))
+                return
+            if self._grading is None or now_ns < self._paused_ns:
+                self._tell(self.camera.good(now_ns))
+                return
+            try:
+                self._inspect(self._grading, frame, crop, now_ns)
+                self.trouble = ""
+            except Exception as exc:
+                # A picture that grading stumbles over must not take the camera away; it is shown in health.
+                if not self.trouble:
+                    logging.getLogger(__name__).exception("%s: a picture could not be graded", self._options.name)
+                self.trouble = f"{type(exc).__name__}: {exc}"
+                self._tell([])
+            self._tidy(now_ns)
+
+    def unreadable(self, exc: BadPicture) -> None:
+        """Takes a picture that is none."""
+        with self._lock:
+            self.camera.position = exc.position if exc.position is not None else self.camera.position
+            self._tell(self.camera.bad("camera_unreadable", str(exc), self._world.monotonic_ns()))
+
+    def away(self, why: str) -> None:
+        """No picture can be had; what comes later may show another place."""
+        with self._lock:
+            self._check.forget()
+            self._tell(self.camera.bad("camera_no_image", why, self._world.monotonic_ns()))
+
+    def say_product(self, product: str) -> None:
+        """A person says what is made."""
+        with self._lock:
+            self.products.say(product, self._minute())
+            self._world.put([], {f"product/{self._options.name}": self.products.state})
+
+    def relearn(self) -> str:
+        """What follows is the new normal of the present product, which is returned."""
+        with self._lock:
+            product = self.products.name(self._minute())
+            self._drift.forget(product)
+            self._tell(self._findings.drift("", None, "", self._world.monotonic_ns()))
+            return product
+
+    def pause(self, until_ns: int) -> None:
+        """Grades nothing until then (monotonic); the camera itself is looked after."""
+        self._paused_ns = until_ns
+
+    def correct(self, inspection: str, number: int, verdict: str, by: str) -> str | None:
+        """A person's verdict about an item: it becomes a lesson, and teaches the product's profile where there is one.
+
+        Args:
+            inspection: its id.
+            number: of the item, from 0, in the order of the inspection.
+            verdict: `good` or `reject`.
+            by: who says so.
+
+        Returns:
+            What was done, in English; None where its picture is no longer held.
+
+        Raises:
+            OSError: it could not be kept.
+            ValueError: no such id.
+        """
+        with self._lock:
+            done = self._pictures.correct(inspection, number, verdict, by)
+            if done is None:
+                return None
+            taught = done.before != verdict and done.lesson is not None
+            if taught and done.lesson is not None:
+                made = datetime.now(UTC).isoformat(timespec="seconds")
+                taught = self.products.teach(done.product, done.lesson, good=verdict == "good", made=made)
+            current = self._batches.current
+            if current is not None and current.id == done.batch:
+                current.correct(done.before, verdict)
+            self._tell([])
+            said = "the profile has learned it" if taught else "kept for the next teaching"
+            return f"item {number} of {inspection} is {verdict}: {said}; {done.lessons} of {done.product}"
+
+    def _inspect(self, grading: Grading, frame: Frame, crop: Image, now_ns: int) -> None:
+        minute = self._minute()
+        result = self._graded(grading.inspector, crop, now_ns, minute)
+        if result.obstructed:
+            detail = "something covers so much of the picture that it is no item"
+            self._tell(self.camera.bad("camera_blocked", detail, now_ns))
+            return
+        records = self.camera.good(now_ns)
+        found = self._to_count(result)[:MOST_ITEMS]
+        if not found:
+            # An empty tray, or a belt on which nothing new has come.
+            self._tell(records)
+            return
+        self._filled_ns = now_ns
+        product = self.products.name(minute)
+        batch = self._batches.of(product, now_ns, wall_ns=self._world.wall_ns(), minute=minute)
+        sizes = [grading.size_mm(each, crop) for each in found]
+        labels = grading.card.labels
+        shown = self._pictures.shown(found, crop, labels)
+        items = [_item(each, sizes[k], shown.get(k, ("", ""))) for k, each in enumerate(found)]
+        batch.add(items)
+        text = f"{self._options.name}|{self._world.boot}|{frame.taken_ns}|{frame.position}|{self.inspections}"
+        identity = f"i-{blake2s(text.encode(), digest_size=10).hexdigest()}"
+        records.append(
+            self._drafter.record(
+                Inspection,
+                frame.taken_ns,
+                event=False,
+                id=identity,
+                machine=self._options.machine,
+                camera=self._options.name,
+                product=product,
+                batch=batch.id,
+                items=items,
+                model=f"{grading.card.name} {grading.card.sha256[:8]}",
+            )
+        )
+        records.extend(self._findings.batch(batch, now_ns))
+        drifted = self._drift.take(
+            product, [_seen(each, size) for each, size in zip(found, sizes, strict=True) if not each.cut_off]
+        )
+        if drifted is not None:
+            records.extend(self._findings.drift(drifted.cause, drifted.evidence, drifted.detail, now_ns))
+        self.inspections += 1
+        self.items += len(items)
+        self._tell(records)
+        self._pictures.keep(About(identity, batch.id, product), found, crop, labels)
+
+    def _graded(self, inspector: Inspector, crop: Image, now_ns: int, minute: int | None) -> InspectionResult:
+        gap_ns = round(self._options.load_gap_s * 1e9)
+        if self._options.recognise and (self._filled_ns is None or now_ns - self._filled_ns > gap_ns):
+            # The look of a new load says what it is; then it is judged as that.
+            inspector.profile = None
+            first = inspector.inspect(crop)
+            if first.judged:
+                self.products.see([item.example for item in first.judged])
+        try:
+            inspector.profile = self.products.profile(self.products.name(minute))
+        except ProfileMismatch as exc:
+            self.products.trouble = str(exc)
+            inspector.profile = None
+        return inspector.inspect(crop)
+
+    def _to_count(self, result: InspectionResult) -> list[InspectedItem]:
+        """All items of a tray; of a belt those that are seen whole for the first time. No crumbs."""
+        items = [item for item in result.items if not self._crumb(item)]
+        for item in items:
+            if not item.cut_off:
+                self._usual_px.add(item.found.area_px)
+        if self._tracker is None:
+            return items
+        tracked = self._tracker.track([item.found for item in items])
+        return [item for item, known in zip(items, tracked, strict=True) if known.new]
+
+    def _crumb(self, item: InspectedItem) -> bool:
+        return max(item.found.box[2:]) < SMALLEST_PX or item.found.area_px < CRUMB * self._usual_px.mean
+
+    def _tell(self, records: Sequence[Record]) -> None:
+        marks = self._marks()
+        # A flash card is not written to say again what it holds.
+        changed = {name: mark for name, mark in marks.items() if self._told.get(name) != mark}
+        self._told = marks
+        self._world.put(records, changed)
+
+    def _marks(self) -> dict[str, str]:
+        """What must be right together with what is told, also after a power cut."""
+        name = self._options.name
+        marks = {
+            f"camera/{name}": self.camera.state,
+            f"quality/{name}": self._findings.state,
+            f"charts/{name}": self._drift.state,
+            f"corrected/{name}": self._pictures.state,
+        }
+        if self._batches.current is not None:
+            marks[f"batch/{name}"] = _json(self._batches.current)
+        return marks
+
+    def _tidy(self, now_ns: int) -> None:
+        if now_ns - self._tidy_ns >= TIDY_NS:
+            self._tidy_ns = now_ns
+            self._pictures.tidy()
+
+    def _minute(self) -> int | None:
+        """Minutes since local midnight, None while the time is unknown."""
+        wall_ns = self._world.wall_ns()
+        if wall_ns is None:
+            return None
+        local = time.localtime(wall_ns / 1e9)
+        return local.tm_hour * 60 + local.tm_min
+
+
+def _item(item: InspectedItem, size_mm: float | None, shown: tuple[str, str]) -> Item:
+    x, y, width, height = (round(number, 5) for number in item.box)
+    return Item(
+        box=(x, y, width, height),
+        label=item.label,
+        verdict=item.verdict,
+        confidence=min(1.0, max(0.0, round(item.confidence, 4))),
+        lightness=round(item.lightness, 2),
+        size_mm=size_mm,
+        cut_off=item.cut_off,
+        why=list(item.why[:MOST_REASONS]),
+        picture=shown[0],
+        seen=shown[1],
+    )
+
+
+def _seen(item: InspectedItem, size_mm: float | None) -> Seen:
+    """An item for the control charts; a broken one says nothing of the size that goods have."""
+    whole = item.verdict != "reject" or item.label in ("burnt", "underbaked")
+    size = size_mm if size_mm is not None else item.found.area_px**0.5
+    return Seen(item.lightness, size if whole else None, item.verdict == "reject")
+
+
+def _batch(mark: str | None) -> Batch | None:
+    try:
+        return msgspec.json.decode(mark or "null", type=Batch | None)
+    except msgspec.DecodeError:
+        return None
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()

@@ -1,0 +1,181 @@
+"""USB cameras, network cameras (RTSP) and video files, through OpenCV.
+
+A live source buffers: whoever reads it once a second would see what was seconds ago. So a thread of its own takes every picture, and
+`read` unpacks the newest. A file's pictures are given one by one, none left out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from threading import Event, Lock, Thread
+from typing import Any
+
+import cv2
+import numpy as np
+
+from edge.vision.camera import CameraConfigError, CameraError, Frame
+from edge.vision.decode import Image
+
+OPEN_MS = 10_000
+READ_MS = 5_000
+"""A network camera that has delivered nothing for so long has vanished."""
+SILENT_S = 10.0
+"""The same for any other one."""
+_PATIENCE_S, _BREATH_S, _FAILED_S = 1.0, 0.002, 0.05
+FAILURES = 5
+"""So many pictures in a row that could not be had: it has vanished."""
+_URL = re.compile(r"^[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+_SECRET = re.compile(r"//[^/@]*@")
+
+
+class VideoCamera:
+    """One source; see the module.
+
+    Args:
+        name: of the camera.
+        source: a number or /dev/video… (USB), an address (rtsp://…), or a file.
+        size: width and height that a USB camera is asked for; it gives what it can.
+        monotonic_ns: the clock.
+        backend: one of OpenCV's, 0 for any that takes the source.
+    """
+
+    def __init__(
+        self, name: str, source: str, size: tuple[int, int], *, monotonic_ns: Callable[[], int], backend: int = 0
+    ) -> None:
+        self._name = name
+        self._source = source
+        self._size = size
+        self._monotonic_ns = monotonic_ns
+        self._backend = backend
+        self._device = source.isdecimal() or source.startswith("/dev/")
+        self._address = _URL.match(source) is not None
+        self._capture: Any = None
+        self._grabber: _Grabber | None = None
+        self._opened_ns = 0
+        self._given_ns = 0
+
+    @property
+    def live(self) -> bool:
+        """A file may show the same picture for ever."""
+        return self._device or self._address
+
+    def open(self) -> None:
+        """Opens the source.
+
+        Raises:
+            CameraError: it is not there, or delivers nothing.
+            CameraConfigError: a file that does not exist.
+        """
+        self.close()
+        if not self.live and not Path(self._source).is_file():
+            raise CameraConfigError(f"{self._source} is neither a device, nor an address, nor a file")
+        source = int(self._source) if self._source.isdecimal() else self._source
+        # Each of a decoder's threads holds pictures of its own.
+        options = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, OPEN_MS, cv2.CAP_PROP_READ_TIMEOUT_MSEC, READ_MS]
+        options += [cv2.CAP_PROP_N_THREADS, 1]
+        try:
+            backend = self._backend or (cv2.CAP_V4L2 if self._device else cv2.CAP_FFMPEG)
+            capture = cv2.VideoCapture(source, backend, options if self._address else [])
+        except cv2.error as exc:
+            raise CameraError(f"{self._shown}: {exc.err or exc}") from exc
+        if not capture.isOpened():
+            capture.release()
+            raise CameraError(f"{self._shown} cannot be opened")
+        if self._device:
+            capture.set(cv2.CAP_PROP_FRAME_WIDTH, self._size[0])
+            capture.set(cv2.CAP_PROP_FRAME_HEIGHT, self._size[1])
+            capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+        self._capture = capture
+        self._opened_ns = self._given_ns = self._monotonic_ns()
+        if self.live:
+            self._grabber = _Grabber(capture, self._monotonic_ns)
+
+    def read(self) -> Frame | None:
+        """The newest picture that was not given yet, or a file's next one; None where there is none.
+
+        Raises:
+            CameraError: not open, or it delivers nothing any more.
+        """
+        if self._capture is None:
+            raise CameraError(f"{self._name} is not open")
+        if self._grabber is None:
+            there, image = self._capture.read()
+            return self._frame(image, self._monotonic_ns()) if there and image is not None else None
+        newest = self._grabber.newest()
+        if newest is not None:
+            image, self._given_ns = newest
+            return self._frame(image, self._given_ns)
+        if self._grabber.ended or self._monotonic_ns() - self._given_ns > SILENT_S * 1e9:
+            raise CameraError(f"{self._shown} delivers no pictures")
+        return None
+
+    def close(self) -> None:
+        """Lets the source go."""
+        capture, grabber = self._capture, self._grabber
+        self._capture = self._grabber = None
+        if grabber is not None:
+            # A read that hangs in a driver cannot be ended; its thread lets the source go once it returns.
+            grabber.stop()
+        elif capture is not None:
+            capture.release()
+
+    @property
+    def _shown(self) -> str:
+        """The source without a password."""
+        return _SECRET.sub("//…@", self._source)
+
+    def _frame(self, image: Image, taken_ns: int) -> Frame:
+        if image.ndim == 2:
+            image = np.asarray(cv2.cvtColor(image, cv2.COLOR_GRAY2BGR), np.uint8)
+        return Frame(np.asarray(image, np.uint8), taken_ns, self._name)
+
+
+class _Grabber:
+    """Takes every picture of a live source on a thread of its own; only one that is asked for is unpacked."""
+
+    def __init__(self, capture: Any, monotonic_ns: Callable[[], int]) -> None:
+        self.ended = False
+        """The source delivers nothing any more."""
+        self._capture = capture
+        self._monotonic_ns = monotonic_ns
+        self._newest_ns: int | None = None
+        self._lock = Lock()
+        self._stop = Event()
+        self._thread = Thread(target=self._run, name="video", daemon=True)
+        self._thread.start()
+
+    def newest(self) -> tuple[Image, int] | None:
+        """The newest picture and when it came, once; None where none has come since, or the source hangs."""
+        if not self._lock.acquire(timeout=_PATIENCE_S):
+            return None
+        try:
+            taken_ns, self._newest_ns = self._newest_ns, None
+            if taken_ns is None:
+                return None
+            there, image = self._capture.retrieve()
+            return (image, taken_ns) if there and image is not None else None
+        finally:
+            self._lock.release()
+
+    def stop(self) -> None:
+        """Asks the thread to let the source go; waits a moment for it."""
+        self._stop.set()
+        self._thread.join(1.0)
+
+    def _run(self) -> None:
+        failures = 0
+        try:
+            while not self._stop.is_set() and failures < FAILURES:
+                with self._lock:
+                    there = self._capture.grab()
+                    if there:
+                        self._newest_ns = self._monotonic_ns()
+                failures = 0 if there else failures + 1
+                # Whoever waits for the lock gets it now.
+                self._stop.wait(_BREATH_S if there else _FAILED_S)
+        finally:
+            self.ended = True
+            with self._lock:
+                self._capture.release()

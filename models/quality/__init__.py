@@ -1,0 +1,1 @@
+"""How good an item is: what a net and a ruler say of its picture."""

@@ -1,0 +1,123 @@
+"""Profiles as files: what is read back judges alike; anything else than a profile for this net is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+from models.quality.example import Example
+from models.quality.measure import NAMES
+from models.quality.profile import FEATURES, ProfileRefused, read_profile, read_profile_card, write_profile
+from models.quality.teach import Profile
+
+NET = "a" * 64
+
+
+def example(seed: int, apart: float = 0.0) -> Example:
+    rng = np.random.default_rng(seed)
+    measured = (0.01 * rng.standard_normal(len(NAMES)) + apart).astype(np.float32)
+    return Example(measured, rng.standard_normal(12).astype(np.float32), 0.125, None if seed == 3 else 40.0)
+
+
+@pytest.fixture
+def profile() -> Profile:
+    return Profile.teach("Brötchen", NET, [example(k) for k in range(9)], [example(20 + k, 1.0) for k in range(4)])
+
+
+def test_a_profile_read_back_judges_alike(profile: Profile, tmp_path: Path) -> None:
+    path = tmp_path / "rolls.json"
+    card = write_profile(profile, path, "2026-11-02T08:00:00+00:00")
+    back = read_profile(path, NET)
+    assert (card.product, card.good, card.bad, card.net, card.features) == ("Brötchen", 9, 4, NET, FEATURES)
+    assert read_profile_card(path) == card
+    for seed, apart in ((50, 0.0), (51, 1.0), (52, 0.4)):
+        one, other = profile.judge(example(seed, apart)), back.judge(example(seed, apart))
+        assert (one.verdict, one.reasons) == (other.verdict, other.reasons)
+        assert one.good == pytest.approx(other.good, abs=1e-4)
+    assert [each.light for each in back.good][3] is None
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_writing_again_replaces_and_an_unwritable_place_is_an_error(profile: Profile, tmp_path: Path) -> None:
+    path = tmp_path / "rolls.json"
+    write_profile(profile, path, "")
+    write_profile(profile.corrected(bad=[example(70, 1.0)]), path, "")
+    assert read_profile_card(path).bad == 5
+    with pytest.raises(OSError, match="No such file"):
+        write_profile(profile, tmp_path / "nowhere" / "rolls.json", "")
+
+
+def test_another_net_is_refused(profile: Profile, tmp_path: Path) -> None:
+    path = tmp_path / "rolls.json"
+    write_profile(profile, path, "")
+    with pytest.raises(ProfileRefused, match="taught with another net"):
+        read_profile(path, "b" * 64)
+
+
+def _short(content: dict[str, Any]) -> None:
+    content["good"] = content["good"][:2]
+    content["card"]["good"] = 2
+
+
+def _huge(content: dict[str, Any]) -> None:
+    content["good"][0]["measured"][0] = 1e300
+
+
+def _ragged(content: dict[str, Any]) -> None:
+    content["bad"][0]["embedding"] = [0.0]
+
+
+def _features(content: dict[str, Any]) -> None:
+    content["card"]["features"] = "0.0"
+
+
+def _count(content: dict[str, Any]) -> None:
+    content["card"]["good"] = 8
+
+
+def _missing(content: dict[str, Any]) -> None:
+    del content["good"][0]["measured"][0]
+
+
+def _code(content: dict[str, Any]) -> None:
+    content["run"] = "print()"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (_short, "at least"),
+        (_huge, "no measurement"),
+        (_ragged, "different lengths"),
+        (_features, "version 0.0"),
+        (_count, "other items"),
+        (_missing, "no profile"),
+        (_code, "no profile"),
+    ],
+)
+def test_a_spoilt_profile_is_refused_and_says_which_file(
+    profile: Profile, tmp_path: Path, spoil: Callable[[dict[str, Any]], None], says: str
+) -> None:
+    path = tmp_path / "rolls.json"
+    write_profile(profile, path, "")
+    content = msgspec.json.decode(path.read_bytes())
+    spoil(content)
+    path.write_bytes(msgspec.json.encode(content))
+    with pytest.raises(ProfileRefused, match=says) as caught:
+        read_profile(path, NET)
+    assert "rolls.json" in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"\x80\x04K\x01.", b"[]", b"{}", b"\xff\xd8\xff", b"[" * 100_000])
+def test_what_is_no_profile_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "rolls.json"
+    path.write_bytes(content)
+    with pytest.raises(ProfileRefused, match="no profile"):
+        read_profile(path, NET)
+    with pytest.raises(ProfileRefused, match="cannot be read"):
+        read_profile(tmp_path / "none.json", NET)

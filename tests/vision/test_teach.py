@@ -1,0 +1,166 @@
+"""Teaching: a handful of drawn goods, judged by the shipped net's eye and by measures; doubts are said and not hidden."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from support.trays import photo
+
+from edge.vision.inspector import Inspector
+from models.quality.classifier import Classifier
+from models.quality.example import Example, light_of
+from models.quality.profile import recognise
+from models.quality.teach import FEWEST, MOST, Profile
+
+
+@pytest.fixture(scope="module")
+def inspector() -> Inspector:
+    return Inspector(Classifier.shipped())
+
+
+def examples(inspector: Inspector, kind: str, *seeds: int, ground: str = "dark belt") -> list[Example]:
+    return [item.example for seed in seeds for item in inspector.inspect(photo(kind, seed, ground)).judged]
+
+
+@pytest.fixture(scope="module")
+def good(inspector: Inspector) -> list[Example]:
+    return examples(inspector, "good", 1, 2)
+
+
+@pytest.fixture(scope="module")
+def bad(inspector: Inspector) -> list[Example]:
+    return examples(inspector, "broken", 3, 4)
+
+
+@pytest.fixture(scope="module")
+def taught(good: list[Example]) -> Profile:
+    return Profile.teach("rounds", "net", good)
+
+
+def test_good_items_alone_are_enough_to_know_good_from_broken(
+    inspector: Inspector, taught: Profile, bad: list[Example]
+) -> None:
+    new = [taught.judge(each) for each in examples(inspector, "good", 11, 12, 13)]
+    assert sum(judgement.verdict == "reject" for judgement in new) == 0
+    assert sum(judgement.verdict == "good" for judgement in new) >= 15
+    broken = [taught.judge(each) for each in bad]
+    assert all(judgement.verdict == "reject" for judgement in broken)
+    assert all("shape" in judgement.reasons for judgement in broken)
+    assert max(judgement.good for judgement in broken) < min(judgement.good for judgement in new)
+
+
+def test_bad_items_beside_them_make_both_sides_sure(
+    inspector: Inspector, good: list[Example], bad: list[Example]
+) -> None:
+    profile = Profile.teach("rounds", "net", good[:10], bad[:10])
+    new = [profile.judge(each) for each in examples(inspector, "good", 11, 12)]
+    broken = [profile.judge(each) for each in examples(inspector, "broken", 13, 14)]
+    assert sum(judgement.verdict == "good" for judgement in new) >= 11
+    assert sum(judgement.verdict == "reject" for judgement in broken) == 12
+    assert all(0.5 <= judgement.confidence <= 1 for judgement in (*new, *broken))
+
+
+def test_more_of_one_kind_does_not_favour_it(inspector: Inspector, good: list[Example], bad: list[Example]) -> None:
+    profile = Profile.teach("rounds", "net", good, bad[:2])
+    assert all(profile.judge(each).verdict == "reject" for each in examples(inspector, "broken", 13))
+    assert sum(profile.judge(each).verdict == "good" for each in examples(inspector, "good", 11)) >= 5
+
+
+def test_what_is_like_nothing_taught_is_never_good_even_where_the_bad_ones_were_quite_different(
+    inspector: Inspector, good: list[Example], bad: list[Example]
+) -> None:
+    profile = Profile.teach("rounds", "net", good, bad)
+    small = [profile.judge(each) for each in examples(inspector, "small", 21)]
+    assert all(judgement.verdict != "good" for judgement in small)
+    assert all(judgement.not_like_anything_taught for judgement in small)
+    assert not any(profile.judge(each).not_like_anything_taught for each in examples(inspector, "good", 11))
+
+
+def test_a_crust_far_too_dark_is_a_reject_where_the_net_confirms_it_and_else_a_question(
+    inspector: Inspector, taught: Profile
+) -> None:
+    black = examples(inspector, "black", 31, ground="metal")
+    same_light = [replace(each, light=taught.good[0].light) for each in black]
+    judged = [taught.judge(replace(each, baking=1.0)) for each in same_light]
+    assert all(judgement.verdict == "reject" and "darker" in judgement.reasons for judgement in judged)
+    # The measures of good ones with a black crust: nothing but the colour is strange.
+    good = taught.good[0]
+    measured = good.measured.copy()
+    measured[26:] = black[0].measured[26:]
+    strange = taught.judge(Example(measured, black[0].embedding, 0.0, good.light))
+    assert strange.verdict == "unsure"
+    assert strange.good < 0.5
+
+
+def test_in_another_light_colours_are_not_judged_and_it_says_so(taught: Profile) -> None:
+    item = taught.good[0]
+    measured = item.measured.copy()
+    measured[26] += 15
+    bright = Example(measured, item.embedding, 0.9, None if item.light is None else item.light + 20)
+    judgement = taught.judge(bright)
+    assert judgement.verdict == "good"
+    assert judgement.reasons == ("other_light",)
+    assert judgement.departure.colour == 0
+    assert taught.judge(replace(bright, light=item.light)).departure.colour > 1
+
+
+def test_corrections_teach(inspector: Inspector, taught: Profile) -> None:
+    small = examples(inspector, "small", 21, 22, 23)
+    before = [taught.judge(each) for each in small[12:]]
+    assert all(judgement.verdict != "good" for judgement in before)
+    corrected = taught.corrected(good=small[:12])
+    after = [corrected.judge(each) for each in small[12:]]
+    assert sum(judgement.verdict == "good" for judgement in after) >= 5
+    assert all(corrected.judge(each).verdict == "good" for each in taught.good)
+    assert len(taught.good) == 12
+
+
+def test_the_nearest_profile_is_recognised_and_strangers_are_not(inspector: Inspector, taught: Profile) -> None:
+    profiles = {"rounds": taught, "smalls": Profile.teach("smalls", "net", examples(inspector, "small", 21, 22))}
+    assert recognise(profiles, examples(inspector, "good", 11)) == "rounds"
+    assert recognise(profiles, examples(inspector, "mixed", 11)) == "rounds"
+    assert recognise(profiles, examples(inspector, "small", 23)) == "smalls"
+    assert recognise({"rounds": taught}, examples(inspector, "small", 23)) is None
+    assert recognise({}, taught.good) is None
+    assert recognise(profiles, []) is None
+
+
+def test_too_few_good_items_are_refused_and_of_too_many_the_newest_stay(good: list[Example]) -> None:
+    with pytest.raises(ValueError, match=f"at least {FEWEST}"):
+        Profile.teach("rounds", "net", good[: FEWEST - 1])
+    newest = replace(good[0], baking=0.25)
+    many = Profile.teach("rounds", "net", [*[good[0]] * MOST, newest])
+    assert len(many.good) == MOST
+    assert many.good[-1] == newest
+
+
+def test_taught_items_that_are_all_the_same_are_judged_by_what_measuring_scatters(good: list[Example]) -> None:
+    profile = Profile.teach("rounds", "net", [good[0]] * 8)
+    assert profile.judge(good[0]).verdict == "good"
+    assert sum(profile.judge(each).verdict == "reject" for each in good) < 4
+
+
+def test_sizes_are_compared_in_pictures_of_one_format_only(good: list[Example], taught: Profile) -> None:
+    larger = good[0].measured.copy()
+    larger[0] += 2.0
+    assert "size" in taught.judge(replace(good[0], measured=larger)).reasons
+    elsewhere = taught.judge(replace(good[0], measured=larger, frame_px=1234))
+    assert elsewhere.verdict == "good"
+    corrected = taught.corrected(good=[replace(good[1], frame_px=0)])
+    assert "size" in corrected.judge(replace(good[0], measured=larger)).reasons
+    cuts = Profile.teach("cuts", "net", [replace(each, frame_px=1000 + k) for k, each in enumerate(good)])
+    assert cuts.judge(replace(good[0], measured=larger)).departure.size < 1
+
+
+def test_light_is_that_of_the_background(inspector: Inspector) -> None:
+    frame = photo("good", 1)
+    contours = [item.found.contour for item in inspector.inspect(frame).items]
+    dark, bright = light_of(frame, contours), light_of(photo("good", 1, "paper"), contours)
+    assert dark is not None
+    assert bright is not None
+    assert dark < 30
+    assert bright > 70
+    everything = np.array(((0, 0), (640, 0), (640, 480), (0, 480)), np.float32)
+    assert light_of(frame, [everything]) is None

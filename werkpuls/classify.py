@@ -1,0 +1,233 @@
+"""`werkpuls classify`: finds and grades every item of photos, as JSON lines or as pictures with words."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gateway.wording import LANGUAGES, Wording
+from models.quality.card import ModelRefused
+from models.quality.classifier import WEIGHTS, Classifier
+from models.quality.runtime import RuntimeUnavailable
+from werkpuls.options import needs_opencv
+from werkpuls.pictures import GRADED, Photo, corners, cropped, photos
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from edge.vision.calibration import Calibration
+    from edge.vision.geometry import BeltCrop
+    from edge.vision.inspector import InspectedItem, InspectionResult, Inspector
+    from models.quality.teach import Profile
+
+SUMMARY = "find and grade every item in photos"
+EXAMPLE = "werkpuls classify trays/ --profile rolls.json --json"
+DONE, PROBLEM, WRONG_USE = 0, 1, 2
+_DIGITS = 5
+
+log = logging.getLogger(__name__)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the options."""
+    parser.add_argument(
+        "photos", nargs="+", type=Path, metavar="FILE|DIR", help="photos, JPEG or PNG, or folders of them"
+    )
+    parser.add_argument(
+        "--profile",
+        type=Path,
+        metavar="P",
+        help="profile of the product, made by werkpuls teach; a folder of them: the nearest is taken for each photo",
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON line for each photo, and no pictures")
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help=f"folder for pictures (default: NAME{GRADED} beside each photo)"
+    )
+    parser.add_argument(
+        "--corners",
+        type=corners,
+        metavar="X,Y,X,Y,X,Y,X,Y",
+        help="look only at the belt or tray: top left, top right, bottom right, bottom left as fractions of the photo",
+    )
+    parser.add_argument(
+        "--calibration", type=Path, metavar="FILE", help="of this camera, made by werkpuls calibrate; gives sizes in mm"
+    )
+    parser.add_argument(
+        "--weights", type=Path, default=WEIGHTS, metavar="DIR", help="goods.tflite and goods.json (default: shipped)"
+    )
+    parser.add_argument("--lang", choices=LANGUAGES, default=LANGUAGES[0], help="of the words (default: de)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Grades; 0 done, 1 a photo, profile, calibration or model cannot be used (the other photos are graded), 2 wrong use."""
+    if problem := needs_opencv():
+        return _say(problem, WRONG_USE)
+    from edge.vision.calibration import CalibrationError  # noqa: PLC0415  # needs OpenCV
+    from models.quality.profile import ProfileRefused  # noqa: PLC0415  # as above
+
+    try:
+        desk = _Desk(args)
+    except (CalibrationError, ModelRefused, ProfileRefused, RuntimeUnavailable) as exc:
+        return _say(str(exc), PROBLEM)
+    if args.out is not None and not args.json:
+        try:
+            args.out.mkdir(parents=True, exist_ok=True)
+        except OSError as exc:
+            return _say(f"{args.out}: cannot be made: {exc.strerror or exc}", WRONG_USE)
+    code = DONE
+    for photo in photos(args.photos):
+        seen = cropped(photo, args.corners)
+        problem = seen.problem or desk.grade(photo, seen)
+        if problem:
+            code = _say(problem, PROBLEM)
+    return code
+
+
+def _plane(file: Path | None, belt: BeltCrop | None) -> Calibration | None:
+    from edge.vision.calibration import Calibration  # noqa: PLC0415  # needs OpenCV
+
+    if file is None:
+        return None
+    plane = Calibration.load(file)
+    return plane if belt is None else plane.within(belt)
+
+
+class _Desk:
+    """Model, profiles and words, and what is done with one photo after the other."""
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        from edge.vision.inspector import Inspector, Setting  # noqa: PLC0415  # needs OpenCV
+
+        classifier = Classifier.load(args.weights / "goods.tflite", args.weights / "goods.json")
+        self._profiles = _profiles(args.profile, classifier.card.sha256)
+        setting = Setting(plane=_plane(args.calibration, args.corners))
+        self._inspector: Inspector = Inspector(classifier, setting)
+        self._belt: BeltCrop | None = args.corners
+        self._json: bool = args.json
+        self._out: Path | None = args.out
+        self._words = Wording(args.lang)
+
+    def grade(self, photo: Photo, seen: Photo) -> str:
+        """Writes what is to be said of one photo; returns why it could not, or nothing."""
+        if photo.image is None or seen.image is None:
+            return photo.problem
+        result, margin = self._result(seen.image)
+        height, width = photo.image.shape[:2]
+        outlines = [item.found.contour - np.float32(margin) for item in result.items]
+        if self._belt is not None:
+            outlines = [self._belt.to_frame(outline, width, height) for outline in outlines]
+        if self._json:
+            items = [
+                report(item, _box(outline, width, height)) for item, outline in zip(result.items, outlines, strict=True)
+            ]
+            sys.stdout.write(json.dumps({"image": str(photo.path), "items": items}, ensure_ascii=False) + "\n")
+            sys.stdout.flush()
+            return ""
+        return self._draw(photo.path, photo.image, result, outlines)
+
+    def _result(self, image: NDArray[np.uint8]) -> tuple[InspectionResult, int]:
+        from models.quality.profile import recognise  # noqa: PLC0415  # needs OpenCV
+        from werkpuls.closeup import inspect  # noqa: PLC0415  # as above
+
+        if len(self._profiles) == 1:
+            self._inspector.profile = next(iter(self._profiles.values()))
+        result, margin = inspect(self._inspector, image)
+        if len(self._profiles) > 1:
+            name = recognise(self._profiles, [item.example for item in result.judged])
+            if name is not None:
+                result = self._inspector.judged_by(result, self._profiles[name])
+        return result, margin
+
+    def _draw(
+        self,
+        path: Path,
+        image: NDArray[np.uint8],
+        result: InspectionResult,
+        outlines: list[NDArray[np.float32]],
+    ) -> str:
+        import cv2  # noqa: PLC0415  # not every machine has it
+
+        from werkpuls.graded import Mark, graded  # noqa: PLC0415  # as above
+
+        marks = [
+            Mark(outline, "cut_off" if item.cut_off else item.verdict, self._lines(item))
+            for item, outline in zip(result.items, outlines, strict=True)
+        ]
+        target = (self._out if self._out is not None else path.parent) / f"{path.stem}{GRADED}"
+        done, data = cv2.imencode(".png", graded(image, marks))
+        if not done:
+            return f"{target}: the picture cannot be encoded"
+        try:
+            target.write_bytes(data.tobytes())
+        except OSError as exc:
+            return f"{target}: cannot be written: {exc.strerror or exc}"
+        counts = Counter(item.verdict for item in result.judged)
+        summary = str(self._words.catalogue["grading"]["summary"]).format(
+            image=path,
+            items=len(result.items),
+            good=counts["good"],
+            reject=counts["reject"],
+            unsure=counts["unsure"],
+            cut_off=len(result.items) - len(result.judged),
+            picture=target,
+        )
+        sys.stdout.write(summary + "\n")
+        return ""
+
+    def _lines(self, item: InspectedItem) -> list[str]:
+        words: dict[str, Any] = self._words.catalogue["grading"]
+        if item.cut_off:
+            return [str(words["cut_off"])]
+        sure = f"{round(100 * item.confidence)} %"
+        label = str(words["labels"].get(item.label, item.label))
+        if item.verdict == "unsure":
+            lines = [str(words["verdicts"]["unsure"]), f"{label}? {sure}"]
+        else:
+            lines = [f"{label} {sure}"]
+        return [*lines, *(str(words["reasons"][reason]) for reason in item.why[:1] if item.verdict != "good")]
+
+
+def report(item: InspectedItem, box: tuple[float, float, float, float]) -> dict[str, Any]:
+    """An item of a JSON line; its box as fractions of the photo."""
+    return {
+        "box": [round(value, _DIGITS) for value in box],
+        "label": item.label,
+        "verdict": item.verdict,
+        "confidence": round(item.confidence, _DIGITS),
+        "lightness": round(item.lightness, 2),
+        "size_mm": None if item.size_mm is None else round(item.size_mm, 1),
+        "cut_off": item.cut_off,
+    }
+
+
+def _profiles(path: Path | None, net: str) -> dict[str, Profile]:
+    from models.quality.profile import SUFFIX, ProfileRefused, read_profile  # noqa: PLC0415  # needs OpenCV
+
+    if path is None:
+        return {}
+    if not path.is_dir():
+        path = path if path.exists() or path.suffix else path.with_suffix(SUFFIX)
+        return {path.stem: read_profile(path, net)}
+    found = {each.stem: read_profile(each, net) for each in sorted(path.glob(f"*{SUFFIX}"))}
+    if not found:
+        raise ProfileRefused(f"{path}: no profiles in this folder")
+    return found
+
+
+def _box(outline: NDArray[np.float32], width: int, height: int) -> tuple[float, float, float, float]:
+    low, high = outline.min(axis=0), outline.max(axis=0)
+    x, y = (min(1.0, max(0.0, float(value))) for value in low / (width, height))
+    right, bottom = (min(1.0, max(0.0, float(value))) for value in high / (width, height))
+    return x, y, right - x, bottom - y
+
+
+def _say(text: str, code: int) -> int:
+    sys.stderr.write(f"{text}\n")
+    return code

@@ -1,0 +1,109 @@
+"""Photos that a command is given: files and folders, read one after the other; what is none is told and passed over."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.vision.decode import MAX_BYTES, Unreadable, decode
+
+if TYPE_CHECKING:
+    from edge.vision.geometry import BeltCrop
+
+ENDINGS = (".jpg", ".jpeg", ".jpe", ".png", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".heic")
+"""What is taken for a photo in a folder; those that are neither JPEG nor PNG are named as such and not passed over silently."""
+GRADED = ".graded.png"
+"""Pictures that a command made; they are never read again."""
+_SMALLEST_PX = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """One file.
+
+    Args:
+        path: as it was given, or found in a folder that was.
+        image: (height, width, 3) uint8, BGR; None where it cannot be used.
+        problem: why it cannot be used; names the file.
+    """
+
+    path: Path
+    image: NDArray[np.uint8] | None = None
+    problem: str = ""
+
+
+def photos(given: Sequence[Path]) -> Iterator[Photo]:
+    """Reads files, and the photos of folders in the order of their names."""
+    for path in given:
+        try:
+            folder = path.is_dir()
+            paths = sorted(each for each in path.iterdir() if _is_photo(each)) if folder else [path]
+        except OSError as exc:
+            yield Photo(path, problem=f"{path}: {_words(exc)}")
+            continue
+        if not paths:
+            yield Photo(path, problem=f"{path}: no photos in this folder")
+        for each in paths:
+            yield read(each)
+
+
+def read(path: Path) -> Photo:
+    """Reads one file."""
+    try:
+        size = path.stat().st_size
+        if size > MAX_BYTES:
+            return Photo(path, problem=f"{path}: {size} bytes, at most {MAX_BYTES}")
+        image = decode(path.read_bytes(), str(path))
+    except Unreadable as exc:
+        return Photo(path, problem=str(exc))
+    except OSError as exc:
+        return Photo(path, problem=f"{path}: {_words(exc)}")
+    if min(image.shape[:2]) < _SMALLEST_PX:
+        height, width = image.shape[:2]
+        return Photo(path, problem=f"{path}: {width} × {height} pixels are too few to find anything in")
+    return Photo(path, image)
+
+
+def cropped(photo: Photo, belt: BeltCrop | None) -> Photo:
+    """The part between the corners; the whole photo without any."""
+    if belt is None or photo.image is None:
+        return photo
+    try:
+        return Photo(photo.path, belt.apply(photo.image))
+    except ValueError as exc:
+        return Photo(photo.path, problem=f"{photo.path}: {exc}")
+
+
+def corners(text: str) -> BeltCrop:
+    """Eight numbers, x and y of four corners as fractions of the picture.
+
+    Raises:
+        ArgumentTypeError: not eight numbers, or not the corners of a belt.
+    """
+    from edge.vision.geometry import BeltCrop  # noqa: PLC0415  # needs OpenCV, which not every machine has
+
+    try:
+        numbers = [float(part) for part in text.replace(" ", ",").split(",") if part]
+    except ValueError as exc:
+        raise argparse.ArgumentTypeError(f"{text!r}: eight numbers with commas") from exc
+    if len(numbers) != 8 or not all(map(math.isfinite, numbers)):
+        raise argparse.ArgumentTypeError(f"{text!r}: eight numbers with commas: x,y of four corners")
+    try:
+        return BeltCrop(list(zip(numbers[::2], numbers[1::2], strict=True)))
+    except ValueError as exc:
+        raise argparse.ArgumentTypeError(f"{text!r}: {exc}") from exc
+
+
+def _is_photo(path: Path) -> bool:
+    return path.suffix.lower() in ENDINGS and not path.name.endswith(GRADED)
+
+
+def _words(exc: OSError) -> str:
+    return f"cannot be read: {exc.strerror or exc}"
