@@ -22,12 +22,12 @@ _FLOOR = 0.012
 _GAMMA = 2.2
 _TOLERANCE = np.array((0.25, 0.10, 0.06), np.float32)
 """How far pixels of one background differ from each other in the planes, roughly."""
-_CELLS = 44
+_CELLS = 36
 """The background is fitted to a picture whose longer side is reduced to this."""
 _CANDIDATES = 8
 _SEEN = np.array((3.0, 2.0, 2.0), np.float32)
 _WIDER = np.array((1.5, 1.0, 1.0), np.float32)
-_FITS = ((1, 3.0), (3, 2.5), (6, 2.0), (6, 1.6), (6, 1.4))
+_FITS = ((1, 3.0), (3, 2.5), (6, 2.0), (6, 1.4))
 """Terms of the polynomial (constant, plane, quadric) and how many tolerances away a pixel still belongs to it."""
 _FEWEST = 30
 _BLACK, _FLAT = 40, 2

@@ -110,7 +110,7 @@ def render(
     away = ((x / width - 0.5) ** 2 + (y / height - 0.5) ** 2) / 0.5
     surface *= (1 - vignette * away)[..., None] * (1 - 0.15 * x / width)[..., None]
     noisy = np.clip(surface, 0, 1) ** (1 / 2.2) * 255 + 2 * rng.standard_normal(surface.shape, np.float32)
-    return np.clip(np.rint(cv2.GaussianBlur(noisy, (0, 0), 0.7)), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(cv2.GaussianBlur(noisy, (0, 0), 0.7)), 0, 255), np.uint8)
 
 
 def _light(colour: tuple[int, int, int]) -> tuple[float, ...]:
