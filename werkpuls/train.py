@@ -7,6 +7,7 @@ import importlib.util
 import logging
 import sys
 import time
+from collections import Counter
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,7 +28,7 @@ DONE, PROBLEM, WRONG_USE = 0, 1, 2
 CALIBRATION_SEED, TEST_SEED = 1_000_001, 1_000_002
 """Seeds of the crops for calibration and for test, which no `--seed` of training may be."""
 HELD_BACK = 5
-"""Every fifth photo of a label is kept for the test."""
+"""Of every five photos of a label the second is kept for the test."""
 OWN_SHARE = 1.0
 """A firm's own crops are repeated until they are about this many times the rendered ones."""
 LIMITS = (
@@ -131,18 +132,21 @@ def _train(args: argparse.Namespace, count: int, steps: int) -> Card:
 
 
 def _own(folder: Path) -> tuple[Dataset, Dataset]:
-    """A firm's crops for training, and those of every fifth photo for test."""
+    """A firm's crops for training, and those of every fifth photo of a label for test."""
     from models.training.dataset import joined  # noqa: PLC0415  # needs OpenCV
     from models.training.photos import PhotosRefused, crops_of, labelled_photos  # noqa: PLC0415  # as above
 
     parts: tuple[list[Dataset], list[Dataset]] = ([], [])
-    for number, (path, data) in enumerate(crops_of(labelled_photos(folder), cropper)):
+    seen: Counter[int] = Counter()
+    for path, data in crops_of(labelled_photos(folder), cropper):
         if data is None:
             log.warning("%s shows no piece, or is no picture; it is left out", path)
-        else:
-            parts[number % HELD_BACK == HELD_BACK - 1].append(data)
+            continue
+        label = int(data.labels[0])
+        parts[seen[label] % HELD_BACK == 1].append(data)
+        seen[label] += 1
     if not parts[0] or not parts[1]:
-        raise PhotosRefused(f"{folder} has too few photos with pieces on them: at least {HELD_BACK} are needed")
+        raise PhotosRefused(f"{folder} has too few photos with pieces on them: each label needs two")
     return joined(parts[0]), joined(parts[1])
 
 

@@ -66,7 +66,7 @@ def continue_training(
     count: int,
     steps: int,
     seed: int,
-    rate: float = 0.001,
+    rate: float = 0.0003,
     threads: int = 1,
 ) -> Weights:
     """Trains on from these weights; the normalisation stays what it was, since few photos would spoil it.

@@ -86,11 +86,15 @@ def folded(model: keras.Model) -> Weights:
 
 
 def plain_model(weights: Weights) -> keras.Model:
-    """The net without normalisation: raw pixels in, logits out."""
-    import keras  # noqa: PLC0415  # only training has it
+    """The net without normalisation: raw pixels in, logits out.
+
+    The first layer sees scaled pixels, or a step of the optimiser would be as large as its weights.
+    """
+    import keras  # noqa: PLC0415  # as above
 
     layers: Any = keras.layers
-    entry = x = keras.Input((SIDE, SIDE, 3), name="crop")
+    entry = keras.Input((SIDE, SIDE, 3), name="crop")
+    x = layers.Rescaling(1.0 / SPREAD, -GREY / SPREAD)(entry)
     for number, layer in enumerate(LAYERS):
         x = layers.Conv2D(
             layer.filters, layer.kernel, layer.stride, layer.padding, activation="relu", name=f"conv_{number}"
@@ -98,17 +102,23 @@ def plain_model(weights: Weights) -> keras.Model:
     x = layers.GlobalAveragePooling2D()(x)
     model = keras.Model(entry, layers.Dense(len(LABELS), name="head")(x))
     for number in range(len(LAYERS)):
-        model.get_layer(f"conv_{number}").set_weights([weights[f"kernel_{number}"], weights[f"bias_{number}"]])
+        kernel, bias = weights[f"kernel_{number}"], weights[f"bias_{number}"]
+        if number == 0:
+            kernel, bias = kernel * SPREAD, bias + GREY * kernel.sum(axis=(0, 1, 2))
+        model.get_layer(f"conv_{number}").set_weights([kernel, bias])
     model.get_layer("head").set_weights([weights["kernel_head"], weights["bias_head"]])
     return model
 
 
 def plain_weights(model: keras.Model) -> Weights:
-    """The weights of a plain model."""
+    """The weights of a plain model, for raw pixels again."""
     weights: dict[str, NDArray[np.float32]] = {}
     for name in (*map(str, range(len(LAYERS))), "head"):
-        layer = model.get_layer("head" if name == "head" else f"conv_{name}")
-        weights[f"kernel_{name}"], weights[f"bias_{name}"] = layer.get_weights()
+        kernel, bias = model.get_layer("head" if name == "head" else f"conv_{name}").get_weights()
+        if name == "0":
+            kernel = kernel / SPREAD
+            bias = bias - GREY * kernel.sum(axis=(0, 1, 2))
+        weights[f"kernel_{name}"], weights[f"bias_{name}"] = kernel, bias
     return weights
 
 
