@@ -31,9 +31,15 @@ def _bearing(line: str, *rivals: str) -> Rule:
             return 0.0, []
         # Sidebands of one line lift its neighbours; the largest is the one that knocks.
         lead = strength(lines) / max(strength(lines), strength(others), 1e-9)
-        return strength(lines) * lead**3 * (1.0 if support else 0.7), lines + support[:2]
+        # After a short warm-up a line at one frequency is known less well than the strongest one between the shaft's multiples.
+        strongest = symptoms.up("vibration", "envelope_line")
+        sure = max(strength(lines), 0.9 * strength(strongest))
+        return sure * lead**3 * (1.0 if support else 0.7), lines + support[:2]
 
     return rule
+
+
+_LINES = ("envelope_bpfo", "envelope_bpfi", "envelope_bsf", "envelope_ftf")
 
 
 def _rolling(code: str) -> Rule:
@@ -48,7 +54,12 @@ def _rolling(code: str) -> Rule:
             symptoms.sign(f"knock_{part}") for part in ("depth", "sidebands", "shaft", "cage")
         )
         harder = symptoms.up("vibration", "kurtosis", "crest", "band_2", "band_3", "band_4", "peak", "envelope_line")
-        if depth is None or beside is None or shaft is None or not harder or symptoms.measures("envelope_bpfo"):
+        if depth is None or beside is None or shaft is None or not harder:
+            return 0.0, []
+        # Where the geometry is known its lines decide, unless none of them is known well enough yet to have left its normal.
+        if symptoms.measures("envelope_bpfo") and (
+            symptoms.up("vibration", *_LINES) or not symptoms.up("vibration", "envelope_line")
+        ):
             return 0.0, []
         swelling = 0.5 * (min(beside, 1.5) + min(shaft / max(depth, 1e-9), 1.5))
         # In a window of few turns neighbouring lines run into each other, and everything seems to swell a little.
