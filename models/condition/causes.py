@@ -31,10 +31,7 @@ def _bearing(line: str, *rivals: str) -> Rule:
             return 0.0, []
         # Sidebands of one line lift its neighbours; the largest is the one that knocks.
         lead = strength(lines) / max(strength(lines), strength(others), 1e-9)
-        # After a short warm-up a line at one frequency is known less well than the strongest one between the shaft's multiples.
-        strongest = symptoms.up("vibration", "envelope_line")
-        sure = max(strength(lines), 0.9 * strength(strongest))
-        return sure * lead**3 * (1.0 if support else 0.7), lines + support[:2]
+        return strength(lines) * lead**3 * (1.0 if support else 0.7), lines + support[:2]
 
     return rule
 
