@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib import import_module
-from typing import cast
-
-from benchmarks.condition.row import Measure
 
 ROWS: Mapping[str, str] = {
     "skab-valve1": "benchmarks.condition.rows.skab:valve1",
@@ -24,13 +20,3 @@ ROWS: Mapping[str, str] = {
     "sensor-faults": "benchmarks.condition.rows.sensor_faults:measure",
     "quiet": "benchmarks.condition.rows.quiet:measure",
 }
-
-
-def measure_of(name: str) -> Measure:
-    """The function that measures a row; its module is imported here.
-
-    Raises:
-        KeyError: no such row.
-    """
-    module, _, function = ROWS[name].partition(":")
-    return cast("Measure", getattr(import_module(module), function))

@@ -7,6 +7,7 @@ again at three fifths of its size. What counts is the name that is ranked first 
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 from typing import TypedDict
 
 from benchmarks.condition.rigs import KINDS, Rig, apart
@@ -63,7 +64,7 @@ def measure(bench: Bench) -> Row:
                 rig.tick()
             known = [fault for fault in rig.machine_faults if taught(rig, fault)]
             for fault in known:
-                named = apart(lambda rig=rig, fault=fault: again(rig, fault))  # type: ignore[misc]
+                named = apart(partial(again, rig, fault))
                 if not named["alarmed"]:
                     continue
                 total += 1

@@ -8,6 +8,7 @@ is loose now and then is not loose before it is.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TypedDict
 
 import numpy as np
@@ -83,7 +84,7 @@ def measure(bench: Bench) -> Row:
             for fault in (*CHANNEL_FAULTS, BUS, *(channels if seed <= (3 if bench.full else 1) else ())):
                 if fault in INVISIBLE:
                     continue
-                seen = apart(lambda rig=rig, fault=fault: broken(rig, fault))  # type: ignore[misc]
+                seen = apart(partial(broken, rig, fault))
                 (each if "." in fault else bare).append(seen)
                 if not _held(seen):
                     notes.append(

@@ -8,6 +8,7 @@ cause is what the finding says in the end, as a person would read it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple, TypedDict
 
 import numpy as np
@@ -96,7 +97,7 @@ def measure(bench: Bench) -> Row:
                 vectors.add(step)
                 false[kind] += sum(f.state == "open" and f.type == "machine" for f in step.findings)
             for fault in rig.machine_faults:
-                result = apart(lambda rig=rig, fault=fault, vectors=vectors: faulty(rig, fault, vectors))  # type: ignore[misc]
+                result = apart(partial(faulty, rig, fault, vectors))
                 seen.setdefault((kind, fault), []).append(result)
     tallies = {(kind, fault): tally(runs, fault) for (kind, fault), runs in seen.items()}
     return Row(
