@@ -12,14 +12,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
 
 import msgspec
-from msgspec import Struct
 
 from gateway.alerts import Alert, Entry, Fault, Policy
 from gateway.batches import Batch, BatchPolicy
 from gateway.ledger_file import LedgerError, LedgerFile, LedgerUnavailable
+from gateway.ledger_records import AuditEntry, CommandState, Counts, SetApart
 from gateway.ledger_transaction import COMMAND_LIFE_NS, COMMAND_RETRY_NS, Transaction
 from gateway.outbox import DeadLetter, Kind, Outbox, TargetStatus
 from gateway.translate import Translator
@@ -39,57 +38,6 @@ __all__ = [
     "UnknownAlert",
     "WrongState",
 ]
-
-
-class AuditEntry(Struct, frozen=True, kw_only=True):
-    """Who did what when."""
-
-    id: int
-    at_ns: int
-    by: str
-    what: str
-    object: str
-    text: str
-
-
-class SetApart(Struct, frozen=True, kw_only=True):
-    """A journal entry that could not be worked on."""
-
-    id: int
-    log: str
-    seq: int
-    stream: str
-    at_ns: int
-    reason: str
-    detail: str
-
-
-class CommandState(Struct, frozen=True, kw_only=True):
-    """A command to a node and what became of it."""
-
-    id: str
-    site: str
-    node: str
-    origin: str
-    machine: str
-    action: str
-    state: Literal["queued", "sent", "done", "refused", "expired"]
-    by: str
-    at_ns: int
-    attempts: int
-    reason: str
-
-
-class Counts(Struct, frozen=True, kw_only=True):
-    """Numbers for metrics and the page's head."""
-
-    open: int
-    acknowledged: int
-    pending: int
-    total: int
-    set_apart: int
-    commands_waiting: int
-    batches_open: int
 
 
 class Ledger:
