@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
 
 import msgspec
 
 from edge.drafts import shorten
-from edge.vision.batches import Moments
-from models.quality.control_chart import ChartState, ControlChart, Signal
-from wire.messages import Evidence
+from models.quality.control_chart import ChartSettings, ChartState, ControlChart, Signal
+from models.quality.tallies import Moments
+from wire.messages import ChartPoint, Evidence
 
 SUBGROUP = 8
 """Items that make a subgroup at least; a tray with fewer waits for the next one."""
+DIGITS = 6
+"""Significant digits of what is told of a chart."""
 GOOD_SHARE = 0.8
 """A subgroup with fewer good and doubtful items than this teaches no limits."""
 
@@ -37,11 +40,12 @@ class _Kept(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class Drifted:
-    """What the charts say after a subgroup: cause of the catalogue, empty for none, the figure and a sentence."""
+    """What the charts say after a subgroup: cause of the catalogue, empty for none, the figure, a sentence, and all of it."""
 
     cause: str
     evidence: Evidence | None = None
     detail: str = ""
+    charts: Mapping[Literal["lightness", "size"], ChartPoint] = field(default_factory=dict)
 
 
 class DriftWatch:
@@ -83,13 +87,17 @@ class DriftWatch:
         lightness, charts.lightness = _add(charts.lightness, [each.lightness for each in group], good=good)
         sizes = [each.size for each in group if each.size is not None]
         found = [("colour_drift", "lightness", "", lightness)]
+        told: dict[Literal["lightness", "size"], ChartPoint] = {
+            "lightness": _point(lightness, len(group), charts.lightness, "")
+        }
         if sizes:
             size, charts.size = _add(charts.size, sizes, good=good)
             found.append(("size_drift", "size", self._unit, size))
+            told["size"] = _point(size, len(sizes), charts.size, self._unit)
         # The farther one of those that warn.
         cause, feature, unit, signal = max(found, key=lambda one: (one[3].rule != "", abs(one[3].deviation)))
         if not signal.rule:
-            return Drifted("")
+            return Drifted("", charts=told)
         evidence = Evidence(
             feature=feature,
             value=shorten(signal.average if signal.rule == "drift" else signal.value) or 0.0,
@@ -98,9 +106,8 @@ class DriftWatch:
             deviation=shorten(signal.deviation) or 0.0,
             channel=self._camera,
         )
-        return Drifted(
-            cause, evidence, f"{signal.rule} of {feature} of {product}: {evidence.value:g}, usual {evidence.expected:g}"
-        )
+        said = f"{signal.rule} of {feature} of {product}: {evidence.value:g}, usual {evidence.expected:g}"
+        return Drifted(cause, evidence, said, told)
 
 
 def _add(state: ChartState, values: Sequence[float], *, good: bool) -> tuple[Signal, ChartState]:
@@ -110,6 +117,34 @@ def _add(state: ChartState, values: Sequence[float], *, good: bool) -> tuple[Sig
     chart = ControlChart(state=state)
     signal = chart.add(moments.count, moments.mean, moments.deviation, good=good)
     return signal, chart.state
+
+
+def _point(signal: Signal, items: int, state: ChartState, unit: str) -> ChartPoint:
+    value, expected, average, drift_low, drift_high, jump_low, jump_high = (
+        float(f"{number:.{DIGITS}g}")
+        for number in (
+            signal.value,
+            signal.expected,
+            signal.average,
+            signal.drift_low,
+            signal.drift_high,
+            signal.jump_low,
+            signal.jump_high,
+        )
+    )
+    return ChartPoint(
+        unit=unit,
+        value=value,
+        items=items,
+        expected=expected,
+        average=average,
+        drift_low=drift_low,
+        drift_high=drift_high,
+        jump_low=jump_low,
+        jump_high=jump_high,
+        rule=signal.rule,
+        learned=min(state.learned / ChartSettings().learn, 1.0) if signal.learning else 1.0,
+    )
 
 
 def _load(mark: str | None) -> _Kept:

@@ -16,11 +16,11 @@ from edge.camera_findings import CameraFindings
 from edge.camera_options import CameraOptions, minutes
 from edge.drafts import Drafter
 from edge.drift import DriftWatch, Seen
-from edge.item_pictures import About, ItemPictures
+from edge.item_pictures import About, ItemPictures, Shown
 from edge.products import Products
 from edge.quality_findings import QualityFindings
 from edge.surroundings import Surroundings
-from edge.vision.batches import Batch, Batches, Moments
+from edge.vision.batches import Batch, Batches
 from edge.vision.calibration import Calibration
 from edge.vision.camera import BadPicture, Frame
 from edge.vision.camera_check import CameraCheck
@@ -28,6 +28,7 @@ from edge.vision.decode import Image
 from edge.vision.inspector import InspectedItem, InspectionResult, Inspector, ProfileMismatch
 from edge.vision.tracking import Tracker
 from models.quality.card import Card
+from models.quality.tallies import Moments
 from wire.journal import Record
 from wire.messages import Inspection, Item
 
@@ -231,8 +232,11 @@ class GoodsPath:
         sizes = [grading.size_mm(each, crop) for each in found]
         labels = grading.card.labels
         shown = self._pictures.shown(found, crop, labels)
-        items = [_item(each, sizes[k], shown.get(k, ("", ""))) for k, each in enumerate(found)]
+        items = [_item(each, sizes[k], shown.get(k)) for k, each in enumerate(found)]
         batch.add(items)
+        drifted = self._drift.take(
+            product, [_seen(each, size) for each, size in zip(found, sizes, strict=True) if not each.cut_off]
+        )
         text = f"{self._options.name}|{self._world.boot}|{frame.taken_ns}|{frame.position}|{self.inspections}"
         identity = f"i-{blake2s(text.encode(), digest_size=10).hexdigest()}"
         records.append(
@@ -247,12 +251,10 @@ class GoodsPath:
                 batch=batch.id,
                 items=items,
                 model=f"{grading.card.name} {grading.card.sha256[:8]}",
+                charts=dict(drifted.charts) if drifted is not None else {},
             )
         )
         records.extend(self._findings.batch(batch, now_ns))
-        drifted = self._drift.take(
-            product, [_seen(each, size) for each, size in zip(found, sizes, strict=True) if not each.cut_off]
-        )
         if drifted is not None:
             records.extend(self._findings.drift(drifted.cause, drifted.evidence, drifted.detail, now_ns))
         self.inspections += 1
@@ -323,7 +325,7 @@ class GoodsPath:
         return local.tm_hour * 60 + local.tm_min
 
 
-def _item(item: InspectedItem, size_mm: float | None, shown: tuple[str, str]) -> Item:
+def _item(item: InspectedItem, size_mm: float | None, shown: Shown | None) -> Item:
     x, y, width, height = (round(number, 5) for number in item.box)
     return Item(
         box=(x, y, width, height),
@@ -334,8 +336,9 @@ def _item(item: InspectedItem, size_mm: float | None, shown: tuple[str, str]) ->
         size_mm=size_mm,
         cut_off=item.cut_off,
         why=list(item.why[:MOST_REASONS]),
-        picture=shown[0],
-        seen=shown[1],
+        picture=shown.picture if shown is not None else "",
+        seen=shown.seen if shown is not None else "",
+        within=shown.within if shown is not None else None,
     )
 
 

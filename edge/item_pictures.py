@@ -35,6 +35,16 @@ class About(NamedTuple):
     product: str
 
 
+class Shown(NamedTuple):
+    """What travels of an item: base64 of JPEG."""
+
+    picture: str
+    seen: str
+    """What the net saw in it."""
+    within: tuple[float, float, float, float]
+    """Its box in the picture, as fractions."""
+
+
 class Correction(NamedTuple):
     """What became of a person's verdict."""
 
@@ -101,17 +111,16 @@ class ItemPictures:
         """How many verdicts people have corrected."""
         return sum(count for counts in self._counted.counts.values() for count in counts.values())
 
-    def shown(self, found: Sequence[InspectedItem], crop: Image, labels: tuple[str, ...]) -> dict[int, tuple[str, str]]:
-        """Pictures that travel with the message, of some rejected or doubtful items by number.
-
-        Each is base64 of JPEG: of the item, and of what the net saw in it.
-        """
+    def shown(self, found: Sequence[InspectedItem], crop: Image, labels: tuple[str, ...]) -> dict[int, Shown]:
+        """Pictures that travel with the message, of some rejected or doubtful items by number."""
         if not self._kept:
             return {}
         shown = {}
         for number, item in _doubtful(found)[:SHOWN]:
-            picture, _ = small_picture(crop, item.found.box, SHOWN_PX)
-            shown[number] = (_base64(encode(picture, SHOWN_QUALITY)), _base64(why_picture(item, labels) or b""))
+            picture, box = small_picture(crop, item.found.box, SHOWN_PX)
+            x, y, width, height = (round(min(max(share, 0.0), 1.0), 4) for share in box)
+            text, seen = _base64(encode(picture, SHOWN_QUALITY)), _base64(why_picture(item, labels) or b"")
+            shown[number] = Shown(text, seen, (x, y, width, height))
         return shown
 
     def keep(self, about: About, found: Sequence[InspectedItem], crop: Image, labels: tuple[str, ...]) -> None:

@@ -220,6 +220,35 @@ class Item(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_d
     """A small JPEG of it in base64, of some rejected or doubtful items; empty for the others."""
     seen: Annotated[str, Meta(max_length=12_000)] = ""
     """The same with the places that spoke for its label, where the model tells them."""
+    within: tuple[Share, Share, Share, Share] | None = None
+    """Its box in `picture`, as fractions of that."""
+
+
+class ChartPoint(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What the control chart of one quantity of a product says after a subgroup of items, in `unit`.
+
+    Montgomery, Introduction to statistical quality control, chapters 6 and 9: X-bar for a jump, EWMA for a drift.
+    """
+
+    unit: Unit = ""
+    value: float
+    """Mean of the subgroup."""
+    items: Count
+    """In it."""
+    expected: float
+    """What good ones have: the centre line."""
+    average: float
+    """The moving average that shows a drift."""
+    drift_low: float
+    drift_high: float
+    """Limits of the moving average."""
+    jump_low: float
+    jump_high: float
+    """Limits of a subgroup's mean."""
+    rule: Literal["", "drift", "jump"] = ""
+    """Which of the two is left; empty for none."""
+    learned: Share = 1.0
+    """Below 1 the limits are still being learned, and all of these figures are the value itself."""
 
 
 class Inspection(Message, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="inspection"):
@@ -233,6 +262,8 @@ class Inspection(Message, frozen=True, kw_only=True, forbid_unknown_fields=True,
     batch: Identifier
     items: Annotated[list[Item], Meta(max_length=1000)]
     model: Annotated[str, Meta(max_length=64)] = ""
+    charts: Annotated[dict[Literal["lightness", "size"], ChartPoint], Meta(max_length=2)] = {}
+    """Of the quantities whose subgroup this inspection has filled."""
 
 
 class SensorState(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

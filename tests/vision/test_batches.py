@@ -10,12 +10,13 @@ import pytest
 from edge.drafts import Drafter
 from edge.drift import DriftWatch, Seen
 from edge.quality_findings import QualityFindings
-from edge.vision.batches import Batch, Batches, Moments, wilson
+from edge.vision.batches import Batch, Batches
+from models.quality.tallies import Moments, wilson
 from wire.clock import Stamp
 from wire.codec import Codec
 from wire.envelope import Draft, Envelope
 from wire.journal import Record
-from wire.messages import EARLIEST_NS, Finding, Item, NodeMessage, Trust
+from wire.messages import EARLIEST_NS, ChartPoint, Finding, Item, NodeMessage, Trust
 
 ENVELOPE = Envelope("bakery", "pi", "watch", "log")
 S = 10**9
@@ -145,6 +146,7 @@ def test_too_many_rejects_are_told_once_it_is_certain_with_what_they_share_and_o
 def test_a_slowly_darker_crust_is_told_long_before_anything_is_rejected_and_survives_a_restart() -> None:
     rng = np.random.default_rng(3)
     watch, quality = DriftWatch("tray", "mm", None), findings()
+    points: list[ChartPoint] = []
 
     def trays(count: int, darker: float, smaller: float = 0.0) -> list[tuple[str, str, str]]:
         nonlocal watch
@@ -160,11 +162,19 @@ def test_a_slowly_darker_crust_is_told_long_before_anything_is_rejected_and_surv
             ]
             drifted = watch.take("rolls", seen)
             assert drifted is not None
+            points.append(drifted.charts["lightness"])
             found += told(quality.drift(drifted.cause, drifted.evidence, drifted.detail, number))
         return found
 
     assert trays(60, 0.0) == []
+    assert [round(point.learned, 2) for point in points[:2]] == [0.04, 0.08]
+    assert {point.learned for point in points[25:]} == {1.0}
+    settled = points[-1]
+    assert settled.jump_low < settled.drift_low < settled.expected < settled.drift_high < settled.jump_high
+    assert (settled.items, settled.rule) == (12, "")
     assert trays(25, 0.15) == [("open", "colour_drift", "watch")]  # below 4 L* in the end
+    assert next(point.rule for point in points[60:] if point.rule) == "drift"
+    assert points[-1].average < points[-1].drift_low
     watch.forget("rolls")
     assert [state for state, _, _ in trays(30, 0.0)] == ["cleared"]
     assert [cause for _, cause, _ in trays(25, 0.0, 0.15)] == ["size_drift"]

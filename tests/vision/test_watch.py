@@ -129,6 +129,11 @@ def command(action: Any, **more: Any) -> Command:
     )
 
 
+def is_inside(box: tuple[float, float, float, float]) -> bool:
+    x, y, width, height = box
+    return 0.03 < x < x + width < 0.97 and 0.03 < y < y + height < 0.97
+
+
 def test_what_a_picture_says() -> None:
     grey = NOISE.integers(60, 200, (120, 160), dtype=np.uint8)
     assert measure((grey // 20).astype(np.uint8)).brightness < 10
@@ -166,18 +171,21 @@ def test_pictures_become_inspections_batches_and_findings_and_a_person_corrects_
         assert small is not None
         assert 40 < max(small.shape) <= 160
         assert any(item.seen for item in burnt)
-        first, second = (np.mean([item.lightness for item in each.items]) for each in inspections[:2])
-        assert first - second > 15
+        assert all(item.within is None or is_inside(item.within) for item in burnt)
+        assert sum(item.within is not None for item in burnt) == len(pictures)
+        assert [sorted(each.charts) for each in inspections] == [[], ["lightness", "size"], []]
+        assert (
+            np.mean([item.lightness for item in inspections[0].items]) - np.mean([item.lightness for item in burnt])
+            > 15
+        )
         findings = [(each.type, each.state, each.cause) for each in told(Finding)]
         assert findings == [("quality", "open", "too_dark")]
         evidence = told(Finding)[0].evidence[0]
-        assert evidence.feature == "reject_rate"
-        assert evidence.value >= 0.5
+        assert (evidence.feature, evidence.value >= 0.5) == ("reject_rate", True)
         held = sorted((tmp_path / "state" / "watch" / "pictures" / "tray").glob("*.jpg"))
-        named = {each.name.split("-")[1] for each in held}
-        assert {each.id.removeprefix("i-") for each in inspections[1:]} <= named
+        assert {each.id.removeprefix("i-") for each in inspections[1:]} <= {each.name.split("-")[1] for each in held}
         assert all(cv2.imread(str(each)) is not None for each in held)
-        assert any(each.name.endswith(".why.jpg") for each in held)
+        assert {".jpg", ".why.jpg"} == {"".join(each.suffixes) for each in held}
 
         watch.desk.hear(command("correct_verdict", inspection=inspections[1].id, item=0, verdict="good"))
         watch.desk.hear(command("correct_verdict", inspection=inspections[0].id, item=1, verdict="reject"))
