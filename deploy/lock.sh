@@ -15,3 +15,4 @@ echo 'setuptools>=77' | compile deploy/locks/run.txt pyproject.toml - --extra no
 echo 'setuptools>=77' | compile deploy/locks/dev.txt pyproject.toml - --extra node --extra camera --extra gateway --extra recordings --extra dev
 echo 'setuptools>=77' | compile deploy/locks/camera.txt pyproject.toml - --extra node --extra camera
 echo 'setuptools>=77' | compile deploy/locks/train.txt pyproject.toml - --extra camera --extra train
+echo 'setuptools>=77' | compile deploy/locks/camera-py311.txt pyproject.toml - --extra camera-py311

@@ -16,6 +16,7 @@ from importlib import import_module
 from importlib.metadata import version
 from typing import Protocol, cast
 
+WRONG_USE = 2
 COMMANDS = {
     "demo": "werkpuls.demo.command",
     "edge": "werkpuls.edge",
@@ -43,13 +44,28 @@ class Command(Protocol):
         """Does it; returns the exit code."""
 
 
+class NotInstalled(Exception):
+    """A command's packages are not here: each kind of computer installs only what it needs."""
+
+
 def load(name: str) -> Command:
-    """The module behind a command's name."""
-    return cast("Command", import_module(COMMANDS[name]))
+    """The module behind a command's name.
+
+    Raises:
+        NotInstalled: it needs a package that is not here.
+    """
+    try:
+        return cast("Command", import_module(COMMANDS[name]))
+    except ModuleNotFoundError as exc:
+        raise NotInstalled(f"needs the package {exc.name}, which is not installed on this computer") from exc
 
 
 def build_parser(only: str | None = None) -> argparse.ArgumentParser:
-    """The parser; with `only`, just that command's module is imported."""
+    """The parser; with `only`, just that command's module is imported.
+
+    Raises:
+        NotInstalled: the command `only` cannot be used here; among all of them such a one is just named.
+    """
     parser = argparse.ArgumentParser(
         prog="werkpuls",
         description="Predictive maintenance and visual inspection for bakeries and workshops.",
@@ -61,7 +77,13 @@ def build_parser(only: str | None = None) -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name in COMMANDS if only is None else (only,):
-        module = load(name)
+        try:
+            module = load(name)
+        except NotInstalled as exc:
+            if only is not None:
+                raise
+            commands.add_parser(name, help=str(exc))
+            continue
         sub = commands.add_parser(
             name,
             help=module.SUMMARY,
@@ -78,7 +100,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
     named = next((word for word in words if word in COMMANDS), None)
-    args = build_parser(named).parse_args(words)
+    try:
+        args = build_parser(named).parse_args(words)
+    except NotInstalled as exc:
+        sys.stderr.write(f"werkpuls {named}: {exc}\n")
+        return WRONG_USE
     logging.basicConfig(
         level=args.log_level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )

@@ -68,6 +68,21 @@ def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out.startswith("werkpuls 0")
 
 
+@pytest.mark.parametrize(("words", "code"), [(["demo"], 2), (["--help"], 0)])
+def test_a_command_whose_packages_are_not_installed_says_so_and_is_no_obstacle(words: list[str], code: int) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "import sys\nsys.modules['httpx'] = None\nfrom werkpuls.cli import main\nsys.exit(main())", *words],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=60,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == code
+    assert "needs the package httpx, which is not" in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -15,6 +15,7 @@ LOCKS = {
     "run.txt": ("node", "gateway", "recordings"),
     "dev.txt": ("node", "gateway", "recordings", "dev"),
     "camera.txt": ("node", "camera"),
+    "camera-py311.txt": ("camera-py311",),
     "train.txt": ("camera", "train"),
 }
 SUPPORTED = ("3.11", "3.12", "3.13")
@@ -50,6 +51,25 @@ def test_every_dependency_is_locked_in_an_allowed_version(lock: str) -> None:
                 ]
                 assert len(found) == 1, f"{lock}: {requirement} on Python {python}, {machine}; run sh deploy/lock.sh"
                 assert requirement.specifier.contains(found[0]), f"{lock}: {requirement}, locked {found[0]}"
+
+
+def test_a_camera_node_has_one_runtime_and_the_numpy_that_it_runs_with() -> None:
+    versions = {
+        name: {one.name: next(iter(one.specifier)).version for one, _ in locked(name)}
+        for name in ("camera.txt", "camera-py311.txt")
+    }
+    for name, runtime, other, major in (
+        ("camera.txt", "ai-edge-litert", "tflite-runtime", "2"),
+        ("camera-py311.txt", "tflite-runtime", "ai-edge-litert", "1"),
+    ):
+        assert runtime in versions[name]
+        assert other not in versions[name]
+        assert versions[name]["numpy"].partition(".")[0] == major
+        assert "opencv-python-headless" in versions[name]
+
+
+def test_every_lock_is_looked_at() -> None:
+    assert {path.name for path in (ROOT / "deploy" / "locks").glob("*.txt")} == set(LOCKS)
 
 
 @pytest.mark.parametrize("lock", LOCKS)
