@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Annotated
 
 import numpy as np
@@ -23,7 +24,7 @@ from edge.sensors.simulation.compressor import Compressor
 from edge.sensors.simulation.fault_plan import FaultAt, FaultPlan
 from edge.sensors.simulation.gauges import read
 from edge.sensors.simulation.mixer import Mixer
-from edge.sensors.simulation.oven import Oven
+from edge.sensors.simulation.oven import Load, Oven
 from edge.sensors.simulation.plant import Machine, Plant, Severities
 from edge.sensors.simulation.schedule import SHIFTS, ScheduleName
 from edge.sensors.simulation.sensor_faults import BUS, CHANNEL_FAULTS, BrokenSensor
@@ -95,6 +96,16 @@ class SimulatedConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         ),
     ] = 10.0
     faults: Annotated[list[FaultAt], Meta(description="faults that happen during the run")] = []
+    crust: (
+        Annotated[
+            Path,
+            Meta(
+                description="oven: file that says how brown the load is that came out last, 0 dough to 1 char, written anew "
+                "for each; for a simulated camera's browning"
+            ),
+        ]
+        | None
+    ) = None
 
 
 class Simulated:
@@ -117,6 +128,11 @@ class Simulated:
             self._machine = MACHINES[self._kind](self._plant)
         except ValueError as exc:
             raise SensorConfigError(f"simulated {self._kind}: {exc}") from exc
+        if config.crust is not None:
+            if not isinstance(self._machine, Oven):
+                raise SensorConfigError(f"simulated {self._kind}: crust is for an oven")
+            self._machine = Oven(self._plant, crusts=True)
+        self._told: Load | None = None
         self._channels = self._chosen()
         self._has_waves = any(channel in self._machine.waves for channel in self._channels)
         by_channel = [f"{fault}.{channel.name}" for channel in self._channels for fault in CHANNEL_FAULTS]
@@ -184,6 +200,7 @@ class Simulated:
                 arrived = [_overrun(block, overwritten) for block in arrived]
                 overwritten = 0
             blocks.extend(arrived)
+        self._tell_crust()
         blocks.sort(key=lambda block: block.start_ns)
         return blocks
 
@@ -197,6 +214,20 @@ class Simulated:
     def _check_bus(self) -> None:
         if BUS in self._plan.severities(self._running_s()):
             raise SensorError(f"simulated {self._name}: the bus does not answer")
+
+    def _tell_crust(self) -> None:
+        """Writes of the last load, whole or not at all: somebody may be reading."""
+        load = self._machine.load if isinstance(self._machine, Oven) else None
+        path = self._config.crust
+        if path is None or load is None or load == self._told:
+            return
+        hidden = path.with_name(f".{path.name}.new")
+        try:
+            hidden.write_text(f"{load.browning:.4f}\n", encoding="ascii")
+            hidden.replace(path)
+        except OSError as exc:
+            raise SensorError(f"simulated {self._name}: crust: {exc}") from exc
+        self._told = load
 
     def _period(self, start_ns: int, *, seen: bool) -> list[Block]:
         """One period of the machine; its blocks, none where nobody saw it."""

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
-from support.simulation import readings, run_of
+from support.sensor_contract import FakeClock
+from support.simulation import go_on, readings, run_of, simulated
 
+from edge.sensors.base import SensorConfigError, SensorError
+from edge.sensors.simulation.crust import Crust
 from edge.sensors.simulation.oven import EVAPORATION_J_KG, Oven
 from edge.sensors.simulation.plant import Plant
 from edge.sensors.simulation.schedule import SHIFTS, ScheduleName
@@ -137,3 +142,68 @@ def test_an_oven_that_is_off_cools_and_takes_nothing() -> None:
     run = run_of("oven", 60, schedule="daily", start_hour=14.0, speedup=60.0)
     assert readings(run, "current_l1").max() < 0.2
     assert np.diff(readings(run, "deck_temperature")).mean() <= 0.01
+
+
+def browning(fault: str | None) -> float:
+    """Mean of some loads baked with a fault."""
+    deck = Oven(Plant(streams=Streams(3, "oven-1"), shift=SHIFTS["continuous"], start_s=0.0), crusts=True)
+    severities = {fault: 1.0} if fault else {}
+    deck.lapse(2 * HOUR, severities)
+    loads = {}
+    for _ in range(40):
+        deck.lapse(0.1 * HOUR, severities)
+        if deck.load is not None:
+            loads[deck.load.number] = deck.load.browning
+    assert len(loads) >= 5
+    assert list(loads) == list(range(min(loads), max(loads) + 1))
+    return float(np.mean(list(loads.values())))
+
+
+def test_the_crust_shows_what_the_oven_did_and_not_what_its_thermocouple_says() -> None:
+    sound = browning(None)
+    assert sound == pytest.approx(0.5, abs=0.06), "well baked"
+    assert browning("heating_element_open") > sound + 0.12, "the upper element works for the lower one"
+    assert browning("thermostat_drift") > sound + 0.2
+    assert browning("door_seal") < sound - 0.06
+    assert browning("thermocouple_drift") == sound
+
+
+def test_a_crust_browns_as_measured_on_dry_crumb() -> None:
+    crust = Crust()
+    for _ in range(600):
+        # Next to nothing behind it conducts: the surface is as hot as what surrounds it.
+        crust.thickness_m = 10.0
+        crust.bake(1.0, 60.0, 200.0, 200.0, 200.0)
+    assert crust.surface_c == pytest.approx(200.0, abs=0.5)
+    # Zanoni, Peri and Bruno 1995: k(200 °C) = 42,000 exp(-64,151 / (8.314 * 473.15)) = 0.00348 1/s.
+    assert crust.browning == pytest.approx(1 - np.exp(-0.00348 * 600), rel=0.02)
+    moist = Crust()
+    for _ in range(600):
+        moist.bake(1.0, 60.0, 200.0, 200.0, 450.0)
+    assert moist.surface_c < 70.0, "below the boil no crust grows"
+    assert moist.browning < 0.01
+    for _ in range(1200):
+        moist.bake(1.0, 98.0, 205.0, 200.0, 450.0)
+    assert 0.003 < moist.thickness_m < 0.008
+    assert 150.0 < moist.surface_c < 200.0
+
+
+def test_each_load_is_written_to_the_file_that_a_camera_reads(tmp_path: Path) -> None:
+    clock, path = FakeClock(), tmp_path / "crust"
+    sensor = simulated("oven", clock, speedup=240.0, schedule="continuous", crust=path)
+    sensor.open()
+    seen: list[tuple[int, float]] = []
+    for _ in range(60):
+        go_on(sensor, clock, 1.0)
+        if path.exists() and (not seen or path.stat().st_mtime_ns != seen[-1][0]):
+            seen.append((path.stat().st_mtime_ns, float(path.read_text())))
+    assert len(seen) in (6, 7), "45 minutes of the oven in 11 s"
+    assert all(0.35 < brown < 0.7 for _, brown in seen)
+    assert [path.name for path in tmp_path.iterdir()] == ["crust"]
+    lost = simulated("oven", clock, schedule="continuous", crust=tmp_path / "gone" / "crust")
+    lost.open()
+    clock.step(1.0)
+    with pytest.raises(SensorError, match="crust"):
+        lost.read()
+    with pytest.raises(SensorConfigError, match="crust is for an oven"):
+        simulated("mixer", clock, crust=path)

@@ -20,11 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.sensors.base import Channel
+from edge.sensors.simulation.crust import STEFAN_BOLTZMANN, Crust
 from edge.sensors.simulation.gauges import contact, current_clamp, power_meter, thermocouple
 from edge.sensors.simulation.plant import KELVIN, Plant, Severities, steps
 from edge.sensors.simulation.schedule import Batch, Batches
 
-STEFAN_BOLTZMANN = 5.670374e-8
 EVAPORATION_J_KG = 2.257e6
 """Latent heat of water at 100 °C."""
 
@@ -80,13 +80,32 @@ class Ledger:
     goods_out: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What came out of the oven."""
+
+    number: int
+    """Counted from 1."""
+    browning: float
+    """Of its crust, 0 dough to 1 char."""
+
+
 class Oven:
-    """One deck. States in °C; `advance` is explicit Euler at 1 s, well under the elements' 30 s."""
+    """One deck. States in °C; `advance` is explicit Euler at 1 s, well under the elements' 30 s.
+
+    Args:
+        plant: where it stands.
+        data: its dimensions.
+        crusts: whether the goods' crusts are followed; `load` then says how brown the last ones came out.
+    """
 
     faults = ("heating_element_open", "thermostat_drift", "door_seal", "thermocouple_drift")
     waves: tuple[Channel, ...] = ()
 
-    def __init__(self, plant: Plant, data: OvenData | None = None) -> None:
+    def __init__(self, plant: Plant, data: OvenData | None = None, *, crusts: bool = False) -> None:
+        self.load: Load | None = None
+        self._crusts = crusts
+        self._crust: Crust | None = None
         self.plant = plant
         self.data = data or OvenData()
         self.time_s = plant.start_s
@@ -191,6 +210,8 @@ class Oven:
             steam = boiling * max(dough_stone + dough_wall, 0.0)
             self.dough += h * (dough_stone + dough_wall - steam) / (self.dough_kg * data.dough_j_kgk)
             ledger.steam += h * steam
+            if self._crust is not None:
+                self._crust.bake(h, self.dough, self.air, self.wall, self.top)
 
         bank = 1.5 * data.element_j_k  # three elements in two banks
         self.top += h * (first + 0.5 * third - top_up - top_wall) / bank
@@ -227,9 +248,13 @@ class Oven:
             if self.dough is None:
                 self.dough, self.dough_kg = self.data.dough_c, self.data.load_kg * batch.share
                 self.ledger.dough_in += self.dough_kg * self.data.dough_j_kgk * self.dough
+                self._crust = Crust() if self._crusts else None
         elif self.dough is not None:
             self.ledger.goods_out += self.dough_kg * self.data.dough_j_kgk * self.dough
             self.dough = None
+            if self._crust is not None:
+                self.load = Load(1 if self.load is None else self.load.number + 1, self._crust.browning)
+                self._crust = None
 
 
 def _fourth(hot_c: float, cold_c: float) -> float:
