@@ -46,6 +46,17 @@ class CameraOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         ]
         | None
     ) = None
+    load_trays: (
+        Annotated[
+            int,
+            Meta(
+                ge=1,
+                le=1000,
+                description="simulated: so many trays each time the browning's file is written; left out: one after the other",
+            ),
+        ]
+        | None
+    ) = None
     width: Annotated[int, Meta(ge=160, le=4608, description="of the picture, in pixels, where it can be chosen")] = 1600
     height: Annotated[int, Meta(ge=120, le=4608, description="of the picture, in pixels, where it can be chosen")] = (
         1200
@@ -162,6 +173,8 @@ def check_camera(camera: CameraOptions, where: str, path: str) -> None:
         folder = getattr(camera, option)
         if folder is not None and not folder.is_dir():
             raise SettingsError(where, f"{path}.{option}", f"{folder} is not a folder")
+    if camera.load_trays is not None and camera.browning is None:
+        raise SettingsError(where, f"{path}.load_trays", "needs browning, the file that is written for each load")
     if camera.recognise and camera.profiles is None:
         raise SettingsError(where, f"{path}.recognise", "needs profiles, the folder of taught products")
     if camera.corners is not None:

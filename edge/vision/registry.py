@@ -65,14 +65,16 @@ def _picamera2(options: CameraOptions, world: World) -> Camera:
 
 
 def _simulated(options: CameraOptions, world: World) -> Camera:
-    from edge.vision.simulated import WELL_BAKED, SimulatedCamera, browning_from  # noqa: PLC0415  # as above
+    from edge.vision.simulated import WELL_BAKED, BrowningFile, Loads, SimulatedCamera  # noqa: PLC0415  # as above
 
+    file = None if options.browning is None else BrowningFile(options.browning)
     return SimulatedCamera(
         options.name,
         (options.width, options.height),
         monotonic_ns=world.monotonic_ns,
         tray_s=options.tray_s,
-        browning=(lambda: WELL_BAKED) if options.browning is None else browning_from(options.browning),
+        browning=(lambda: WELL_BAKED) if file is None else file.browning,
+        loads=None if file is None or options.load_trays is None else Loads(file.came, options.load_trays),
     )
 
 

@@ -21,6 +21,8 @@ _STEEL = (0.30, 0.31, 0.32)
 _EXPOSURE = 1.1
 _NOISE = 1.6
 """Standard deviation of a sensor's noise in grey values."""
+_STOCK = 64
+"""By so many pixels the stock of noise is larger than a picture: 4096 places to take one from."""
 _SIDE = 160
 """Rolls are drawn this large and brought to the size they have in the picture."""
 _BURNT = 0.30
@@ -74,6 +76,28 @@ def noisy(rng: np.random.Generator, image: Image) -> Image:
     cv2.setRNGSeed(int(rng.integers(2**31)))
     cv2.randn(noise, np.zeros(3), np.full(3, _NOISE))
     return np.asarray(cv2.add(image, noise, dtype=cv2.CV_8U), np.uint8)
+
+
+class Grain:
+    """The same from a stock of noise, each time another part of it: for who looks many times a second on a small computer.
+
+    Args:
+        rng: the same state gives the same grain.
+        size: width and height of the pictures.
+    """
+
+    def __init__(self, rng: np.random.Generator, size: tuple[int, int]) -> None:
+        self._rng = rng
+        width, height = size
+        self._stock = np.empty((height + _STOCK, width + _STOCK, 3), np.int8)
+        cv2.setRNGSeed(int(rng.integers(2**31)))
+        cv2.randn(self._stock, np.zeros(3), np.full(3, _NOISE))
+
+    def over(self, image: Image) -> Image:
+        """A new picture with it, of an (height, width, 3) uint8 one."""
+        x, y = self._rng.integers(_STOCK, size=2)
+        part = self._stock[y : y + image.shape[0], x : x + image.shape[1]]
+        return np.asarray(cv2.add(image, part, dtype=cv2.CV_8U), np.uint8)
 
 
 def _ground(rng: np.random.Generator, width: int, height: int) -> Floats:

@@ -21,7 +21,7 @@ from edge.vision.photos import SETTLED_NS, PhotoCamera
 from edge.vision.picamera import PiCamera
 from edge.vision.picamera_simulation import FAULT
 from edge.vision.scene import tray
-from edge.vision.simulated import SimulatedCamera, browning_from
+from edge.vision.simulated import BrowningFile, Loads, SimulatedCamera
 from edge.vision.video import VideoCamera
 
 SIZE = (320, 240)
@@ -267,7 +267,7 @@ def test_a_simulated_trays_browning_follows_a_file(tmp_path: Path) -> None:
     path = tmp_path / "browning"
     now = [0]
     camera = SimulatedCamera(
-        "c", SIZE, monotonic_ns=lambda: now[0], tray_s=10.0, rejects=0.0, browning=browning_from(path)
+        "c", SIZE, monotonic_ns=lambda: now[0], tray_s=10.0, rejects=0.0, browning=BrowningFile(path).browning
     )
     camera.open()
 
@@ -282,3 +282,37 @@ def test_a_simulated_trays_browning_follows_a_file(tmp_path: Path) -> None:
     assert brightness() == pytest.approx(usual, abs=4)
     now[0] += 9 * 10**9
     assert float(camera.read().image[..., 2].std()) < 10  # no tray lies there
+
+
+def test_each_oven_load_brings_its_trays_and_then_the_place_is_empty(tmp_path: Path) -> None:
+    path, now = tmp_path / "browning", [0]
+    file = BrowningFile(path)
+    camera = SimulatedCamera(
+        "c", SIZE, monotonic_ns=lambda: now[0], tray_s=2.0, browning=file.browning, loads=Loads(file.came, 2)
+    )
+    path.write_text("0.9")
+
+    def seen() -> list[tuple[bool, float]]:
+        """Every second of six: whether rolls lie there, and how bright they are."""
+        looks = []
+        for _ in range(6):
+            image = camera.read().image
+            looks.append((float(image[..., 2].std()) > 10, float(image.mean())))
+            now[0] += 10**9
+        return looks
+
+    def load(browning: str) -> None:
+        (tmp_path / "new").write_text(browning)
+        (tmp_path / "new").rename(path)
+
+    camera.open()
+    assert not any(lies for lies, _ in seen()), "what came before it was opened is gone"
+    load("0.4")
+    first = seen()
+    assert [lies for lies, _ in first] == [False, True, False, True, False, False]
+    load("0.4")
+    second = seen()
+    assert [lies for lies, _ in second] == [False, True, False, True, False, False]
+    assert len({brightness for lies, brightness in first + second if lies}) == 4, "each tray is another one"
+    load("0.75")
+    assert seen()[1][1] < first[1][1] - 5
