@@ -35,6 +35,8 @@ _BLACK, _FLAT = 40, 2
 _BLANK_LEAST, _BLANK_MOST = 0.02, 0.5
 _BRIGHTER, _SHADOW, _DARKER, _WARM, _GREEN = 0.30, 0.90, 0.35, 0.16, 0.10
 """Units of departure, in logarithms. Up to 0.9 darker (a factor of 0.4) is a shadow."""
+_ROWS = 64
+_ALL = slice(None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +45,9 @@ class Background:
 
     terms: NDArray[np.float32]
 
-    def planes(self, height: int, width: int) -> Planes:
-        """The background of a frame of this size."""
-        return np.asarray(_powers(height) @ self.terms @ _powers(width).T, np.float32)
+    def planes(self, height: int, width: int, rows: slice = _ALL) -> Planes:
+        """The background of a frame of this size, or of some rows of it."""
+        return np.asarray(_powers(height)[rows] @ self.terms @ _powers(width).T, np.float32)
 
 
 def planes(image: NDArray[np.uint8]) -> Planes:
@@ -110,7 +112,7 @@ def fit(image: NDArray[np.uint8], without: NDArray[np.bool_] | None = None) -> B
     x, y = np.meshgrid(np.linspace(-1, 1, size[0], dtype=np.float32), np.linspace(-1, 1, size[1], dtype=np.float32))
     basis = np.stack((np.ones_like(x), x, y, x * x, x * y, y * y)).reshape(6, -1)
     terms = np.zeros((3, 6), np.float32)
-    terms[:, 0] = _commonest(cells[:, smooth & usable if (smooth & usable).any() else smooth].T)
+    terms[:, 0] = _commonest(cells[:, smooth & usable if (smooth & usable).any() else smooth])
     for count, reach in _FITS:
         away = np.abs(cells - terms[:, :count] @ basis[:count])
         near = (away < (reach * _TOLERANCE * _WIDER)[:, None]).all(axis=0) & usable
@@ -140,31 +142,51 @@ class Departure:
     light: NDArray[np.float32]
 
 
-def departure(seen: Planes, background: Background) -> Departure:
-    """Compares a frame with its background."""
-    light, warm, green = seen - background.planes(*seen.shape[1:])
-    strange = np.maximum(light * np.float32(1 / _BRIGHTER), (light + _SHADOW) * np.float32(-1 / _DARKER))
-    np.maximum(strange, 0.0, out=strange)
-    warm *= np.float32(1 / _WARM)
-    green *= np.float32(1 / _GREEN)
-    np.square(strange, out=strange)
-    strange += np.square(warm, out=warm)
-    strange += np.square(green, out=green)
-    return Departure(np.asarray(np.sqrt(strange, out=strange), np.float32), np.asarray(light, np.float32))
+def departure(image: NDArray[np.uint8], background: Background) -> Departure:
+    """Compares a frame with its background.
+
+    Args:
+        image: (height, width, 3) uint8, BGR.
+        background: of it.
+    """
+    height, width = image.shape[:2]
+    found = Departure(np.empty((height, width), np.float32), np.empty((height, width), np.float32))
+    # Some rows at a time: what is worked on stays in the processor's cache.
+    for top in range(0, height, _ROWS):
+        rows = slice(top, top + _ROWS)
+        seen = planes(image[rows])
+        seen -= background.planes(height, width, rows)
+        light, warm, green = seen
+        found.light[rows] = light
+        strange = found.strange[rows]
+        np.multiply(light, np.float32(1 / _BRIGHTER), out=strange)
+        light += np.float32(_SHADOW)
+        light *= np.float32(-1 / _DARKER)
+        np.maximum(strange, light, out=strange)
+        np.maximum(strange, 0.0, out=strange)
+        np.square(strange, out=strange)
+        warm *= np.float32(1 / _WARM)
+        green *= np.float32(1 / _GREEN)
+        strange += np.square(warm, out=warm)
+        strange += np.square(green, out=green)
+        np.sqrt(strange, out=strange)
+    return found
 
 
 def _commonest(smooth: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The colour that most smooth cells share; of two that are about as common, the less coloured."""
-    step = _TOLERANCE * np.array((2, 1, 1), np.float32)
+    """The colour that most smooth cells, (3, n), share; of two that are about as common, the less coloured."""
+    step = (_TOLERANCE * np.array((2, 1, 1), np.float32))[:, None]
     bins = np.round(smooth / step).astype(np.int64)
-    low = bins.min(axis=0)
-    spans = bins.max(axis=0) - low + 1
-    codes, counts = np.unique(np.ravel_multi_index(tuple((bins - low).T), tuple(spans)), return_counts=True)
+    low = bins.min(axis=1, keepdims=True)
+    spans = tuple(np.ravel(bins.max(axis=1, keepdims=True) - low + 1))
+    codes, counts = np.unique(np.ravel_multi_index(tuple(bins - low), spans), return_counts=True)
     frequent = codes[np.argsort(-counts, kind="stable")[:_CANDIDATES]]
-    candidates = (np.stack(np.unravel_index(frequent, tuple(spans)), axis=1) + low) * step
-    near = np.abs(smooth[None] - candidates[:, None]) < _TOLERANCE * _SEEN
-    votes = near.all(axis=2).sum(axis=1) / (1 + 1.5 * np.abs(candidates[:, 1]))
-    return np.asarray(candidates[int(np.argmax(votes))], np.float32)
+    candidates = (np.stack(np.unravel_index(frequent, spans)) + low) * step
+    near = np.ones((candidates.shape[1], smooth.shape[1]), np.bool_)
+    for cells, colours, reach in zip(smooth, candidates, _TOLERANCE * _SEEN, strict=True):
+        near &= np.abs(cells - colours[:, None]) < reach
+    votes = near.sum(axis=1) / (1 + 1.5 * np.abs(candidates[1]))
+    return np.asarray(candidates[:, int(np.argmax(votes))], np.float32)
 
 
 def _smooth(small: Planes) -> NDArray[np.bool_]:

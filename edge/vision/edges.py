@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.vision.background import Departure
-from edge.vision.regions import Mask, Region, opened, regions_of
+from edge.vision.regions import Mask, Outline, Region, opened, regions_of
 
 _PLENTY = 12.0
 """What departs more is an item without doubt; differences beyond are its own colours."""
@@ -77,13 +77,13 @@ class Edges:
         part, inside = np.minimum(self._strange[window], _PLENTY), region.filled()
         peak = _percentile(part[inside > 0], _STRANGE_SIDE)
         steep = _steepness(part)
-        here = self._local(region)
-        first = _sharpness((here,), steep, peak)
+        x, y = window[1].start, window[0].start
+        first = _sharpness([region.outline - np.array((x, y), np.int32)], steep, peak)
         if first >= _SHARP and region.solidity >= _SOLID:
             return [Body(region, threshold, peak, glow=False)]
         on_edge = self._on_edge(window)
         score = first * region.solidity**2
-        best, level, pieces = score, threshold, [here]
+        best, level, pieces = score, threshold, [region.moved(-x, -y)]
         higher = threshold * _STEP
         while higher <= _HIGHEST * peak:
             found = _large(regions_of(opened(_above(part, inside, higher)), least_px))
@@ -91,14 +91,13 @@ class Edges:
             if total < (_KEPT_ON_EDGE if on_edge else _KEPT) * region.area_px:
                 break
             solid = sum(each.area_px * each.solidity for each in found) / total
-            value = _sharpness(found, steep, peak) * solid**2
+            value = _sharpness([each.outline for each in found], steep, peak) * solid**2
             if value > best:
                 best, level, pieces = value, higher, found
             higher *= _STEP
         doubtful = len(pieces) > 1 or on_edge
         if score >= (_BETTER_APART if doubtful else _BETTER) * best:
             return [Body(region, threshold, peak, best < _SHARP and self._is_glow(region))]
-        x, y = window[1].start, window[0].start
         if len(pieces) == 1:
             alone = pieces[0].moved(x, y)
             return [Body(alone, level, peak, best < _SHARP and self._is_glow(alone))]
@@ -116,10 +115,6 @@ class Edges:
             return False
         brighter = _percentile(part[inside], 50) - _percentile(part[~inside], 50)
         return brighter < _GLOW_LIGHT
-
-    def _local(self, region: Region) -> Region:
-        rows, columns = region.window
-        return region.moved(-columns.start, -rows.start)
 
     def _on_edge(self, window: tuple[slice, slice]) -> bool:
         height, width = self._strange.shape
@@ -149,7 +144,8 @@ def _steepness(part: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(cv2.magnitude(across, down), np.float32)
 
 
-def _sharpness(regions: tuple[Region, ...] | list[Region], steep: NDArray[np.float32], peak: float) -> float:
+def _sharpness(outlines: list[Outline], steep: NDArray[np.float32], peak: float) -> float:
     """Mean steepness along outlines, in shares of the peak per pixel."""
-    points = np.concatenate([region.outline[:, 0] for region in regions])
-    return float(steep[points[:, 1], points[:, 0]].mean()) / max(peak, 1e-6)
+    points = np.concatenate(outlines) if len(outlines) > 1 else outlines[0]
+    places = points[:, 0, 1] * steep.shape[1] + points[:, 0, 0]
+    return float(steep.take(places).mean()) / max(peak, 1e-6)

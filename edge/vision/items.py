@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.vision.background import Departure, blank, departure, fit, planes
+from edge.vision.background import Departure, blank, departure, fit
 from edge.vision.edges import Body, Edges
 from edge.vision.outline import refined
 from edge.vision.regions import Region, opened, regions_of
@@ -154,7 +154,7 @@ def _reduced(frame: NDArray[np.uint8], work_px: int) -> tuple[NDArray[np.uint8],
 def _departure(small: NDArray[np.uint8], nothing: NDArray[np.bool_] | None) -> tuple[Departure, float]:
     """How unlike the background each pixel is, and from where on it is an item's."""
     smooth = np.asarray(cv2.GaussianBlur(small, (3, 3), 0.8), np.uint8)
-    apart = departure(planes(smooth), fit(smooth, nothing))
+    apart = departure(smooth, fit(smooth, nothing))
     if nothing is not None:
         apart.strange[nothing] = 0.0
     otsu, _ = cv2.threshold(cv2.convertScaleAbs(apart.strange, alpha=_STEPS), 0, 255, cv2.THRESH_OTSU)

@@ -101,7 +101,7 @@ def shape_of(contour: Contour) -> Shape:
     perimeter = float(cv2.arcLength(smooth, closed=True))
     moments = cv2.moments(points)
     radius = _radii(points[:, 0], moments["m10"] / moments["m00"], moments["m01"] / moments["m00"])
-    turned = float(np.abs(radius - np.roll(radius, _ANGLES // 2)).mean())
+    turned = float(np.abs(radius[: _ANGLES // 2] - radius[_ANGLES // 2 :]).mean())
     mirrored = _mirrored(radius)
     solidity = min(1.0, size.area / hull_area)
     roundness = min(1.0, 4 * np.pi * size.area / hull_perimeter**2)
@@ -153,7 +153,9 @@ def _radii(points: NDArray[np.float32], x: float, y: float) -> NDArray[np.float6
 def _mirrored(radius: NDArray[np.float64]) -> float:
     """Mean difference of the radius from its mirror image, about the axis where they differ least."""
     coarse = radius[::2]
-    return float(np.abs(coarse[_mirrors()] - coarse).mean(axis=1).min())
+    apart = coarse.take(_mirrors())
+    apart -= coarse
+    return float(np.abs(apart, out=apart).sum(axis=1).min()) / len(coarse)
 
 
 @cache
