@@ -18,4 +18,5 @@ ROWS: Mapping[str, str] = {
     "grade-rendered": "benchmarks.vision.rows.grading:rendered",
     "int8-float": "benchmarks.vision.rows.grading:integers",
     "aarch64": "benchmarks.vision.rows.grading:processors",
+    "runtimes": "benchmarks.vision.rows.grading:runtimes",
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import shutil
 import sys
 from collections.abc import Sequence
@@ -214,16 +213,6 @@ def test_a_runtime_that_cannot_run_is_told_with_what_to_install(monkeypatch: pyt
     monkeypatch.setattr(np, "__version__", "2.4.6")
     with pytest.raises(RuntimeUnavailable, match="numpy below 2"):
         runtime.interpreter(b"")
-
-
-@pytest.mark.skipif(importlib.util.find_spec("tflite_runtime") is None, reason="needs tflite-runtime (numpy below 2)")
-def test_both_runtimes_say_the_same(crops: Dataset, grades: Grades, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", None)
-    old = Classifier.shipped()
-    assert old.runtime == "tflite-runtime"
-    there = old.classify(crops.crops[:40]).probabilities
-    assert np.abs(there - grades.probabilities[:40]).max() < 0.1
-    assert (there.argmax(axis=1) == grades.probabilities[:40].argmax(axis=1)).all()
 
 
 @given(st.lists(st.floats(0.001, 1.0), min_size=2, max_size=2))

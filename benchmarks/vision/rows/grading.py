@@ -30,7 +30,9 @@ from werkpuls.train import cropper
 SEED = 20_260_000
 """Of the rendered test set; training, calibration and the card's own test have others."""
 OTHER_PYTHON = "WERKPULS_AARCH64"
-"""Environment variable: the command of a Python for aarch64 with the camera packages, through qemu-user or on a board."""
+"""Environment variable: the command of a Python for aarch64 with the camera packages, as `sh deploy/runtime.sh aarch64` prints it."""
+OLD_RUNTIME = "WERKPULS_TFLITE"
+"""The same of a Python 3.11 with tflite-runtime and numpy 1; `sh deploy/runtime.sh tflite`."""
 
 
 def biscuits(bench: Bench) -> Row:
@@ -114,11 +116,29 @@ def integers(bench: Bench) -> Row:
 
 def processors(bench: Bench) -> Row:
     """The same verdicts by another processor's Python."""
-    command = os.environ.get(OTHER_PYTHON)
+    return _both(
+        bench,
+        "the same verdicts on x86-64 and aarch64",
+        OTHER_PYTHON,
+        "aarch64",
+        "machine",
+        Floor("same verdicts", 1.0),
+    )
+
+
+def runtimes(bench: Bench) -> Row:
+    """The same verdicts by the older runtime."""
+    return _both(
+        bench, "the same verdicts by both runtimes", OLD_RUNTIME, "tflite", "runtime", Floor("same verdicts", 0.99)
+    )
+
+
+def _both(bench: Bench, title: str, variable: str, kind: str, told: str, floor: Floor) -> Row:
+    """500 rendered crops, graded here and by the Python that an environment variable names."""
+    command = os.environ.get(variable)
     if not command:
         return Row(
-            "the same verdicts on x86-64 and aarch64",
-            skipped=f"{OTHER_PYTHON} names no Python for aarch64, for instance 'qemu-aarch64 -L ROOT ROOT/usr/bin/python3'",
+            title, skipped=f"{variable} names no Python; sh deploy/runtime.sh {kind} makes one ready and prints it"
         )
     data = _test_set(bench)
     with tempfile.TemporaryDirectory() as folder:
@@ -127,13 +147,13 @@ def processors(bench: Bench) -> Row:
         for python, out in (([sys.executable], here), (shlex.split(command), there)):
             subprocess.run([*python, "-m", "benchmarks.vision.verdicts", str(crops), str(out)], check=True)
         with np.load(here) as one, np.load(there) as other:
-            machines = f"{one['machine']} and {other['machine']}"
+            who = f"{one[told]} and {other[told]}"
             same = float((one["verdicts"] == other["verdicts"]).mean())
             widest = float(np.abs(one["probabilities"] - other["probabilities"]).max())
     return Row(
-        f"the same verdicts on {machines}",
+        f"the same verdicts: {who}",
         {"same verdicts": round(same, 4), "largest difference of a probability": round(widest, 4)},
-        (Floor("same verdicts", 1.0),),
+        (floor,),
     )
 
 
