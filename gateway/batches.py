@@ -64,6 +64,8 @@ class Batch(Struct, frozen=True, kw_only=True):
     """Rejected items by label."""
     lightness: Moments = msgspec.field(default_factory=Moments)
     """Of its items' crusts, CIELAB L*."""
+    size_mm: Moments = msgspec.field(default_factory=Moments)
+    """Of the items that a calibrated camera could measure."""
     since_ns: int
     last_ns: int
     closed: bool = False
@@ -93,12 +95,14 @@ def tally(batch: Batch | None, seen: Inspection, *, now_ns: int) -> Batch:
             last_ns=at_ns,
         )
     whole = [item for item in seen.items if not item.cut_off]
-    labels, lightness = dict(batch.labels), copy(batch.lightness)
+    labels, lightness, size_mm = dict(batch.labels), copy(batch.lightness), copy(batch.size_mm)
     for item in whole:
         if item.verdict == "reject":
             labels[item.label] = labels.get(item.label, 0) + 1
         if item.lightness is not None:
             lightness.add(item.lightness)
+        if item.size_mm is not None:
+            size_mm.add(item.size_mm)
     return msgspec.structs.replace(
         batch,
         items=batch.items + len(whole),
@@ -106,6 +110,7 @@ def tally(batch: Batch | None, seen: Inspection, *, now_ns: int) -> Batch:
         unsure=batch.unsure + sum(item.verdict == "unsure" for item in whole),
         labels=labels,
         lightness=lightness,
+        size_mm=size_mm,
         since_ns=min(batch.since_ns, at_ns),
         last_ns=max(batch.last_ns, at_ns),
         closed=False,
