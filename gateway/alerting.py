@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from gateway.alerts import observe
+from gateway.goods import Goods, GoodsUnavailable
 from gateway.ledger import Ledger
 from gateway.ledger_file import LedgerUnavailable
 from gateway.ledger_transaction import COMMAND_RETRY_NS, Transaction
@@ -72,6 +73,7 @@ class _Tally:
     inspections: int = 0
     duplicates: int = 0
     set_apart: dict[str, int] = field(default_factory=dict)
+    seen: list[Inspection] = field(default_factory=list)
 
 
 class Alerting:
@@ -80,6 +82,7 @@ class Alerting:
     Args:
         ledger: where alerts are kept.
         journal: the gateway's, with a reader `alerts`.
+        goods: where pictures and charts of goods are kept; without it they are not.
         send: how commands get to nodes; without it they wait.
         now_ns: the wall clock.
         gather_s: how long inspections and health may wait for their transaction.
@@ -91,6 +94,7 @@ class Alerting:
         ledger: Ledger,
         journal: Journal,
         *,
+        goods: Goods | None = None,
         send: SendCommand | None = None,
         now_ns: Callable[[], int] = time.time_ns,
         gather_s: float = 5.0,
@@ -98,6 +102,7 @@ class Alerting:
     ) -> None:
         self._ledger = ledger
         self._journal = journal
+        self._goods = goods
         self._send = send
         self._now_ns = now_ns
         self._gather_s = gather_s
@@ -116,6 +121,7 @@ class Alerting:
         self._tally = _Tally()
         self._failures = 0
         self._last_error = ""
+        self._goods_error = ""
         self._progress_ns = time.monotonic_ns()
         self._backoff = Backoff(0.5, 30.0)
         self._stopping = threading.Event()
@@ -206,6 +212,7 @@ class Alerting:
         self._committed = up_to
         self._last_commit_s = time.monotonic()
         self._count(tally)
+        self._look_after_goods(tally.seen)
         self._journal.advance(READER, up_to)
 
     def _work_on(self, entry: Entry, work: Transaction, triage: Triage, tally: _Tally) -> None:
@@ -242,10 +249,24 @@ class Alerting:
         elif isinstance(message, Inspection):
             work.inspected(message)
             tally.inspections += 1
+            tally.seen.append(message)
         elif isinstance(message, Health):
             self._nodes.health(message, at_ns=min(message.time_ns, entry.at_ns))
         elif isinstance(message, Reply):
             work.replied(message)
+
+    def _look_after_goods(self, seen: Sequence[Inspection]) -> None:
+        """Pictures may be lost, counts and alerts never: so they come after these, and their trouble holds up nothing."""
+        if self._goods is None:
+            return
+        try:
+            self._goods.take(seen, now_ns=self._now_ns())
+            self._goods.tidy(self._now_ns())
+            self._goods_error = ""
+        except GoodsUnavailable as exc:
+            if not self._goods_error:
+                logging.getLogger(__name__).error("pictures of goods are not kept: %s", exc)  # noqa: TRY400  # the text says it all
+            self._goods_error = str(exc)
 
     def _pass_time(self) -> None:
         now_ns = self._now_ns()
@@ -267,6 +288,7 @@ class Alerting:
             work.report_batches()
         self._nodes.told(seen)
         self._good = []
+        self._look_after_goods(())
         if now_ns - self._pruned_ns >= _DAY_NS:
             self._ledger.prune(now_ns - self._keep_ns)
             self._pruned_ns = now_ns

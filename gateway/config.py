@@ -14,6 +14,7 @@ from gateway import forward, notify
 from gateway.alerts import Policy
 from gateway.batches import BatchPolicy
 from gateway.costs import Costs, MachineFacts
+from gateway.goods import GoodsOptions
 from gateway.notify import Notifications, Person
 from gateway.signing import SecretError
 from gateway.store.config import EmbeddedConfig, StoreConfig
@@ -69,6 +70,7 @@ class GatewayOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     web: WebOptions = WebOptions()
     alerts: Policy = Policy()
     batches: BatchPolicy = BatchPolicy()
+    goods: GoodsOptions = GoodsOptions()
     costs: Costs = Costs()
     machines: Annotated[list[MachineFacts], Meta(max_length=1000)] = field(name="machine", default_factory=list)
     subscribers: Annotated[list[forward.Subscriber], Meta(max_length=50)] = field(

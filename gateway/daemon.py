@@ -19,6 +19,7 @@ from gateway.alerting import READER as ALERTS_READER
 from gateway.alerting import Alerting
 from gateway.config import MB, GatewayOptions, local_zone, password_of, read_gateway, zone_of
 from gateway.forward import Forwarder
+from gateway.goods import Goods, GoodsUnavailable
 from gateway.ingest import Ingest
 from gateway.ledger import Ledger
 from gateway.ledger_file import LedgerError, LedgerUnavailable
@@ -114,7 +115,7 @@ class Gateway:
 
     Raises:
         JournalBusy: another gateway runs with the same state folder.
-        JournalError, LedgerError, LedgerUnavailable, StoreUnavailable, OSError: the state folder cannot be used.
+        JournalError, LedgerError, LedgerUnavailable, GoodsUnavailable, StoreUnavailable, OSError: the state folder cannot be used.
     """
 
     def __init__(self, options: GatewayOptions, *, where: str = "", wall_ns: Callable[[], int] = time.time_ns) -> None:
@@ -147,6 +148,8 @@ class Gateway:
             now_ns=wall_ns,
         )
         opening.callback(self.ledger.close)
+        self.goods = Goods(folder / "goods.sqlite", options.goods)
+        opening.callback(self.goods.close)
         self.store = open_store(options.store)
         opening.callback(self.store.close)
         self.forwarder = Forwarder(self.ledger, options.subscribers, now_ns=wall_ns)
@@ -172,7 +175,9 @@ class Gateway:
             wall_ns=wall_ns,
             on_status=self._hear_status,
         )
-        self.alerting = Alerting(self.ledger, self.journal, send=self.ingest.send_command, now_ns=wall_ns)
+        self.alerting = Alerting(
+            self.ledger, self.journal, goods=self.goods, send=self.ingest.send_command, now_ns=wall_ns
+        )
         self.services = Services(
             site=options.site,
             language=options.language,
@@ -184,6 +189,7 @@ class Gateway:
             store=self.store,
             storing=self.storing,
             ledger=self.ledger,
+            goods=self.goods,
             alerting=self.alerting,
             alive={
                 "ingest": lambda: self.ingest.alive,
@@ -290,7 +296,15 @@ def main(config_path: Path, *, check: bool = False, json_output: bool = False) -
     except StoreConfigError as exc:
         sys.stderr.write(f"{config_path}: store: {exc}\n")
         return BAD_CONFIGURATION
-    except (DaemonError, JournalError, LedgerError, LedgerUnavailable, StoreUnavailable, OSError) as exc:
+    except (
+        DaemonError,
+        GoodsUnavailable,
+        JournalError,
+        LedgerError,
+        LedgerUnavailable,
+        StoreUnavailable,
+        OSError,
+    ) as exc:
         sys.stderr.write(f"werkpuls gateway: {exc}\n")
         return FAILED
     if json_output:

@@ -12,12 +12,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
 from gateway.alerts import Alert, Entry, Fault, Policy
 from gateway.batches import Batch, BatchPolicy
+from gateway.goods import DoubtfulItem
 from gateway.ledger_file import LedgerError, LedgerFile, LedgerUnavailable
+from gateway.ledger_goods import GoodsReads
 from gateway.ledger_records import AuditEntry, CommandState, Counts, SetApart
 from gateway.ledger_transaction import COMMAND_LIFE_NS, COMMAND_RETRY_NS, Transaction
 from gateway.outbox import DeadLetter, Kind, Outbox, TargetStatus
@@ -70,6 +73,7 @@ class Ledger:
         self._now_ns = now_ns
         self._file = LedgerFile(path, now_ns=now_ns())
         self.outbox = Outbox(self._file)
+        self.goods = GoodsReads(self._file)
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
@@ -168,6 +172,26 @@ class Ledger:
             work.instruct(command, site=site, node=node, origin=origin)
             said = product or fault or (confirmed.text if confirmed is not None else "")
             work.audit(by, action, f"{node}/{machine}", said)
+        return command
+
+    def correct(self, item: DoubtfulItem, verdict: Literal["good", "reject"], *, by: str) -> Command:
+        """A person's verdict about an item: it is counted as that from here on, and its camera learns it."""
+        now_ns = self._now_ns()
+        command = Command(
+            id=f"c-{secrets.token_hex(10)}",
+            machine=item.machine,
+            action="correct_verdict",
+            issued_ns=now_ns,
+            expires_ns=now_ns + COMMAND_LIFE_NS,
+            by=by[:80],
+            inspection=item.inspection,
+            item=item.item,
+            verdict=verdict,
+        )
+        with self.transaction() as work:
+            work.instruct(command, site=item.site, node=item.node, origin="watch")
+            work.goods.correct(item, verdict, by=by[:80], command=command.id)
+            work.audit(by, "correct_verdict", f"{item.node}/{item.camera}/{item.inspection}/{item.item}", verdict)
         return command
 
     def resend(self, dead_letter: int, *, by: str) -> bool:
@@ -269,9 +293,7 @@ class Ledger:
 
     def batches(self, *, limit: int = 100) -> list[Batch]:
         """Batches, latest first."""
-        with self._file.read() as db:
-            rows = db.execute("SELECT body FROM batches ORDER BY last_ns DESC LIMIT ?", (limit,)).fetchall()
-        return [msgspec.json.decode(row["body"], type=Batch) for row in rows]
+        return self.goods.batches(limit=limit)
 
     def counts(self) -> Counts:
         """Numbers for metrics."""

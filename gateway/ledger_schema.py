@@ -63,6 +63,16 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             last_ns INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY(site, machine, product, batch)) WITHOUT ROWID""",
         "CREATE INDEX batches_open ON batches(closed, last_ns)",
     ),
+    (
+        "CREATE INDEX batches_recent ON batches(last_ns)",
+        """CREATE TABLE tallies(
+            site TEXT NOT NULL, machine TEXT NOT NULL, product TEXT NOT NULL, at_ns INTEGER NOT NULL, items INTEGER NOT NULL,
+            rejects INTEGER NOT NULL, unsure INTEGER NOT NULL, PRIMARY KEY(site, machine, product, at_ns)) WITHOUT ROWID""",
+        "CREATE INDEX tallies_recent ON tallies(at_ns)",
+        """CREATE TABLE corrections(
+            site TEXT NOT NULL, node TEXT NOT NULL, inspection TEXT NOT NULL, item INTEGER NOT NULL, verdict TEXT NOT NULL,
+            by TEXT NOT NULL, at_ns INTEGER NOT NULL, command TEXT NOT NULL, PRIMARY KEY(site, node, inspection, item)) WITHOUT ROWID""",
+    ),
 )
 
 

@@ -9,8 +9,9 @@ from typing import Any
 import msgspec
 
 from gateway.alerts import SECOND_NS, Alert, Change, Effect, Instruct, Notify, Policy, Reason
-from gateway.batches import Batch, BatchPolicy, due, is_over, reported, tally
+from gateway.batches import BatchPolicy, due, is_over, reported
 from gateway.events import Outgoing
+from gateway.ledger_goods import GoodsBook
 from gateway.lifecycle import due_ns
 from gateway.outbox import NOTICE, Outbox
 from gateway.translate import Translator
@@ -33,6 +34,8 @@ class Transaction:
         self._batches = batches
         self._translator = translator
         self._now_ns = now_ns
+        self.goods = GoodsBook(db, now_ns)
+        """Batches and what is counted of goods."""
         self.queued = 0
         """Events and notices put into the outbox."""
 
@@ -81,25 +84,15 @@ class Transaction:
             self._perform(effect)
 
     def inspected(self, seen: Inspection) -> None:
-        """Counts an inspection into its batch."""
-        row = self._db.execute(
-            "SELECT body FROM batches WHERE site = ? AND machine = ? AND product = ? AND batch = ?",
-            (seen.site, seen.machine, seen.product, seen.batch),
-        ).fetchone()
-        batch = msgspec.json.decode(row["body"], type=Batch) if row is not None else None
-        self._put_batch(tally(batch, seen, now_ns=self._now_ns))
+        """Counts an inspection."""
+        self.goods.inspected(seen)
 
     def report_batches(self) -> int:
         """Tells subscribers about batches that ended or changed; returns how many."""
-        rows = self._db.execute("SELECT body FROM batches WHERE closed = 0 ORDER BY last_ns").fetchall()
-        ready = [
-            batch
-            for batch in (msgspec.json.decode(row["body"], type=Batch) for row in rows)
-            if due(batch, self._batches, now_ns=self._now_ns)
-        ]
+        ready = [batch for batch in self.goods.open_batches() if due(batch, self._batches, now_ns=self._now_ns)]
         for batch in ready:
             told = reported(batch, now_ns=self._now_ns, closed=is_over(batch, self._batches, now_ns=self._now_ns))
-            self._put_batch(told)
+            self.goods.put(told)
             if self._translator is not None:
                 self.queue(self._translator.of_batch(told, now_ns=self._now_ns))
         return len(ready)
@@ -241,21 +234,6 @@ class Transaction:
         self._db.executemany(
             "INSERT INTO sources VALUES (?, ?, ?) ON CONFLICT(site, source) DO UPDATE SET alert = excluded.alert",
             [(alert.site, source, alert.id) for source in {**alert.active, **alert.settled}],
-        )
-
-    def _put_batch(self, batch: Batch) -> None:
-        self._db.execute(
-            "INSERT INTO batches VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT(site, machine, product, batch) DO UPDATE SET"
-            " closed = excluded.closed, last_ns = excluded.last_ns, body = excluded.body",
-            (
-                batch.site,
-                batch.machine,
-                batch.product,
-                batch.batch,
-                int(batch.closed),
-                batch.last_ns,
-                msgspec.json.encode(batch),
-            ),
         )
 
     def _alert(self, sql: str, *values: str) -> Alert | None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from gateway.alerting import Alerting
+from gateway.goods import Goods
 from gateway.ingest import Ingest
 from gateway.ledger import Ledger
 from gateway.live import Live
@@ -32,6 +33,7 @@ class Services:
     store: Store
     storing: Storing
     ledger: Ledger
+    goods: Goods
     alerting: Alerting
     alive: Mapping[str, Callable[[], bool]]
     """Each part's thread by name: whether it still works."""

@@ -1,0 +1,370 @@
+"""What is kept of inspected goods for people to look at: small pictures of rejected and doubtful items, and control charts.
+
+One SQLite file beside the ledger. It counts nothing (the ledger does), so that it may forget: by days and by megabytes, the oldest
+first, logged. A broken file is moved aside and a new one begun. Pictures are bytes in a table and never files, so that no
+name that a node sends becomes a path.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from base64 import b64decode
+from binascii import Error as Base64Error
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Lock
+from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
+
+import msgspec
+from msgspec import Meta, Struct
+
+from gateway.batches import Verdict
+from gateway.store.database import is_corruption, move_aside
+from wire.messages import ChartPoint, Inspection, Item
+
+PictureKind: TypeAlias = Literal["item", "seen"]
+"""The item itself; the same with the places that spoke for its label."""
+Quantity: TypeAlias = Literal["lightness", "size"]
+DAY_NS = 86_400_000_000_000
+TIDY_NS = 60_000_000_000
+MOST_ITEMS = 12
+"""Items kept of one inspection; a node sends three."""
+MOST_POINTS = 200_000
+"""Points of all charts together, about 60 MB; the oldest go."""
+_VERSION = 1
+_SCHEMA = f"""
+PRAGMA auto_vacuum = INCREMENTAL;
+CREATE TABLE IF NOT EXISTS items (id INTEGER PRIMARY KEY AUTOINCREMENT, node TEXT NOT NULL, inspection TEXT NOT NULL,
+    item INTEGER NOT NULL, at_ns INTEGER NOT NULL, bytes INTEGER NOT NULL, body BLOB NOT NULL, UNIQUE (node, inspection, item));
+CREATE INDEX IF NOT EXISTS items_recent ON items (at_ns, id, bytes);
+CREATE TABLE IF NOT EXISTS pictures (owner INTEGER NOT NULL REFERENCES items ON DELETE CASCADE, kind TEXT NOT NULL,
+    jpeg BLOB NOT NULL, PRIMARY KEY (owner, kind));
+CREATE TABLE IF NOT EXISTS charts (id INTEGER PRIMARY KEY, node TEXT NOT NULL, camera TEXT NOT NULL, machine TEXT NOT NULL,
+    product TEXT NOT NULL, quantity TEXT NOT NULL, last_ns INTEGER NOT NULL, UNIQUE (node, camera, machine, product, quantity));
+CREATE TABLE IF NOT EXISTS points (chart INTEGER NOT NULL REFERENCES charts ON DELETE CASCADE, at_ns INTEGER NOT NULL,
+    body BLOB NOT NULL, PRIMARY KEY (chart, at_ns)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS points_recent ON points (at_ns);
+PRAGMA user_version = {_VERSION};
+"""
+
+
+class GoodsOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[goods]` in gateway.toml: how long pictures and charts of goods are kept."""
+
+    keep_days: Annotated[float, Meta(ge=0, le=3650, description="days that pictures are kept; 0 keeps none")] = 14.0
+    keep_mb: Annotated[int, Meta(ge=1, le=100_000, description="most megabytes of pictures; then the oldest go")] = 200
+    chart_days: Annotated[float, Meta(gt=0, le=3650, description="days that points of control charts are kept")] = 90.0
+
+
+class DoubtfulItem(Struct, frozen=True, kw_only=True):
+    """One rejected or doubtful item with a picture, as the camera saw it."""
+
+    id: int = 0
+    """Where it stands in this file; rises with every item that comes in."""
+    site: str
+    node: str
+    inspection: str
+    item: int
+    at_ns: int
+    machine: str
+    camera: str
+    product: str
+    batch: str
+    label: str
+    verdict: Verdict
+    confidence: float
+    lightness: float | None
+    size_mm: float | None
+    why: list[str]
+    """Codes of what speaks against it, the strongest first, where a taught product judged."""
+    within: tuple[float, float, float, float] | None
+    """Its box in the picture: x, y, width and height as fractions."""
+    seen: bool
+    """Whether there is a picture of the places that spoke for its label."""
+
+
+class DatedPoint(Struct, frozen=True, kw_only=True):
+    """A point of a control chart with its time."""
+
+    at_ns: int
+    point: ChartPoint
+
+
+class ProductChart(Struct, frozen=True, kw_only=True):
+    """The control chart of one quantity of one product under one camera, oldest point first."""
+
+    node: str
+    camera: str
+    machine: str
+    product: str
+    quantity: Quantity
+    points: list[DatedPoint]
+
+
+class GoodsUnavailable(Exception):
+    """The file cannot be read or written now."""
+
+
+class _Pictured(NamedTuple):
+    body: DoubtfulItem
+    item: bytes
+    seen: bytes
+
+
+class Goods:
+    """The file, open. Every method may be called from any thread.
+
+    Args:
+        path: made if it is not there, moved aside when it is broken.
+        options: how much is kept.
+
+    Raises:
+        GoodsUnavailable: it cannot be opened.
+    """
+
+    def __init__(self, path: Path, options: GoodsOptions | None = None) -> None:
+        self._path = path
+        self._options = options if options is not None else GoodsOptions()
+        self._lock = Lock()
+        self._tidied_ns: int | None = None
+        try:
+            self._db = _open(path)
+        except (OSError, sqlite3.Error) as exc:
+            raise GoodsUnavailable(f"{path} cannot be opened: {exc}") from exc
+
+    def take(self, seen: Sequence[Inspection], *, now_ns: int) -> None:
+        """Keeps what these inspections carry; one that was taken before changes nothing."""
+        if not any(each.charts or any(item.picture for item in each.items) for each in seen):
+            return
+        with self._transaction() as db:
+            for each in seen:
+                at_ns = min(each.time_ns, now_ns)
+                if self._options.keep_days > 0:
+                    _keep_items(db, each, at_ns)
+                for quantity, point in each.charts.items():
+                    _keep_point(db, each, quantity, point, at_ns)
+        self.tidy(now_ns)
+
+    def items(self, *, limit: int = 24, before: int | None = None) -> list[DoubtfulItem]:
+        """Latest first; those older than the item with id `before`, where it is given."""
+        rows = self._rows(
+            "SELECT id, body FROM items WHERE :before IS NULL"
+            " OR (at_ns, id) < (SELECT at_ns, id FROM items WHERE id = :before) ORDER BY at_ns DESC, id DESC LIMIT :limit",
+            {"before": before, "limit": limit},
+        )
+        return [_item(*row) for row in rows]
+
+    def item(self, node: str, inspection: str, number: int) -> DoubtfulItem | None:
+        """One of them."""
+        rows = self._rows(
+            "SELECT id, body FROM items WHERE node = ? AND inspection = ? AND item = ?", (node, inspection, number)
+        )
+        return _item(*rows[0]) if rows else None
+
+    def picture(self, node: str, inspection: str, number: int, kind: PictureKind) -> bytes | None:
+        """A picture as JPEG."""
+        rows = self._rows(
+            "SELECT jpeg FROM pictures JOIN items ON items.id = owner"
+            " WHERE node = ? AND inspection = ? AND item = ? AND kind = ?",
+            (node, inspection, number, kind),
+        )
+        return bytes(rows[0][0]) if rows else None
+
+    def charts(self, *, quantity: Quantity, since_ns: int, limit: int = 12, points: int = 60) -> list[ProductChart]:
+        """Charts that have a point since then, by the latest, with their latest points whenever those were."""
+        found = self._rows(
+            "SELECT id, node, camera, machine, product FROM charts WHERE quantity = ? AND last_ns >= ?"
+            " ORDER BY last_ns DESC LIMIT ?",
+            (quantity, since_ns, limit),
+        )
+        return [
+            ProductChart(
+                node=node,
+                camera=camera,
+                machine=machine,
+                product=product,
+                quantity=quantity,
+                points=self._points(chart, points),
+            )
+            for chart, node, camera, machine, product in found
+        ]
+
+    def tidy(self, now_ns: int) -> int:
+        """Forgets what is too old or too much and says so in the log; returns of how many items. Looks once a minute."""
+        last_ns = self._tidied_ns
+        if last_ns is not None and 0 <= now_ns - last_ns < TIDY_NS:
+            return 0
+        self._tidied_ns = now_ns
+        options = self._options
+        with self._transaction() as db:
+            gone = _forget_items(db, now_ns - round(options.keep_days * DAY_NS), options.keep_mb * 1_000_000)
+            _forget_points(db, now_ns - round(options.chart_days * DAY_NS))
+        if gone:
+            with self._using() as db:
+                db.executescript("PRAGMA incremental_vacuum")  # `execute` steps once, which frees one page
+            logging.getLogger(__name__).info("pictures of %d items deleted: too old, or too many", gone)
+        return gone
+
+    def close(self) -> None:
+        """Closes the file."""
+        with self._lock:
+            self._db.close()
+
+    def _points(self, chart: int, limit: int) -> list[DatedPoint]:
+        rows = self._rows("SELECT at_ns, body FROM points WHERE chart = ? ORDER BY at_ns DESC LIMIT ?", (chart, limit))
+        return [DatedPoint(at_ns=at_ns, point=msgspec.json.decode(body, type=ChartPoint)) for at_ns, body in rows[::-1]]
+
+    def _rows(self, sql: str, values: tuple[object, ...] | dict[str, object]) -> list[tuple[Any, ...]]:
+        with self._using() as db:
+            return db.execute(sql, values).fetchall()
+
+    @contextmanager
+    def _using(self) -> Iterator[sqlite3.Connection]:
+        try:
+            with self._lock:
+                yield self._db
+        except sqlite3.Error as exc:
+            raise GoodsUnavailable(f"{self._path}: {exc}") from exc
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._using() as db:
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                yield db
+                db.execute("COMMIT")
+            except BaseException:
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
+                raise
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    try:
+        return _connect(path)
+    except sqlite3.Error as exc:
+        if not is_corruption(exc):
+            raise
+        aside = move_aside(path)
+        logging.getLogger(__name__).warning("%s is broken (%s); moved to %s, begun anew", path, exc, aside)
+        return _connect(path)
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5.0)
+    try:
+        _require_known(db)
+        db.executescript(_SCHEMA)
+        db.execute("PRAGMA journal_mode = WAL")
+        # What a power cut takes are pictures of the last moments; the file itself stays consistent.
+        db.execute("PRAGMA synchronous = NORMAL")
+        db.execute("PRAGMA foreign_keys = ON")
+        db.execute("PRAGMA quick_check(1)").fetchall()
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _require_known(db: sqlite3.Connection) -> None:
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    if version > _VERSION:
+        raise sqlite3.DatabaseError(f"version {version}; this program knows up to {_VERSION}")
+
+
+def _pictured(seen: Inspection) -> list[_Pictured]:
+    """Its items with a usable picture."""
+    found = []
+    for number, item in enumerate(seen.items):
+        jpeg = _jpeg(item.picture)
+        if not jpeg or item.cut_off or item.verdict == "good":
+            continue
+        spots = _jpeg(item.seen)
+        found.append(_Pictured(_doubtful(seen, number, item, seen_too=bool(spots)), jpeg, spots))
+        if len(found) == MOST_ITEMS:
+            break
+    return found
+
+
+def _doubtful(seen: Inspection, number: int, item: Item, *, seen_too: bool) -> DoubtfulItem:
+    return DoubtfulItem(
+        site=seen.site,
+        node=seen.node,
+        inspection=seen.id,
+        item=number,
+        at_ns=seen.time_ns,
+        machine=seen.machine,
+        camera=seen.camera,
+        product=seen.product,
+        batch=seen.batch,
+        label=item.label,
+        verdict=item.verdict,
+        confidence=item.confidence,
+        lightness=item.lightness,
+        size_mm=item.size_mm,
+        why=item.why,
+        within=item.within,
+        seen=seen_too,
+    )
+
+
+def _jpeg(text: str) -> bytes:
+    """What base64 of a JPEG holds; nothing where it is none, as it will be served as one."""
+    try:
+        jpeg = b64decode(text, validate=True)
+    except (Base64Error, ValueError):
+        return b""
+    return jpeg if jpeg.startswith(b"\xff\xd8\xff") and jpeg.endswith(b"\xff\xd9") else b""
+
+
+def _keep_items(db: sqlite3.Connection, seen: Inspection, at_ns: int) -> None:
+    if db.execute("SELECT 1 FROM items WHERE node = ? AND inspection = ?", (seen.node, seen.id)).fetchone():
+        return
+    for body, item, spots in _pictured(seen):
+        kept = msgspec.structs.replace(body, at_ns=at_ns)
+        owner = db.execute(
+            "INSERT INTO items(node, inspection, item, at_ns, bytes, body) VALUES (?, ?, ?, ?, ?, ?)",
+            (kept.node, kept.inspection, kept.item, at_ns, len(item) + len(spots), msgspec.json.encode(kept)),
+        ).lastrowid
+        for kind, jpeg in (("item", item), ("seen", spots)):
+            if jpeg:
+                db.execute("INSERT INTO pictures VALUES (?, ?, ?)", (owner, kind, jpeg))
+
+
+def _keep_point(db: sqlite3.Connection, seen: Inspection, quantity: str, point: ChartPoint, at_ns: int) -> None:
+    (chart,) = db.execute(
+        "INSERT INTO charts(node, camera, machine, product, quantity, last_ns) VALUES (?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT DO UPDATE SET last_ns = MAX(last_ns, excluded.last_ns) RETURNING id",
+        (seen.node, seen.camera, seen.machine, seen.product, quantity, at_ns),
+    ).fetchone()
+    db.execute("INSERT INTO points VALUES (?, ?, ?) ON CONFLICT DO NOTHING", (chart, at_ns, msgspec.json.encode(point)))
+
+
+def _forget_items(db: sqlite3.Connection, before_ns: int, most_bytes: int) -> int:
+    gone = db.execute("DELETE FROM items WHERE at_ns < ?", (before_ns,)).rowcount
+    (held,) = db.execute("SELECT COALESCE(SUM(bytes), 0) FROM items").fetchone()
+    if held > most_bytes:
+        oldest = "SELECT id, SUM(bytes) OVER (ORDER BY at_ns, id) - bytes AS before FROM items"
+        gone += db.execute(
+            f"DELETE FROM items WHERE id IN (SELECT id FROM ({oldest}) WHERE before < ?)",  # noqa: S608  # fixed text
+            (held - most_bytes,),
+        ).rowcount
+    return gone
+
+
+def _forget_points(db: sqlite3.Connection, before_ns: int) -> None:
+    db.execute("DELETE FROM points WHERE at_ns < ?", (before_ns,))
+    (held,) = db.execute("SELECT COUNT(*) FROM points").fetchone()
+    if held > MOST_POINTS:
+        db.execute(
+            "DELETE FROM points WHERE (chart, at_ns) IN (SELECT chart, at_ns FROM points ORDER BY at_ns LIMIT ?)",
+            (held - MOST_POINTS,),
+        )
+    db.execute("DELETE FROM charts WHERE last_ns < ?", (before_ns,))
+
+
+def _item(number: int, body: bytes) -> DoubtfulItem:
+    found = msgspec.json.decode(body, type=DoubtfulItem)
+    return msgspec.structs.replace(found, id=number)

@@ -1,0 +1,157 @@
+"""The ledger's goods: batches, counts by the quarter of an hour, and what people corrected.
+
+An inspection and a correction change batch and quarter in one transaction, so that their sums are the same.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+
+from gateway.alerts import SECOND_NS
+from gateway.batches import Batch, Rate, Verdict, corrected, tally
+from gateway.goods import DoubtfulItem
+from gateway.ledger_file import LedgerFile
+from wire.messages import Inspection
+
+QUARTER_NS = 900 * SECOND_NS
+"""Every time zone's midnight begins a quarter of an hour."""
+ItemKey = tuple[str, str, int]
+"""Node, inspection and number of an item."""
+
+
+class ProductTally(Struct, frozen=True, kw_only=True):
+    """Items of one product of one machine within some time, as people corrected them."""
+
+    machine: str
+    product: str
+    items: int
+    rejects: int
+    unsure: int
+
+    @property
+    def rate(self) -> Rate:
+        """Of its rejects."""
+        return Rate.of(self.rejects, self.items - self.unsure)
+
+
+class Correction(Struct, frozen=True, kw_only=True):
+    """What a person said of an item, and what became of the command that tells its camera."""
+
+    verdict: Literal["good", "reject"]
+    by: str
+    at_ns: int
+    state: Literal["queued", "sent", "done", "refused", "expired"]
+    reason: str
+    """The node's answer, in English."""
+
+
+class GoodsBook:
+    """The goods' part of one transaction."""
+
+    def __init__(self, db: sqlite3.Connection, now_ns: int) -> None:
+        self._db = db
+        self._now_ns = now_ns
+
+    def inspected(self, seen: Inspection) -> None:
+        """Counts an inspection into its batch and its quarter of an hour."""
+        known = self._batch(seen.site, seen.machine, seen.product, seen.batch)
+        self.put(tally(known, seen, now_ns=self._now_ns))
+        verdicts = [item.verdict for item in seen.items if not item.cut_off]
+        counts = (len(verdicts), verdicts.count("reject"), verdicts.count("unsure"))
+        self._count(seen.site, seen.machine, seen.product, min(seen.time_ns, self._now_ns), counts)
+
+    def open_batches(self) -> list[Batch]:
+        """Those of which there may be something to tell."""
+        rows = self._db.execute("SELECT body FROM batches WHERE closed = 0 ORDER BY last_ns").fetchall()
+        return [msgspec.json.decode(row["body"], type=Batch) for row in rows]
+
+    def put(self, batch: Batch) -> None:
+        """Keeps it."""
+        self._db.execute(
+            "INSERT INTO batches VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT(site, machine, product, batch) DO UPDATE SET"
+            " closed = excluded.closed, last_ns = excluded.last_ns, body = excluded.body",
+            (
+                batch.site,
+                batch.machine,
+                batch.product,
+                batch.batch,
+                int(batch.closed),
+                batch.last_ns,
+                msgspec.json.encode(batch),
+            ),
+        )
+
+    def correct(self, item: DoubtfulItem, verdict: Literal["good", "reject"], *, by: str, command: str) -> None:
+        """A person's word about an item counts from here on, however often it changes."""
+        key = (item.site, item.node, item.inspection, item.item)
+        row = self._db.execute(
+            "SELECT verdict FROM corrections WHERE site = ? AND node = ? AND inspection = ? AND item = ?", key
+        ).fetchone()
+        before: Verdict = item.verdict if row is None else row["verdict"]
+        self._db.execute(
+            "INSERT INTO corrections VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(site, node, inspection, item) DO UPDATE SET"
+            " verdict = excluded.verdict, by = excluded.by, at_ns = excluded.at_ns, command = excluded.command",
+            (*key, verdict, by, self._now_ns, command),
+        )
+        batch = self._batch(item.site, item.machine, item.product, item.batch)
+        if batch is None or before == verdict:
+            return
+        self.put(corrected(batch, item.label, before, verdict))
+        rejects, unsure = ((verdict == name) - (before == name) for name in ("reject", "unsure"))
+        self._count(item.site, item.machine, item.product, item.at_ns, (0, rejects, unsure))
+
+    def _count(self, site: str, machine: str, product: str, at_ns: int, counts: tuple[int, int, int]) -> None:
+        self._db.execute(
+            "INSERT INTO tallies VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT(site, machine, product, at_ns) DO UPDATE SET"
+            " items = items + excluded.items, rejects = rejects + excluded.rejects, unsure = unsure + excluded.unsure",
+            (site, machine, product, at_ns // QUARTER_NS * QUARTER_NS, *counts),
+        )
+
+    def _batch(self, site: str, machine: str, product: str, batch: str) -> Batch | None:
+        row = self._db.execute(
+            "SELECT body FROM batches WHERE site = ? AND machine = ? AND product = ? AND batch = ?",
+            (site, machine, product, batch),
+        ).fetchone()
+        return None if row is None else msgspec.json.decode(row["body"], type=Batch)
+
+
+class GoodsReads:
+    """What can be read of them, from any thread."""
+
+    def __init__(self, file: LedgerFile) -> None:
+        self._file = file
+
+    def batches(self, *, limit: int = 100) -> list[Batch]:
+        """Batches, latest first."""
+        with self._file.read() as db:
+            rows = db.execute("SELECT body FROM batches ORDER BY last_ns DESC LIMIT ?", (limit,)).fetchall()
+        return [msgspec.json.decode(row["body"], type=Batch) for row in rows]
+
+    def tallies(self, since_ns: int) -> list[ProductTally]:
+        """What was counted since then, to the quarter of an hour, by machine and product."""
+        with self._file.read() as db:
+            rows = db.execute(
+                "SELECT machine, product, SUM(items) AS items, SUM(rejects) AS rejects, SUM(unsure) AS unsure FROM tallies"
+                " WHERE at_ns >= ? GROUP BY machine, product ORDER BY machine, product",
+                (since_ns,),
+            ).fetchall()
+        return [ProductTally(**dict(row)) for row in rows]
+
+    def corrections(self, site: str, items: Iterable[ItemKey]) -> dict[ItemKey, Correction]:
+        """What people said of these items."""
+        found: dict[ItemKey, Correction] = {}
+        with self._file.read() as db:
+            for key in items:
+                row = db.execute(
+                    "SELECT c.verdict, c.by, c.at_ns, k.state, k.reason FROM corrections c JOIN commands k ON k.id = c.command"
+                    " WHERE c.site = ? AND c.node = ? AND c.inspection = ? AND c.item = ?",
+                    (site, *key),
+                ).fetchone()
+                if row is not None:
+                    found[key] = Correction(**dict(row))
+        return found
