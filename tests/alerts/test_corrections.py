@@ -83,8 +83,8 @@ def test_a_persons_verdict_counts_at_once_and_the_camera_is_told(office: Office)
     office.ledger.correct(by_item[6], "reject", by="Bernd")
     office.ledger.correct(by_item[6], "good", by="Anna")
     office.ledger.correct(by_item[6], "good", by="Anna")
-    assert counts(office) == (10, 1, 1), "whatever was said last"
-    assert office.ledger.batches()[0].rate.share == pytest.approx(1 / 9)
+    assert counts(office) == (10, 2, 1), "whatever was said last"
+    assert office.ledger.batches()[0].rate.share == pytest.approx(2 / 9)
 
     office.alerting.turn()
     node, origin, sent = office.sent[0]
