@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from models.condition.limit import root_mean_square, sigmas, tail_limits
 from models.condition.reach import effective_samples, white_smoothed, widening
-from models.condition.smoothing import FADING, LIFE, bounded, memory_of, nothing, smoothed
+from models.condition.smoothing import FADING, LIFE, Smoother, bounded, memory_of, nothing
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -272,21 +272,31 @@ def _run_through(x: Floats, known: NDArray[np.bool_], scale: Floats, mean: Float
     head = x[: min(HEAD, max(rows // 4, 1))]
     middle = np.median(head, axis=0)
     near = (middle + bounded(head - middle, 3.0 * scale)).mean(axis=0)
-    centre = np.where(known[: len(head)].any(axis=0), near, mean)
+    whole = np.logical_and.reduce(known, axis=1)
+    # What follows here is one row after the other, so each operation on one is dear: in units of the scale there are fewer.
+    x = x / scale
+    centre = np.where(known[: len(head)].any(axis=0), near, mean) / scale
     seen = np.zeros((rows, VIEWS, features))
-    level = bounded((x - mean) / scale, BOUND)
+    step = np.empty(features)
+    for k, (row, residual, complete) in enumerate(zip(x, seen[:, 0], whole.tolist(), strict=True)):
+        np.subtract(row, centre, out=residual)
+        if not complete:
+            np.multiply(residual, known[k], out=residual)
+        np.minimum(np.maximum(residual, -3.0, out=step), 3.0, out=step)
+        step *= max(1.0 / (max(k, len(head)) + 1), FOLLOWING)
+        centre += step
+    taken = np.repeat(bounded(seen[:, :1], BOUND), VIEWS - 1, axis=1)
+    taken[:, LIFE] = bounded(x - mean / scale, BOUND)
     lasting = nothing(features)
-    whole = np.logical_and.reduce(known, axis=1).tolist()
-    for k in range(rows):
-        residual = ((x[k] - centre) / scale) * known[k]
-        seen[k, 0] = residual
-        new = smoothed(lasting, bounded(residual, BOUND), level[k])
-        lasting = new if whole[k] else np.where(known[k], new, lasting)
-        seen[k, 1:] = lasting
-        weight = max(1.0 / (max(k, len(head)) + 1), FOLLOWING)
-        centre = centre + (weight * scale) * bounded(residual, 3.0)
+    smoother = Smoother(lasting)
+    for k, (new, shown, complete) in enumerate(zip(taken, seen[:, 1:], whole.tolist(), strict=True)):
+        before = None if complete else lasting.copy()
+        smoother.add(new)
+        if before is not None:
+            np.copyto(lasting, before, where=~known[k])
+        shown[:] = lasting
     seen[:, 0] = bounded(seen[:, 0], FARTHEST)
-    return seen, centre
+    return seen, centre * scale
 
 
 def _correlation(residual: Floats, rows: int) -> Floats:

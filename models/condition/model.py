@@ -134,27 +134,28 @@ class Condition:
         _, known, regime = self._regimes.assign(sample.values)
         normal = self._normals.get(regime) if known else None
         self._enter(regime)
-        if normal is None or not normal.sees(self._select(vector, normal)):
+        seen = normal.score(self._select(vector, normal), settled=not self._settling) if normal is not None else None
+        if normal is None or seen is None:
             alarm = self._alarm
             severity = by_score(self._worst(0.0), alarm=alarm)
             new = Verdict(sample.time_s, regime, 0.0, None, severity, alarm, 1.0, (), known_regime=False, certainty=0.0)
             return self._outlook.judge(new)
-        persistence = self._persistence.setdefault(regime, Persistence())
-        seen = normal.score(self._select(vector, normal), settled=not self._settling)
-        z = seen.sigmas
+        persistence = self._persistence.get(regime)
+        if persistence is None:
+            persistence = self._persistence[regime] = Persistence()
         self._odd = seen.ratio > ODD
         before = persistence.alarm
         ratio = persistence.ratio if self._settling else persistence.update(seen.ratio, seen.now)
         if before and not persistence.alarm:
             normal.recover()
         alarm = self._alarm
-        deviations = self._deviations(sample, normal, z, many=ratio > 1.0)
+        deviations = self._deviations(sample, normal, many=ratio > 1.0)
         severity = graded(self._worst(ratio), self._zone(sample, deviations, alarm=alarm), alarm=alarm)
         if not alarm:
             self._suspects.clear()
         signs = self._signs(sample)
         if (alarm or ratio > 1.0) and not self._settling:
-            self._suspects.hear(regime, self._moved(sample, normal, z), signs, known=known)
+            self._suspects.hear(regime, self._moved(sample, normal), signs, known=known)
         known_as = certainty(normal.samples)
         judged = Verdict(
             sample.time_s, regime, ratio, 1.0, severity, alarm, 1.0, deviations, known, known_as, signs=signs
@@ -459,32 +460,28 @@ class Condition:
             entry.reset()
         self._suspects.clear()
 
-    def _deviations(self, sample: Sample, normal: Normal, z: Floats, *, many: bool) -> tuple[Deviation, ...]:
-        size = np.abs(z)
-        telling = np.flatnonzero(size >= WORTH_TELLING)
-        if not len(telling):
+    def _deviations(self, sample: Sample, normal: Normal, *, many: bool) -> tuple[Deviation, ...]:
+        telling = normal.telling(WORTH_TELLING)
+        if not telling:
             self._left.clear()
             return ()
-        order = telling[np.argsort(-size[telling])][: MANY if many else FEW].tolist()
-        outside = {normal.names[k] for k in telling.tolist() if size[k] >= LEFT_NORMAL}
+        telling.sort(key=lambda entry: -abs(entry[1]))
+        outside = {normal.names[k] for k, sigma in telling if abs(sigma) >= LEFT_NORMAL}
         self._left = {name: since for name, since in self._left.items() if name in outside}
         for name in outside:
             self._left.setdefault(name, sample.time_s)
-        return tuple(
-            Deviation(
-                name := normal.names[k], sample.values[name], normal.expected(k), float(z[k]), self._left.get(name)
-            )
-            for k in order
-            if normal.names[k] in sample.values
-        )
+        return self._told(sample, normal, telling[: MANY if many else FEW])
 
-    def _moved(self, sample: Sample, normal: Normal, z: Floats) -> list[Deviation]:
+    def _moved(self, sample: Sample, normal: Normal) -> tuple[Deviation, ...]:
         """Everything that leans to one side, for the picture of an alarm."""
-        return [
-            Deviation(name, sample.values[name], normal.expected(k), float(z[k]), self._left.get(name))
-            for k in np.flatnonzero(np.abs(z) >= LEANING).tolist()
+        return self._told(sample, normal, normal.telling(LEANING))
+
+    def _told(self, sample: Sample, normal: Normal, telling: Sequence[tuple[int, float]]) -> tuple[Deviation, ...]:
+        return tuple(
+            Deviation(name, sample.values[name], normal.expected(k), sigma, self._left.get(name))
+            for k, sigma in telling
             if (name := normal.names[k]) in sample.values
-        ]
+        )
 
     def _causes(self) -> tuple[PossibleCause, ...]:
         return self._suspects.ranked(self._info, self.settings.kind)

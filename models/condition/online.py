@@ -47,7 +47,7 @@ class OnlineNormal(AnomalyDetector):
         vector = np.array([x.get(name, np.nan) for name in self._memory.names], dtype=np.float64)
         if self._normal is not None:
             seen = vector[: len(self._normal.names)]
-            if self._normal.score(seen).ratio > 1.0:
+            if (judged := self._normal.score(seen)) is not None and judged.ratio > 1.0:
                 return
             self._normal.follow(seen)
         self._memory.add(float(self._memory.offered), vector)

@@ -40,21 +40,29 @@ def nothing(features: int) -> Floats:
     return np.zeros((len(FADING), features))
 
 
-def smoothed(smooth: Floats, residual: Floats, level: Floats) -> Floats:
-    """The next smoothed residuals.
+class Smoother:
+    """The smoothed residuals of one normal, moved on where they are: a few operations on short arrays, none of which makes one.
 
     Args:
-        smooth: (memories, features) the last ones.
-        residual: (features,) against the following centre, in deviations.
-        level: (features,) against the life's centre, in the same deviations.
+        smooth: (memories, features) contiguous; the last smoothed residuals, and after `add` the next.
     """
-    new: Floats = residual - smooth
-    new[LIFE] = level - smooth[LIFE]
-    new *= WEIGHTS
-    new += smooth
-    for k in range(1, LIFE):
-        new[k] = new[k - 1] + bounded(new[k] - new[k - 1], NEAR[k - 1])
-    return new
+
+    def __init__(self, smooth: Floats) -> None:
+        self._smooth = smooth
+        self._change = np.empty_like(smooth)
+        apart = np.empty(smooth.shape[1])
+        # A memory, the next quicker one, room for their difference, and how large that may be.
+        self._pairs = [(smooth[k], smooth[k - 1], apart, NEAR[k - 1], -NEAR[k - 1]) for k in range(1, LIFE)]
+
+    def add(self, residuals: Floats) -> None:
+        """Takes (memories, features) of residuals in deviations: against the following centre, the last against the life's."""
+        change = np.subtract(residuals, self._smooth, out=self._change)
+        change *= WEIGHTS
+        self._smooth += change
+        for slower, quicker, apart, most, least in self._pairs:
+            np.subtract(slower, quicker, out=apart)
+            np.minimum(np.maximum(apart, least, out=apart), most, out=apart)
+            np.add(quicker, apart, out=slower)
 
 
 def bounded(x: Floats, bound: Floats | float) -> Floats:

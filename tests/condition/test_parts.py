@@ -1,5 +1,6 @@
 """The model's parts: memory, regimes, limits, reach, persistence, severity."""
 
+import copy
 import math
 
 import numpy as np
@@ -16,7 +17,7 @@ from models.condition.persistence import Persistence
 from models.condition.reach import effective_samples, widening
 from models.condition.regime import Regimes, two_clusters
 from models.condition.severity import by_score, by_velocity, worse
-from models.condition.smoothing import LIFE, nothing, smoothed
+from models.condition.smoothing import LIFE, Smoother, nothing
 
 CURRENT = {f"l{k}": FeatureInfo("A", "current", "current") for k in (1, 2, 3)}
 
@@ -150,18 +151,20 @@ class TestLimit:
 class TestSmoothing:
     def test_a_slow_memory_does_not_go_on_about_what_is_over(self) -> None:
         smooth = nothing(1)
+        smoother = Smoother(smooth)
         for _ in range(400):
-            smooth = smoothed(smooth, np.full(1, 6.0), np.full(1, 6.0))
+            smoother.add(np.full_like(smooth, 6.0))
         for _ in range(30):
-            smooth = smoothed(smooth, np.zeros(1), np.zeros(1))
+            smoother.add(np.zeros_like(smooth))
         assert smooth[2, 0] < 1.0
         assert smooth[LIFE, 0] > 3.0, "the life's memory is not pulled"
 
     def test_noise_is_left_alone(self) -> None:
         rng = np.random.default_rng(0)
         smooth, plain, apart = nothing(1), 0.0, 0.0
+        smoother = Smoother(smooth)
         for value in rng.standard_normal(3000):
-            smooth = smoothed(smooth, np.full(1, value), np.zeros(1))
+            smoother.add(np.full_like(smooth, value))
             plain += 0.04 * (value - plain)
             apart = max(apart, abs(smooth[2, 0] - plain))
         assert apart < 0.15
@@ -261,6 +264,12 @@ class TestSeverity:
         assert worse("watch", "warning") == "warning"
 
 
+def _ratio(normal: Normal, vector: np.ndarray) -> float:
+    seen = normal.score(vector)
+    assert seen is not None
+    return seen.ratio
+
+
 class TestNormal:
     def test_is_a_river_detector(self) -> None:
         rng = np.random.default_rng(0)
@@ -275,18 +284,18 @@ class TestNormal:
         rng = np.random.default_rng(1)
         normal = Normal([str(k) for k in range(30)])
         normal.fit(rng.standard_normal((300, 30)), np.zeros(30, dtype=bool))
-        healthy = max(normal.score(rng.standard_normal(30))[0] for _ in range(300))
+        healthy = max(_ratio(normal, rng.standard_normal(30)) for _ in range(300))
         odd = rng.standard_normal(30)
         odd[7] = 21.0
-        assert healthy < 1 < normal.score(odd)[0]
+        assert healthy < 1 < _ratio(normal, odd)
 
     def test_identical_and_constant_columns(self) -> None:
         rng = np.random.default_rng(2)
         column = rng.standard_normal(100)
         normal = Normal(["a", "b", "c"])
         normal.fit(np.stack([column, column, np.full(100, 5.0)], axis=1), np.zeros(3, dtype=bool))
-        assert 0 <= normal.score(np.array([0.0, 0.0, 5.0]))[0] < 1
-        assert math.isfinite(normal.score(np.array([1e30, -1e30, 5.0]))[0])
+        assert 0 <= _ratio(normal, np.array([0.0, 0.0, 5.0])) < 1
+        assert math.isfinite(_ratio(normal, np.array([1e30, -1e30, 5.0])))
 
     def test_follows_only_so_far(self) -> None:
         rng = np.random.default_rng(3)
@@ -294,4 +303,36 @@ class TestNormal:
         normal.fit(rng.standard_normal((300, 1)), np.zeros(1, dtype=bool))
         for _ in range(5000):
             normal.follow(np.array([100.0]))
-        assert normal.score(np.array([100.0]))[0] > 1
+        assert _ratio(normal, np.array([100.0])) > 1
+
+    def test_judges_what_is_there(self) -> None:
+        rng = np.random.default_rng(4)
+        normal = Normal(["a", "b", "c"])
+        normal.fit(rng.standard_normal((300, 3)), np.zeros(3, dtype=bool))
+        assert normal.score(np.full(3, np.nan)) is None
+        for _ in range(4):
+            alone = _ratio(normal, np.array([np.nan, 0.3, np.inf]))
+        assert 0.0 <= alone < 1.0
+        assert _ratio(normal, np.array([0.0, np.nan, -30.0])) > 1.0
+        [(told, sigma)] = normal.telling(3.0)
+        assert told == 2
+        assert -40.0 < sigma < -20.0
+
+    def test_a_copy_goes_on_alike_and_apart(self) -> None:
+        rng = np.random.default_rng(5)
+        normal = Normal(["a", "b"])
+        normal.fit(rng.standard_normal((300, 2)), np.zeros(2, dtype=bool))
+        for row in rng.standard_normal((20, 2)):
+            _ratio(normal, row)
+            normal.follow(row)
+        other = copy.deepcopy(normal)
+        for row in rng.standard_normal((20, 2)):
+            assert _ratio(other, row) == _ratio(normal, row)
+            other.follow(row)
+            normal.follow(row)
+        before = normal.state()
+        for _ in range(20):
+            _ratio(other, np.array([2.0, 2.0]))
+            other.follow(np.array([2.0, 2.0]))
+        assert normal.state() == before
+        assert other.expected(0) > normal.expected(0)

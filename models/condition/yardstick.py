@@ -1,0 +1,232 @@
+"""One fit, ready to measure with: everything that stays the same between two fits, and room that is used again and again.
+
+A node measures each of its machines every second, on vectors so short that calling an array operation costs more than
+doing it. So there are few of them, they write into room that is there already, and what depends on the fit alone is
+computed once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import sqrt
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.condition.learning import ARRAYS, FARTHEST, VIEWS, Fit, Limits
+from models.condition.smoothing import LIFE, Smoother, bounded
+
+Floats: TypeAlias = NDArray[np.float64]
+Bools: TypeAlias = NDArray[np.bool_]
+
+INSIDE, LASTING = 0, 2
+"""Positions of views: the instant residual, and the one smoothed over twelve samples."""
+REACH = 6.0
+"""How far the centre may follow from where it was fitted, in (widened) deviations: the rest is a change."""
+MOST_PRESENCES = 16
+"""Sets of present features that are kept ready; channels of different rates make a handful."""
+
+
+class Presence(NamedTuple):
+    """Which features are there and can be judged, and what a distance over them is made of."""
+
+    mask: Bools
+    all: bool
+    none: bool
+    inverse: Floats
+    """Precision matrix over what is present."""
+    weights: list[float]
+    """(views,) sums of the weights, no less than one feature's."""
+    distance: list[float]
+    """(views,) limits of the weighted distance."""
+    largest: list[float]
+    """(views,) limits of the largest single residual."""
+
+
+class Yardstick:
+    """Measures samples of one normal.
+
+    Args:
+        fit: what was learned; its arrays are copied where they move.
+        limits: of each view.
+        smooth: (memories, features) smoothed residuals, in units of the scale, to go on from.
+
+    Attributes:
+        fit: as it is now: the centres move.
+        smooth: (memories, features) the smoothed residuals, in units of the scale.
+        unit: (views, features) the last sample's residuals in deviations, quickest first; 0 where absent.
+        reach: (features,) how far the centre may follow from where it was fitted.
+    """
+
+    def __init__(self, fit: Fit, limits: Limits, smooth: Floats | None = None) -> None:
+        size = len(fit.centre)
+        # What each smoothed residual is taken from: the centre that follows, and at last the life's.
+        self._centres = np.vstack([fit.centre] * LIFE + [fit.life])
+        self.fit = fit._replace(centre=self._centres[0], life=self._centres[LIFE])
+        self.limits = limits
+        self.reach = REACH * fit.scale * fit.deviation[INSIDE]
+        self._raw = np.zeros((VIEWS, size))
+        self._instant = self._raw[INSIDE]
+        self.smooth = self._raw[INSIDE + 1 :]
+        if smooth is not None:
+            self.smooth[:] = smooth
+        self._smoother = Smoother(self.smooth)
+        self.unit = np.zeros((VIEWS, size))
+        self._apart = np.empty((LIFE + 1, size))
+        self._residual = self._apart[0]
+        self._size = np.empty((VIEWS, size))
+        self._product = np.empty((VIEWS, size))
+        self._quick = np.empty((LIFE, size))
+        self._step = np.empty(size)
+        self._usable: Bools = fit.weight[INSIDE] > 0
+        self._stride = 3.0 * fit.scale
+        self._presences: dict[bytes, Presence] = {}
+        self._everything = self._over(self._usable)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Parts of it are views of others, which a plain copy would part.
+        return Yardstick, (self.fit, self.limits, self.smooth)
+
+    def presence(self, vector: Floats) -> Presence:
+        """What of a vector can be judged."""
+        # One call says that all of it is there: a NaN or an infinite number makes the sum so.
+        if float(vector.dot(vector)) < np.inf:
+            return self._everything
+        mask = np.isfinite(vector) & self._usable
+        key = mask.tobytes()
+        known = self._presences.get(key)
+        if known is None:
+            if len(self._presences) >= MOST_PRESENCES:
+                self._presences.clear()
+            known = self._presences[key] = self._over(mask)
+        return known
+
+    def take(self, x: Floats, presence: Presence, *, settled: bool) -> None:
+        """Takes the next (transformed) sample into `unit`; while the machine has not settled nothing is smoothed.
+
+        What is absent fades from the smoothed residuals: nothing is known of it any more.
+        """
+        apart = np.subtract(x, self._centres, out=self._apart)
+        apart /= self.fit.scale
+        if not presence.all:
+            apart[:, ~presence.mask] = 0.0
+        _draw_in(self._residual, FARTHEST, self._instant)
+        if settled:
+            self._smoother.add(_draw_in(apart, self.fit.bound, apart))
+        np.divide(self._raw, self.fit.deviation, out=self.unit)
+        if not presence.all:
+            self.unit *= presence.mask
+
+    def unrest(self) -> Floats:
+        """(features,) the largest size of the smoothed residuals against the centre that follows, in deviations."""
+        quick = np.divide(self.smooth[:LIFE], self.fit.deviation[INSIDE + 1 : -1], out=self._quick)
+        unrest: Floats = np.maximum.reduce(np.abs(quick, out=quick), axis=0)
+        return unrest
+
+    def level(self) -> Floats:
+        """(features,) where the machine has been over the last samples, against its life, in units of the scale."""
+        fit = self.fit
+        level: Floats = self.smooth[LASTING - 1] + (fit.centre - fit.life) / fit.scale
+        return level
+
+    def follow(self, x: Floats, rate: Floats) -> None:
+        """Moves the centre by `rate` of the way towards a (transformed) sample, within its reach; not where that is absent."""
+        fit = self.fit
+        step = np.subtract(x, fit.centre, out=self._step)
+        if not float(x.dot(x)) < np.inf:
+            step[~np.isfinite(x)] = 0.0
+        _draw_in(step, self._stride, step)
+        step *= rate
+        step += fit.centre
+        step -= fit.anchor
+        _draw_in(step, self.reach, step)
+        step += fit.anchor
+        self._centres[:LIFE] = step
+
+    def follow_life(self, x: Floats, rate: Floats) -> None:
+        """Moves the life's centre likewise; it has no bounds."""
+        known = np.isfinite(x)
+        self.fit.life[:] += rate * np.where(known, bounded(x - self.fit.life, self._stride), 0.0)
+
+    def begin(self, centre: Floats) -> None:
+        """Sets the centre of the first features."""
+        self._centres[:LIFE, : len(centre)] = centre
+
+    def multiples(self, unit: Floats, presence: Presence) -> tuple[list[float], list[float]]:
+        """(views,) each: distances, and largest sizes, of (views, features) of widened residuals, as multiples of their limits.
+
+        See `models.condition.learning.views`.
+        """
+        unit.dot(presence.inverse, self._product)
+        squares = np.vecdot(self._product, unit).tolist()
+        largest = np.maximum.reduce(np.abs(unit, out=self._size), axis=1, initial=0.0).tolist()
+        return (
+            [
+                sqrt(max(square, 0.0) / weight) / most
+                for square, weight, most in zip(squares, presence.weights, presence.distance, strict=True)
+            ],
+            [size / most for size, most in zip(largest, presence.largest, strict=True)],
+        )
+
+    def farthest(self) -> Floats:
+        """(features,) the largest size of each in any view of the last sample."""
+        farthest: Floats = np.maximum.reduce(np.abs(self.unit, out=self._size), axis=0)
+        return farthest
+
+    def state(self) -> dict[str, Any]:
+        """For the snapshot."""
+        fit = self.fit
+        return {
+            "limits": [each.tolist() for each in self.limits],
+            "smooth": self.smooth.tolist(),
+            "fit": {
+                **{key: getattr(fit, key).tolist() for key in ARRAYS},
+                "inverse": fit.inverse[np.tril_indices(len(fit.centre))].tolist(),
+            },
+        }
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Yardstick:
+        """From a snapshot."""
+        fit = state["fit"]
+        size = len(fit["centre"])
+        inverse = np.zeros((size, size))
+        inverse[np.tril_indices(size)] = fit["inverse"]
+        inverse = inverse + np.tril(inverse, -1).T
+        arrays = {key: np.array(fit[key], dtype=np.float64) for key in ARRAYS}
+        limits = Limits(*(np.array(each, dtype=np.float64) for each in state["limits"]))
+        return cls(Fit(**arrays, inverse=inverse), limits, np.array(state["smooth"], dtype=np.float64))
+
+    def _over(self, mask: Bools) -> Presence:
+        weight = self.fit.weight * mask
+        share = np.maximum(weight.sum(axis=1), 1e-12) / np.maximum(self.fit.weight.sum(axis=1), 1e-12)
+        # A mean of fewer squares scatters more: what is absent takes its share of the certainty with it.
+        most = self.limits.distance
+        square = np.maximum(np.square(most) - 1.0, 0.0) / np.sqrt(share)
+        return Presence(
+            mask,
+            bool(mask.all()),
+            not mask.any(),
+            np.ascontiguousarray(_restricted(self.fit.inverse, mask)),
+            np.maximum(weight.sum(axis=1), 1.0).tolist(),
+            np.maximum(np.sqrt(1.0 + square), most).tolist(),
+            self.limits.largest.tolist(),
+        )
+
+
+def _draw_in(x: Floats, bound: Floats | float, out: Floats) -> Floats:
+    """`bounded` into room that is there already."""
+    drawn: Floats = np.minimum(np.maximum(x, -bound, out=out), bound, out=out)
+    return drawn
+
+
+def _restricted(inverse: Floats, present: Bools) -> Floats:
+    """The precision matrix over what is present: missing features marginalised out."""
+    if present.all():
+        return inverse
+    result = np.zeros_like(inverse)
+    if present.any():
+        keep = np.ix_(present, present)
+        result[keep] = np.linalg.inv(np.linalg.inv(inverse)[keep])
+    return result
