@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import argparse
 import math
+import re
 import socket
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from edge.doctor.cameras import Camera
 from edge.doctor.checks import Level
 from edge.doctor.devices import Device
 from edge.doctor.examine import Report, examine
@@ -40,6 +44,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="ask this serial port for an energy meter (PZEM-004T, Eastron SDM); may be repeated. Only name a port where "
         "nothing but a meter is connected",
     )  # fmt: skip
+    parser.add_argument(
+        "--pictures", type=Path, metavar="DIR", help="keep in this folder what each camera shows now, the whole picture"
+    )  # fmt: skip
     parser.add_argument("--lang", choices=LANGUAGES, default="de", help="language; default: de")
     parser.add_argument("--json", action="store_true", help="machine-readable output")
     parser.add_argument(
@@ -59,13 +66,42 @@ def run(args: argparse.Namespace) -> int:
         sys.stderr.write(f"werkpuls doctor: --config {config}: no such file\n")
         return BAD_USE
     root = args.root.absolute()
-    report = examine(World(root=root, buses=LinuxBuses(str(root / "dev"))), config, args.seconds, args.modbus)
+    world = World(root=root, buses=LinuxBuses(str(root / "dev")))
+    if root != Path("/"):
+        world = replace(world, picamera="")
+    report = examine(world, config, args.seconds, args.modbus)
+    try:
+        kept = [] if args.pictures is None else keep(report.cameras, args.pictures)
+    except OSError as exc:
+        sys.stderr.write(f"werkpuls doctor: --pictures {args.pictures}: {exc}\n")
+        return BAD_USE
     words = DoctorWords(Wording(args.lang))
     if args.json:
         sys.stdout.write(msgspec.json.encode(as_json(report, words)).decode() + "\n")
     else:
         sys.stdout.write("\n".join(words.lines(report, socket.gethostname(), config)) + "\n")
+        sys.stdout.writelines(f"{path}\n" for path in kept)
     return 0 if report.good else FOUND_PROBLEM
+
+
+def keep(cameras: Sequence[Camera], folder: Path) -> list[Path]:
+    """Writes each camera's picture as JPEG, named after the camera, and says where.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    made = []
+    for number, camera in enumerate(cameras, 1):
+        if camera.look is None or camera.look.image is None:
+            continue
+        from edge.vision.decode import encode  # noqa: PLC0415  # needs OpenCV
+
+        folder.mkdir(parents=True, exist_ok=True)
+        name = camera.configured.rpartition("/")[2] or f"{camera.type}-{number}"
+        path = folder / f"{re.sub(r'[^A-Za-z0-9_-]', '_', name)}.jpg"
+        path.write_bytes(encode(camera.look.image, 92))
+        made.append(path)
+    return made
 
 
 def as_json(report: Report, words: DoctorWords) -> dict[str, Any]:
@@ -85,6 +121,26 @@ def as_json(report: Report, words: DoctorWords) -> dict[str, Any]:
             for one in report.checks
         ],
         "devices": [_device(device) for device in report.devices],
+        "cameras": [_camera(camera) for camera in report.cameras],
+    }
+
+
+def _camera(camera: Camera) -> dict[str, Any]:
+    found, look = camera.found, camera.look
+    picture = None if look is None or look.image is None else look
+    return {
+        "type": camera.type,
+        "what": None if found is None else found.what,
+        "place": None if found is None else found.place,
+        "configured": camera.configured or None,
+        "read": look is not None,
+        "error": None if look is None else look.error or None,
+        "width": None if picture is None else picture.width,
+        "height": None if picture is None else picture.height,
+        "brightness": None if picture is None else picture.brightness,
+        "sharpness": None if picture is None else picture.sharpness,
+        "fault": None if picture is None else picture.fault or None,
+        "toml": camera.toml or None,
     }
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from edge.doctor.cameras import Camera
 from edge.doctor.checks import Check, Level
 from edge.doctor.devices import Device
 from edge.doctor.examine import Report
@@ -16,7 +17,8 @@ from gateway.wording import Wording
 MARKS = {Level.GOOD: "✓", Level.NOTE: "·", Level.PROBLEM: "✗"}
 CHAPTERS = {
     "board": ("software", "time", "power", "heat", "memory", "disk"),
-    "wired": ("interfaces", "access", "i2c", "spi", "onewire", "serial", "camera", "sensor"),
+    "wired": ("interfaces", "access", "i2c", "spi", "onewire", "serial", "sensor"),
+    "cameras": ("camera", "grading"),
     "config": ("config", "service"),
     "network": ("broker",),
 }
@@ -50,16 +52,21 @@ class DoctorWords:
         yield str(self._texts["title"]).format(name=name)
         for chapter, areas in CHAPTERS.items():
             checks = [one for area in areas for one in report.checks if one.area == area]
-            if not checks and chapter != "wired":
+            shown = chapter == "wired" or (chapter == "cameras" and report.cameras)
+            if not checks and not shown:
                 continue
             yield ""
             yield str(page[chapter])
             if chapter == "wired":
                 yield from self._devices(report.devices)
+            elif chapter == "cameras":
+                yield from self._cameras(report.cameras)
             for one in checks:
                 yield from self._check(one)
             if chapter == "wired":
-                yield from self._proposals(report.devices, config)
+                yield from self._proposals("paste", [device.toml for device in report.devices], config)
+            elif chapter == "cameras":
+                yield from self._proposals("paste_camera", [camera.toml for camera in report.cameras], config)
         count = sum(one.level is Level.PROBLEM for one in report.checks)
         yield ""
         yield str(page["good" if not count else "problem" if count == 1 else "problems"]).format(count=count)
@@ -91,6 +98,18 @@ class DoctorWords:
             for reading in device.outcome.readings:
                 yield from (f"      {line}" for line in self._reading(reading))
 
+    def _cameras(self, cameras: Sequence[Camera]) -> Iterator[str]:
+        page = self._texts["page"]
+        for camera in cameras:
+            what = camera.type if camera.found is None else f"{camera.found.what}, {camera.found.place}"
+            look = camera.look
+            bad = look is not None and (look.error or look.fault)
+            state = page["configured" if camera.configured else "new"].format(name=camera.configured)
+            yield f"  {'✗' if bad else '✓'} {what}: {state}"
+            if look is not None and look.image is not None:
+                shown = {"brightness": round(look.brightness), "sharpness": round(look.sharpness)}
+                yield f"      {page['picture'].format(width=look.width, height=look.height, **shown)}"
+
     def _reading(self, reading: Reading) -> Iterator[str]:
         """One line for each axis."""
         page, channel = self._texts["page"], reading.channel
@@ -109,12 +128,12 @@ class DoctorWords:
                 else str(page["rate"]).format(rate=self._wording.number(reading.rate_hz)),
             )
 
-    def _proposals(self, devices: Sequence[Device], config: Path | None) -> Iterator[str]:
-        proposed = [device.toml for device in devices if device.toml]
+    def _proposals(self, word: str, tables: Sequence[str], config: Path | None) -> Iterator[str]:
+        proposed = [toml for toml in tables if toml]
         if not proposed:
             return
         yield ""
-        yield f"  {self._texts['page']['paste']}".format(file=config or "node.toml")
+        yield f"  {self._texts['page'][word]}".format(file=config or "node.toml")
         for toml in proposed:
             yield ""
             yield from toml.splitlines()

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
 
 from edge.config import NodeConfig, link_of, read_node
 from edge.doctor.access import access, interfaces
 from edge.doctor.broker import broker
+from edge.doctor.cameras import Camera, cameras
 from edge.doctor.checks import Check, Level, check
 from edge.doctor.devices import Device, devices, judge, read
 from edge.doctor.disk import disk
 from edge.doctor.files import text
+from edge.doctor.grading import grading
 from edge.doctor.i2c import Sight, clock_khz, held, i2c_buses, look_at_i2c, pace
 from edge.doctor.meters import look_at_modbus
-from edge.doctor.ports import cameras, onewire, serial
+from edge.doctor.pictures import judge as judge_camera
+from edge.doctor.pictures import look
+from edge.doctor.ports import onewire, serial
 from edge.doctor.spi import in_use, look_at_spi, spi_selects
 from edge.doctor.system import clock, heat, memory, power, software
 from edge.doctor.world import NAME, World
@@ -35,6 +40,7 @@ class Report:
 
     checks: tuple[Check, ...]
     devices: tuple[Device, ...]
+    cameras: tuple[Camera, ...] = ()
 
     @property
     def good(self) -> bool:
@@ -52,18 +58,24 @@ def examine(world: World, config_path: Path | None, seconds: float = 3.0, modbus
         modbus: serial ports that may be asked for energy meters.
     """
     config, said = _config(config_path)
-    checks = [*software(world.software), *clock(world.root), *power(world.root), *heat(world.root)]
+    listens, sees = _purpose(world, config)
+    checks = [
+        *software(world.software, listens=listens, sees=sees),
+        *clock(world.root),
+        *power(world.root),
+        *heat(world.root),
+    ]
     checks += memory(world.root)
     checks += disk(world.root, *_disk_of(config))
     checks += access(world.root, world.user)
     probes, lacking = _probes()
     checks += interfaces(world.root, _needed(config, probes))
-    running = _daemon(world.root)
+    running = _daemon(world.root, "sense")
     sights = list(_look(world, probes))
     if running is None:
         sights += [look_at_modbus(port, world) for port in modbus]
     checks += [one for sight in sights for one in sight.checks]
-    checks += [*lacking, *onewire(world.root), *serial(world.root), *cameras(world.root)]
+    checks += [*lacking, *onewire(world.root), *serial(world.root)]
     checks += said
     known = devices(world, config, [pair for sight in sights for pair in sight.found])
     if running is None:
@@ -71,9 +83,11 @@ def examine(world: World, config_path: Path | None, seconds: float = 3.0, modbus
     else:
         checks.append(check("service", "running", pid=running))
     checks += [one for device in known for one in judge(device)]
+    pictured, about = _cameras(world, config, seconds)
+    checks += about
     if config is not None:
         checks += broker(link_of(config.options, NAME))
-    return Report(tuple(checks), tuple(known))
+    return Report(tuple(checks), tuple(known), tuple(pictured))
 
 
 def _config(path: Path | None) -> tuple[NodeConfig | None, list[Check]]:
@@ -84,7 +98,35 @@ def _config(path: Path | None) -> tuple[NodeConfig | None, list[Check]]:
     except SettingsError as exc:
         return None, [check("config", "wrong", error=str(exc))]
     count = sum(map(len, config.sensors.values()))
-    return config, [check("config", "good", file=str(path), machines=len(config.sensors), sensors=count)]
+    counts = {"machines": len(config.sensors), "sensors": count, "cameras": len(config.options.cameras)}
+    return config, [check("config", "good", file=str(path), **counts)]
+
+
+def _purpose(world: World, config: NodeConfig | None) -> tuple[bool, bool]:
+    """Whether the node listens to machines, and whether it looks at goods; without settings, what it was installed for."""
+    if config is not None:
+        sees = bool(config.options.cameras)
+        return bool(config.sensors) or not sees, sees
+    seeing, listening = (
+        bool(packages) and None not in packages.values()
+        for packages in (world.software.seeing, world.software.packages)
+    )
+    return listening or not seeing, seeing and not listening
+
+
+def _cameras(world: World, config: NodeConfig | None, seconds: float) -> tuple[list[Camera], list[Check]]:
+    """Cameras with what they show, and what grades the goods, where there are cameras at all."""
+    known = cameras(world.root, config)
+    if not known:
+        return [], []
+    if find_spec("cv2") is None:
+        return known, [check("camera", "no_opencv")]
+    running = _daemon(world.root, "watch")
+    checks = [] if running is None else [check("camera", "running", pid=running)]
+    if running is None:
+        known = look(world, config, known, seconds)
+    checks += [one for camera in known for one in judge_camera(camera)]
+    return known, [*checks, *grading(() if config is None else config.options.cameras)]
 
 
 def _disk_of(config: NodeConfig | None) -> tuple[Path, int]:
@@ -131,11 +173,11 @@ def _look(world: World, probes: Mapping[str, Sequence[Probe]]) -> Iterator[Sight
     yield Sight([(name, found) for name, probe in trees for found in probe.find(world.root)])
 
 
-def _daemon(root: Path) -> int | None:
-    """Process id of a daemon that reads the sensors now."""
+def _daemon(root: Path, role: str) -> int | None:
+    """Process id of a daemon that reads the sensors, or the cameras, now."""
     for file in sorted((root / "proc").glob("[0-9]*/cmdline")):
         words = (text(file) or "").split("\0")
         named = any(Path(word).name == "werkpuls" for word in words)
-        if named and ("edge", "sense") in pairwise(words):
+        if named and ("edge", role) in pairwise(words):
             return int(file.parent.name)
     return None

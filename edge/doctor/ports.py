@@ -1,4 +1,4 @@
-"""What the kernel lists by itself: 1-wire, serial ports, cameras."""
+"""What the kernel lists by itself: 1-wire, serial ports."""
 
 from __future__ import annotations
 
@@ -10,10 +10,6 @@ from edge.doctor.checks import Check, check
 from edge.doctor.files import text
 
 PORTS = ("ttyUSB*", "ttyACM*", "ttyAMA*", "ttyS0", "ttySC*")
-CAMERA_CHIPS = re.compile(r"^(imx|ov|arducam|gc|mira)\w*$")
-"""Sensors behind a ribbon cable (raspberrypi.com, documentation: camera; drivers in linux, drivers/media/i2c)."""
-NO_CAMERAS = re.compile(r"(?i)codec|isp|pispbe|hevc|rpivid|unicam|rp1-cfe|dummy|loopback|encode|decode|stateless")
-"""Video devices of the processor itself."""
 
 
 def onewire(root: Path) -> Iterator[Check]:
@@ -57,16 +53,3 @@ def _usb_name(root: Path, name: str) -> str:
         if found:
             return " ".join(found)
     return ""
-
-
-def cameras(root: Path) -> Iterator[Check]:
-    """Cameras on USB, and camera chips on the ribbon cable."""
-    for device in sorted((root / "sys/class/video4linux").glob("video*")):
-        name = text(device / "name") or ""
-        # A USB camera has a second node for metadata; its index is not 0.
-        if name and not NO_CAMERAS.search(name) and (text(device / "index") or "0") == "0":
-            yield check("camera", "found", what=name, place=f"/dev/{device.name}")
-    for device in sorted((root / "sys/bus/i2c/devices").glob("*-*")):
-        name = text(device / "name") or ""
-        if CAMERA_CHIPS.match(name) and (device / "driver").exists():
-            yield check("camera", "found", what=name, place=f"CSI ({device.name})")

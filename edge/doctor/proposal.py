@@ -29,8 +29,21 @@ def proposal(kind: str, found: Found, name: str) -> str:
     type = "host"
     every_s = 5.0
     """
-    lines = [f"# {found.chip}, {found.place}", "[[machine.sensor]]"]
     options: dict[str, Any] = {"type": kind, **({} if name == kind else {"name": name}), **found.options}
+    return table("machine.sensor", f"{found.chip}, {found.place}", options)
+
+
+def table(name: str, what: str, options: Mapping[str, Any]) -> str:
+    """One table of an array of them, with a line above it that says what it is.
+
+    >>> print(table("camera", "Webcam, /dev/video0", {"name": "camera", "source": "/dev/video0"}))
+    # Webcam, /dev/video0
+    [[camera]]
+    name = "camera"
+    source = "/dev/video0"
+    """
+    said = "".join(sign if sign.isprintable() else " " for sign in what)
+    lines = [f"# {said}", f"[[{name}]]"]
     lines += [f"{_key(key)} = {_value(value, hexadecimal=key == 'address')}" for key, value in options.items()]
     return "\n".join(lines)
 

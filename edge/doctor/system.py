@@ -31,6 +31,8 @@ _LOW = 0x1
 _SLOWED = 0xE
 _REQUIREMENT = re.compile(r"([A-Za-z0-9_.-]+)(?:\[[^]]*\])?\s*([^;]*)")
 _BOUND = re.compile(r"(>=|<)\s*([0-9.]+)")
+_BELOW_PYTHON = re.compile(r"python_version\s*<\s*[\"']([0-9.]+)")
+OLD_RUNTIME = "tflite-runtime"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,25 +42,46 @@ class Software:
     python: tuple[int, ...] = field(default_factory=lambda: tuple(sys.version_info[:3]))
     machine: str = field(default_factory=platform.machine)
     packages: Mapping[str, str | None] = field(default_factory=lambda: installed("werkpuls"))
-    """Version of each package a node needs; None where it is missing, and with a remark where it is too old or too new."""
+    """Version of each package that a node which listens needs; None where it is missing, and with a remark where it is too old or too
+    new."""
+    seeing: Mapping[str, str | None] = field(default_factory=lambda: _seeing("werkpuls"))
+    """The same for one with a camera."""
+
+
+def lock_of(found: Software) -> str:
+    """The lock file that such a node is installed from."""
+    return "camera-py311.txt" if OLD_RUNTIME in found.seeing else "run.txt"
+
+
+def _seeing(project: str) -> dict[str, str | None]:
+    """Of the two extras for cameras the one whose runtime is here."""
+    usual = installed(project, "camera")
+    if usual.get("ai-edge-litert") is not None:
+        return usual
+    other = installed(project, "camera-py311")
+    return other if other.get(OLD_RUNTIME) is not None else usual
 
 
 def installed(project: str, extra: str = "node") -> dict[str, str | None]:
-    """The packages that a node needs, by what the installed project says itself."""
+    """The packages that an extra needs, by what the installed project says itself."""
     found: dict[str, str | None] = {}
+    broken: dict[str, list[str]] = {}
+    python = ".".join(map(str, sys.version_info[:2]))
     for line in requires(project) or ():
         if "extra ==" in line and f'extra == "{extra}"' not in line.replace("'", '"'):
             continue
         parsed = _REQUIREMENT.match(line)
-        if parsed is None:
+        newest = _BELOW_PYTHON.search(line)
+        if parsed is None or (newest is not None and not _holds(python, "<", newest[1])):
             continue
         try:
             have = version(parsed[1])
         except PackageNotFoundError:
             found[parsed[1]] = None
             continue
-        broken = [sign + bound for sign, bound in _BOUND.findall(parsed[2]) if not _holds(have, sign, bound)]
-        found[parsed[1]] = f"{have}, not {', '.join(broken)}" if broken else have
+        wrong = broken.setdefault(parsed[1], [])
+        wrong += [sign + bound for sign, bound in _BOUND.findall(parsed[2]) if not _holds(have, sign, bound)]
+        found[parsed[1]] = f"{have}, not {', '.join(wrong)}" if wrong else have
     return found
 
 
@@ -73,10 +96,20 @@ def _parts(said: str) -> tuple[int, ...]:
     return tuple(int(part) for part in re.findall(r"\d+", said.partition("+")[0])[:4])
 
 
-def software(found: Software) -> Iterator[Check]:
-    """Python, processor, packages."""
+def software(found: Software, *, listens: bool = True, sees: bool = False) -> Iterator[Check]:
+    """Python, processor, packages.
+
+    Args:
+        found: what runs here.
+        listens: whether the node has sensors.
+        sees: whether it has cameras.
+    """
     python = ".".join(map(str, found.python))
-    lacking = {name: have for name, have in found.packages.items() if have is None or ", not " in have}
+    wanted = {**(found.packages if listens else {}), **(found.seeing if sees else {})}
+    if listens and sees:
+        # Each says what it does not like about a package that both need.
+        wanted |= {name: have for name, have in found.packages.items() if have is None or ", not " in have}
+    lacking = {name: have for name, have in wanted.items() if have is None or ", not " in have}
     good = True
     if not PYTHONS[0] <= found.python[:2] < PYTHONS[1]:
         good = False
@@ -87,9 +120,9 @@ def software(found: Software) -> Iterator[Check]:
     if lacking:
         good = False
         named = ", ".join(name if have is None else f"{name} {have}" for name, have in sorted(lacking.items()))
-        yield check("software", "packages", packages=named)
+        yield check("software", "packages", packages=named, lock=lock_of(found) if sees and not listens else "run.txt")
     if good:
-        yield check("software", "good", python=python, machine=found.machine, packages=len(found.packages))
+        yield check("software", "good", python=python, machine=found.machine, packages=len(wanted))
 
 
 def clock(

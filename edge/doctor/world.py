@@ -30,6 +30,8 @@ class World:
     user: User = field(default_factory=service_user)
     """Who is to use the devices."""
     software: Software = field(default_factory=Software)
+    picamera: str = "picamera2"
+    """Module through which the board's own camera is asked; empty where there is no board to ask."""
 
     def surroundings(self, machine: str = NAME, broker: LinkConfig | None = None) -> Surroundings:
         """For a sensor of that machine; it keeps nothing, so that it takes no part in the service's memory."""

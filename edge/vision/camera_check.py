@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.vision.measure import measure
+from edge.vision.measure import Measure, measure
 
 Image = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -121,7 +121,7 @@ class CameraCheck:
 
     def _plain(self, grey: Image) -> Fault | None:
         """What one picture tells."""
-        limits, found = self._limits, measure(_reduced(grey))
+        limits, found = self._limits, figures(grey)
         if found.brightness < limits.dark_below:
             return Fault("camera_dark", "brightness", found.brightness, limits.dark_below)
         if found.brightness > limits.bright_above:
@@ -181,6 +181,12 @@ class CameraCheck:
         if dull.any() and dull.mean() < _WORST and float(np.median(share)) > _KEEPS:
             return Fault("camera_dirty", "detail", float(share.min()), _DULL)
         return None
+
+
+def figures(picture: Image) -> Measure:
+    """Brightness and sharpness, as they are compared with `CheckLimits`, of a picture in BGR or grey."""
+    grey = picture if picture.ndim == 2 else np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.uint8)
+    return measure(_reduced(grey))
 
 
 def _reduced(grey: Image) -> Image:

@@ -1,4 +1,4 @@
-"""What the kernel lists by itself: 1-wire, serial ports, cameras."""
+"""What the kernel lists by itself: 1-wire, serial ports."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from support.pi import Pi
 
-from edge.doctor.ports import cameras, onewire, serial
+from edge.doctor.ports import onewire, serial
 
 
 @pytest.fixture
@@ -54,23 +54,3 @@ def test_a_port_of_which_nothing_is_known(pi: Pi) -> None:
     pi.device("ttyACM0")
     (port,) = serial(pi.root)
     assert port.values == {"port": "/dev/ttyACM0", "what": ""}
-
-
-def test_cameras_and_not_the_processors_own_video_devices(pi: Pi) -> None:
-    names = {
-        0: "HD Pro Webcam C920",
-        1: "HD Pro Webcam C920",
-        10: "bcm2835-codec-decode",
-        14: "bcm2835-isp",
-        19: "rpi-hevc-dec",
-        20: "unicam",
-    }
-    for number, name in names.items():
-        pi.write(f"sys/class/video4linux/video{number}/name", f"{name}\n")
-        pi.write(f"sys/class/video4linux/video{number}/index", "1\n" if number == 1 else "0\n")
-    pi.hold(10, 0x1A, "imx708")
-    pi.hold(1, 0x68, "ds3231")
-    assert [(one.values["what"], one.values["place"]) for one in cameras(pi.root)] == [
-        ("HD Pro Webcam C920", "/dev/video0"),
-        ("imx708", "CSI (10-001a)"),
-    ]
