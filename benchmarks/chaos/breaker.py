@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from benchmarks.chaos.watch import Watch
-from werkpuls.demo.site import MachinePlan
+from werkpuls.demo.plan import MachinePlan
 
 LASTS_S = 25.0
 PAUSE_S = 3.0

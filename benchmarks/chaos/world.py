@@ -14,8 +14,9 @@ from benchmarks.chaos.network import Cable
 from benchmarks.chaos.schedule import KINDS, Action
 from benchmarks.chaos.server import Server
 from benchmarks.chaos.wallclock import WallClock, library
+from werkpuls.demo.plan import Recording
 from werkpuls.demo.processes import Child
-from werkpuls.demo.site import Recording, Site, free_port
+from werkpuls.demo.site import Site, free_port
 
 DISK_NODE = "keller"
 DISK_MB = 5

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from werkpuls.demo.plan import Recording
 from werkpuls.demo.recorded import Unplayable, examine
-from werkpuls.demo.site import Recording
 
 
 def table(path: Path, rows: int, step_s: float = 1.0) -> Path:

@@ -16,12 +16,13 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from gateway.wording import LANGUAGES
+from werkpuls.demo.plan import MACHINES
 from werkpuls.demo.processes import Usage
 from werkpuls.demo.proof import Proof
 from werkpuls.demo.report import WRONG, passed, print_words, result
 from werkpuls.demo.run import FaultRun, Show
 from werkpuls.demo.screen import Keyboard, draw, keys_of
-from werkpuls.demo.site import MACHINES, Site
+from werkpuls.demo.site import Site
 
 WIDTHS = (80, 120)
 OVEN = next(machine for machine in MACHINES if machine.name == "ofen")

@@ -10,8 +10,9 @@ import pytest
 
 from edge.config import check_machines, read_node
 from gateway.config import read_gateway
+from werkpuls.demo.plan import MACHINES, Recording
 from werkpuls.demo.processes import ProcessFailed
-from werkpuls.demo.site import CHECKOUT, MACHINES, RECEIVERS, Recording, Site
+from werkpuls.demo.site import CHECKOUT, RECEIVERS, Site
 from wire.clock import boottime_ns
 
 AWKWARD = 'a "quoted" folder with blanks and ümlauts'

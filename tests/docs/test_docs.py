@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from werkpuls.cli import COMMANDS, build_parser
+from werkpuls.demo.plan import MACHINES
 from werkpuls.demo.proof import Proof
 from werkpuls.demo.report import result
 from werkpuls.demo.run import FaultRun, Show
 from werkpuls.demo.screen import keys_of
-from werkpuls.demo.site import MACHINES, Site
+from werkpuls.demo.site import Site
 from werkpuls.score import Tally
 from werkpuls.scoring import COLUMNS
 

@@ -17,12 +17,13 @@ from rich.live import Live
 
 from gateway.wording import LANGUAGES
 from werkpuls.certificates import CertificateError
+from werkpuls.demo.plan import MACHINES, Recording
 from werkpuls.demo.processes import ProcessFailed
 from werkpuls.demo.recorded import examine
 from werkpuls.demo.report import passed, print_words, result
 from werkpuls.demo.run import FaultRun, Show, until
 from werkpuls.demo.screen import Key, Keyboard, draw, keys_of
-from werkpuls.demo.site import MACHINES, Recording, Site, SiteError
+from werkpuls.demo.site import Site, SiteError
 from werkpuls.options import names, separator
 
 SUMMARY = "run the whole chain here: broker, two nodes, gateway, receivers; break a machine and watch the alert travel"
@@ -48,6 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--folder", type=Path, help="keep everything in this new folder; default: a temporary one, removed at the end"
     )
     parser.add_argument("--json", action="store_true", help="no screen; end with one JSON object")
+    parser.add_argument("--blind", action="store_true", help="without the camera over the oven's goods")
     recording = parser.add_argument_group("a real recording as one more machine (see werkpuls score)")
     recording.add_argument(
         "--recording",
@@ -84,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
         return BAD_USE
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        site = Site(folder, web_port=args.port, recording=recording, language=args.lang)
+        site = Site(folder, web_port=args.port, recording=recording, language=args.lang, camera=not args.blind)
         return _run(args, site, faults)
     except (ProcessFailed, SiteError, CertificateError, OSError) as exc:
         if isinstance(exc, BrokenPipeError):

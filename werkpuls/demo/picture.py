@@ -16,9 +16,10 @@ from pathlib import Path
 from rich.console import Console
 
 from gateway.wording import LANGUAGES
+from werkpuls.demo.plan import MACHINES
 from werkpuls.demo.run import FaultRun, Show, until
 from werkpuls.demo.screen import draw, keys_of
-from werkpuls.demo.site import MACHINES, Site
+from werkpuls.demo.site import Site
 
 WIDTH = 118
 AFTER_ALERT_S = 2.0

@@ -70,6 +70,10 @@ class Child:
             )
         self._started_s = time.monotonic()
 
+    def ended(self) -> int | None:
+        """Its exit code once it has ended by itself; None while it runs, or was never started."""
+        return None if self._process is None else self._process.poll()
+
     def require_running(self) -> None:
         """Raises ProcessFailed when it has ended."""
         if self._process is None or self._process.poll() is not None:

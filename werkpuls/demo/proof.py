@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -26,7 +26,7 @@ from wire.clock import Stamp
 from wire.codec import Codec
 from wire.envelope import Draft, Envelope
 from wire.journal import Journal
-from wire.messages import NodeMessage
+from wire.messages import NodeMessage, Origin
 
 READ_ONLY_BYTES = 2**40
 """A bound that evicts nothing while journals are only read."""
@@ -35,6 +35,8 @@ SLICE_MS = 600_000
 BEYOND_MS = 60_000
 """How far behind a series' last expected point the store is searched for others."""
 PUBLISHER = "publisher"
+SENSE: Final = "sense"
+WATCH: Final = "watch"
 SAME = 1e-12
 """Relative: the last bits that a mean over one value may cost."""
 
@@ -97,6 +99,7 @@ def prove(
     site: str,
     *,
     readers: Sequence[str] = (STORE_READER, ALERTS_READER),
+    watch_journals: Mapping[str, Path] | None = None,
 ) -> Proof:
     """Compares journals and store of stopped daemons.
 
@@ -106,12 +109,15 @@ def prove(
         stored: reads the store.
         site: the site's name.
         readers: those that must have passed a message.
+        watch_journals: journal file of the node's cameras (origin `watch`), by node.
     """
     proof = Proof()
-    sent, logs, owed = _sent(node_journals, proof)
+    files: list[tuple[str, Origin, Path]] = [(node, SENSE, path) for node, path in node_journals.items()]
+    files += [(node, WATCH, path) for node, path in (watch_journals or {}).items()]
+    sent, logs, owed = _sent(files, site, proof)
     complete: Expected = {}
     unread: set[tuple[str, int]] = set()
-    seen = _check_journal(_messages(gateway_journal, readers), sent, logs, site, proof, complete, unread)
+    seen = _check_journal(_messages(gateway_journal, readers), sent, logs, proof, complete, unread)
     missing = _check_points(complete, stored, proof) | unread
     proof.accepted = sum(len(numbers) for numbers in seen.values())
     proof.stored = proof.accepted - len(missing)
@@ -121,16 +127,16 @@ def prove(
 
 
 def _sent(
-    journals: dict[str, Path], proof: Proof
-) -> tuple[dict[tuple[str, int], Sent], dict[str, str], dict[str, int]]:
-    """Every entry that the nodes still hold, by log and number; the node of each log; and how many each log owes."""
+    journals: Sequence[tuple[str, Origin, Path]], site: str, proof: Proof
+) -> tuple[dict[tuple[str, int], Sent], dict[str, Envelope], dict[str, int]]:
+    """Every entry that the nodes still hold, by log and number; who sealed each log; and how many each log owes."""
     sent: dict[tuple[str, int], Sent] = {}
-    logs: dict[str, str] = {}
+    logs: dict[str, Envelope] = {}
     owed: dict[str, int] = {}
-    for node, path in journals.items():
+    for node, origin, path in journals:
         with _opened(path, [PUBLISHER]) as journal:
             stats = journal.stats()
-            logs[journal.log] = node
+            logs[journal.log] = Envelope(site, node, origin, journal.log)
             owed[journal.log] = stats.next - 1 - stats.dropped
             proof.published += stats.next - 1
             proof.dropped += stats.dropped
@@ -145,8 +151,7 @@ def _sent(
 def _check_journal(
     messages: Iterator[tuple[NodeMessage, bytes, bool]],
     sent: dict[tuple[str, int], Sent],
-    logs: dict[str, str],
-    site: str,
+    envelopes: dict[str, Envelope],
     proof: Proof,
     complete: Expected,
     unread: set[tuple[str, int]],
@@ -157,7 +162,6 @@ def _check_journal(
     """
     seen: dict[str, set[int]] = defaultdict(set)
     highest: dict[str, int] = defaultdict(int)
-    envelopes = {log: Envelope(site, node, "sense", log) for log, node in logs.items()}
     for message, payload, read in messages:
         key = (message.log, message.seq)
         if message.seq in seen[message.log]:
@@ -196,6 +200,12 @@ def _messages(path: Path, readers: Sequence[str]) -> Iterator[tuple[NodeMessage,
             after = entries[-1].seq
             for entry in entries:
                 yield codec.decode(entry.payload, now_ns=FOREVER_NS), entry.payload, entry.seq <= read_to
+
+
+def messages(gateway_journal: Path) -> Iterator[NodeMessage]:
+    """Every message that the journal of a stopped gateway still holds, in order."""
+    for message, _, _ in _messages(gateway_journal, (STORE_READER, ALERTS_READER)):
+        yield message
 
 
 def _points(message: NodeMessage) -> Iterator[tuple[SeriesKey, int, float]]:

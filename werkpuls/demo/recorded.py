@@ -15,7 +15,7 @@ from edge.recordings.waveform import DEFAULT_BLOCK_S, blocks
 from edge.sensors.base import SensorConfigError
 from edge.sensors.registry import Surroundings
 from edge.sensors.replay import Replay, ReplayConfig
-from werkpuls.demo.site import LEAST_INTERVAL_S, Recording
+from werkpuls.demo.plan import LEAST_INTERVAL_S, Recording
 
 ROWS_HZ = 20.0
 """Rows of a table a second: half an hour of seconds passes in a minute and a half."""

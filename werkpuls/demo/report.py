@@ -39,6 +39,7 @@ def result(show: Show, proof: Proof, usage: dict[str, Usage], seconds: float) ->
         "refused_by_kind": stats.get("refused", {}),
         "alerts_opened": stats.get("alerts_total", 0),
         "alerts": [_alert(view) for view in show.look.history],
+        "goods": _goods(show),
         "forwarded": {name: len(events) for name, events in show.look.events.items()},
         "events": {name: [event["type"] for event in events] for name, events in show.look.events.items()},
         "faults": [_fault(fault) for fault in show.faults],
@@ -83,6 +84,13 @@ def print_words(console: Console, words: Wording, outcome: dict[str, Any]) -> No
                 fault=name, machine=words.machine(fault["machine"]), reason=fault["refused"] or "–"
             )
         console.print(line)
+        if fault["goods_after_s"] is not None:
+            console.print(
+                text["fault_in_goods"].format(
+                    cause=words.cause(fault["goods_cause"]).name, seconds=words.number(fault["goods_after_s"])
+                )
+            )
+    _print_goods(console, words, outcome["goods"])
     console.print(
         text["forwarded"].format(events=", ".join(f"{name} {count}" for name, count in outcome["forwarded"].items()))
     )
@@ -99,6 +107,48 @@ def print_words(console: Console, words: Wording, outcome: dict[str, Any]) -> No
     console.print(table)
 
 
+def _print_goods(console: Console, words: Wording, goods: dict[str, Any]) -> None:
+    text = words.catalogue["demo"]
+    if goods["lacks"]:
+        console.print(text["no_camera"].format(reason=goods["lacks"]))
+    elif goods["camera"]:
+        console.print(
+            text["goods"].format(
+                **{name: goods[name] for name in ("items", "rejects", "unsure")}, loads=len(goods["batches"])
+            )
+        )
+        for finding in goods["findings"]:
+            console.print(f"  {finding['title']}")
+
+
+def _goods(show: Show) -> dict[str, Any]:
+    site, goods = show.site, show.goods
+    quality = [view for view in show.look.history if view["alert"]["kind"] == "quality"]
+    return {
+        "camera": site.camera and not site.camera_lacks,
+        "lacks": site.camera_lacks,
+        "inspections": goods.inspections,
+        "items": goods.items,
+        "rejects": goods.rejects,
+        "unsure": goods.unsure,
+        "batches": [
+            {
+                "batch": batch.batch,
+                "product": batch.product,
+                "items": batch.items,
+                "rejects": batch.rejects,
+                "unsure": batch.unsure,
+                "lightness": batch.lightness,
+            }
+            for batch in goods.batches.values()
+        ],
+        "findings": [
+            {"cause": view["alert"]["cause"], "severity": view["alert"]["severity"], "title": view["text"]["title"]}
+            for view in quality
+        ],
+    }
+
+
 def _fault(fault: FaultRun) -> dict[str, Any]:
     return {
         "fault": fault.name,
@@ -111,6 +161,8 @@ def _fault(fault: FaultRun) -> dict[str, Any]:
         "cause": fault.cause,
         "severity": fault.severity,
         "receivers_after_s": fault.receivers_after_s,
+        "goods_after_s": fault.goods_after_s,
+        "goods_cause": fault.goods_cause,
     }
 
 

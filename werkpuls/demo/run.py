@@ -13,9 +13,11 @@ import msgspec
 
 from gateway.wording import Wording
 from werkpuls.demo.client import GatewayClient
+from werkpuls.demo.goods import Goods, inspected
+from werkpuls.demo.plan import CAMERA, MachinePlan
 from werkpuls.demo.processes import Usage
 from werkpuls.demo.proof import EmbeddedTimes, Proof, prove
-from werkpuls.demo.site import RECEIVERS, SITE, MachinePlan, Site
+from werkpuls.demo.site import RECEIVERS, SITE, Site
 
 DRAIN_S = 20.0
 LOOK_S = 0.25
@@ -39,6 +41,9 @@ class FaultRun:
     cause: str = ""
     severity: str = ""
     receivers_after_s: dict[str, float] = field(default_factory=dict)
+    goods_after_s: float | None = None
+    """From the command to the opening of an alert about the machine's goods."""
+    goods_cause: str = ""
 
 
 @dataclass(slots=True)
@@ -66,6 +71,8 @@ class Show:
             language, zone=_here(), titles={machine.name: machine.titles[language] for machine in site.machines}
         )
         self.look = Look()
+        self.goods = Goods()
+        """What the camera saw, once everything has stopped."""
         self._client = GatewayClient(site.url)
         self._language = language
         self._began_s: float | None = None
@@ -91,6 +98,7 @@ class Show:
         Raises:
             ProcessFailed: a process ended that nobody stopped.
         """
+        self.site.tend()
         for child in self.site.children.values():
             child.require_running()
         self._observe()
@@ -117,7 +125,7 @@ class Show:
                 return
 
     def end(self) -> tuple[Proof, dict[str, Usage]]:
-        """Stops the sources, lets everything arrive, stops the rest, and compares."""
+        """Stops the sources, lets everything arrive, stops the rest, compares, and counts what the camera saw."""
         self._observe()
         self.site.stop_nodes()
         deadline = time.monotonic() + DRAIN_S
@@ -131,13 +139,18 @@ class Show:
         return self._compare(), usage
 
     def _compare(self) -> Proof:
-        times = EmbeddedTimes(self.site.state("gateway") / "store")
+        site = self.site
+        gateway = site.state("gateway") / "journal.sqlite"
+        self.goods = inspected(gateway)
+        times = EmbeddedTimes(site.state("gateway") / "store")
+        camera = site.state(CAMERA.node) / "watch" / "journal.sqlite"
         try:
             return prove(
-                {node: self.site.state(node) / "sense" / "journal.sqlite" for node in self.site.nodes},
-                self.site.state("gateway") / "journal.sqlite",
+                {node: site.state(node) / "sense" / "journal.sqlite" for node in site.nodes},
+                gateway,
                 times,
                 SITE,
+                watch_journals={CAMERA.node: camera} if camera.exists() else None,
             )
         finally:
             times.close()
@@ -165,7 +178,8 @@ class Show:
         return [msgspec.json.decode(line) for line in lines]
 
     def _standing(self) -> bool:
-        online = {node["node"] for node in self.look.nodes if node["online"] and node["last"] > 0}
+        daemons = [node for node in self.look.nodes if node["online"] and node["last"] > 0]
+        online = {node["node"] for node in daemons if node["origin"] == "sense"}
         return online >= set(self.site.nodes)
 
     def _drained(self) -> bool:
@@ -191,13 +205,16 @@ class Show:
         self._follow(fault)
 
     def _follow(self, fault: FaultRun) -> None:
-        """Finds the alert that the fault caused, and when each receiver heard of it."""
+        """Finds the alerts that the fault caused, and when each receiver heard of the machine's."""
         injected_ns = fault.injected_ns or 0
         for view in self.look.alerts:
             alert = view["alert"]
             if alert["machine"] != fault.machine.name or (alert["opened_ns"] or 0) < injected_ns:
                 continue
-            if fault.alert is None:
+            if alert["kind"] == "quality":
+                if fault.goods_after_s is None:
+                    fault.goods_after_s, fault.goods_cause = (alert["opened_ns"] - injected_ns) / 1e9, alert["cause"]
+            elif fault.alert is None:
                 fault.alert, fault.cause, fault.severity = alert["id"], alert["cause"], alert["severity"]
                 fault.alert_after_s = (alert["opened_ns"] - injected_ns) / 1e9
         for name, events in self.look.events.items():

@@ -16,8 +16,9 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from werkpuls.demo.plan import MachinePlan
 from werkpuls.demo.run import Show
-from werkpuls.demo.site import MachinePlan, Site
+from werkpuls.demo.site import Site
 
 STYLES = {"good": "green", "watch": "yellow", "warning": "dark_orange", "alarm": "bold red"}
 RANKS = ("good", "watch", "warning", "alarm")
