@@ -15,7 +15,7 @@ import numpy as np
 from models.condition.bearing import Bearing
 from models.condition.features import current, envelope, vibration
 from models.condition.features.plans import Plans
-from models.condition.features.spectrum import NOTHING, Floats, Found, axis_names, fast_length, rows_of, with_axes
+from models.condition.features.spectrum import NOTHING, Floats, Found, Rows, axis_names, fast_length, rows_of, with_axes
 from models.condition.features.speed import TOP_HZ, RunningSpeed, salient
 from models.condition.features.track import ENOUGH_S, Track
 
@@ -23,8 +23,6 @@ __all__ = ["Features", "Found", "axis_names"]
 
 MIN_SAMPLES = 32
 LOW_RATE_HZ = 2000.0
-_LARGEST = 1e30
-"""What is larger would overflow when it is raised to the fourth power, and is no reading of anything."""
 
 
 class Features:
@@ -87,32 +85,28 @@ class Features:
         if not short:
             samples = fast_length(samples)
             values = values[len(values) - samples :]
-        if not float(np.abs(values).max()) < _LARGEST:
+        rows = rows_of(values)
+        if rows is None:
             return NOTHING
-        wave = rows_of(values)
-        squared = wave * wave
         divisor = envelope.decimation(samples, rate_hz)
-        whole = envelope.envelope(wave, divisor)
-        rhythm_hz = rate_hz / divisor
-        plans, factor = self._plans, vibration.ACCELERATION_UNITS.get(unit)
-        density, rhythm = self._spectra(wave, whole)
+        whole = envelope.envelope(rows.wave, divisor)
+        density, rhythm = self._spectra(rows, whole)
         track: Track | None = None
         if not short:
             if self.speed.due(start_s or 0.0):
                 self._look(density, rate_hz / samples, start_s or 0.0)
         elif start_s is not None:
             track = self._joined(channel, values, whole, rate_hz, start_s)
-        speed_hz = self.speed.hz
-        plan = plans.block(samples, rate_hz, speed_hz, velocity=factor is not None)
-        found = vibration.of_block(wave, squared, density, plan, factor)
-        beat = plans.rhythm(len(whole), rhythm_hz, speed_hz)
+        speed_hz, factor = self.speed.hz, vibration.ACCELERATION_UNITS.get(unit)
+        plan, beat = self._plans.pair(samples, rate_hz, speed_hz, factor, divisor)
+        found = vibration.of_block(rows, density, plan)
         depth = envelope.depths(rhythm)
         knocks = envelope.knocks(depth, beat)
         more = envelope.ratios(depth, beat)
         if knocks is not None:
             more["envelope_line"], more["envelope_shaft"] = 100.0 * knocks.depth, 100.0 * knocks.shaft
-        signs = _signs(speed_hz, knocks) if track is None else self._longer(channel, track, rhythm_hz)
-        return self._found(plan.names, len(wave), found, unit, more, signs)
+        signs = _signs(speed_hz, knocks) if track is None else self._longer(channel, track, rate_hz / divisor)
+        return self._found(plan.names, len(rows.wave), found, unit, more, signs)
 
     def current(self, values: Floats, rate_hz: float, unit: str, *, start_s: float | None = None) -> Found:
         """Features of a current waveform of one or more phases sampled together; see `models.condition.features.current`.
@@ -127,26 +121,27 @@ class Features:
             return NOTHING
         samples = fast_length(len(values))
         values = np.asarray(values, dtype=np.float64)[len(values) - samples :]
-        if not float(np.abs(values).max()) < _LARGEST:
+        rows = rows_of(values)
+        if rows is None:
             return NOTHING
-        wave = rows_of(values)
         plan = self._plans.current(samples, rate_hz)
-        each, whole, amplitude = current.of_block(wave, plan)
+        each, whole, amplitude = current.of_block(rows, plan)
         if plan.names and self.speed.asks(start_s or 0.0):
             told = current.running_speed(amplitude, plan.step_hz, self._nominal_hz)
             if told is not None:
                 self.speed.hear(*told)
         found = [value for row in each.values() for value in row.tolist()]
-        return self._found(tuple(each), len(wave), found, unit, whole, {})
+        return self._found(tuple(each), len(rows.wave), found, unit, whole, {})
 
-    def _spectra(self, wave: Floats, whole: Floats) -> tuple[Floats, Floats]:
+    def _spectra(self, rows: Rows, whole: Floats) -> tuple[Floats, Floats]:
         """Power of the waves and amplitude of their envelope at each line."""
-        samples, window = wave.shape[1], self._plans.window
+        samples, window = rows.wave.shape[1], self._plans.window
         if len(whole) != samples:
-            return vibration.spectrum_of(wave, window(samples)), envelope.spectrum_of(whole, window(len(whole)))
+            return vibration.spectrum_of(rows.wave, window(samples)), envelope.spectrum_of(whole, window(len(whole)))
         # One transform of all rows together is quicker than two.
-        both = vibration.spectrum_of(np.concatenate([wave, whole[None, :]]), window(samples))
-        return both[:-1], np.sqrt(both[-1])
+        rows.room[-1] = whole
+        power = vibration.spectrum_of(rows.room, window(samples))
+        return power[:-1], np.sqrt(power[-1])
 
     def _longer(self, channel: str, track: Track, rhythm_hz: float) -> Mapping[str, float]:
         """What blocks that follow each other say together; the same as before where too little is new."""

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from models.condition.features.spectrum import Complexes, Floats, near
+from models.condition.features.spectrum import Complexes, Floats, Rows, near
 
 HARMONIC_ORDERS = (2, 3, 5, 7, 11, 13)
 SIDEBANDS_HZ = 6.0
@@ -54,13 +54,13 @@ def current_plan(samples: int, rate_hz: float, nominal_hz: float) -> CurrentPlan
     return CurrentPlan(window, carrier, tuple(names), np.array(rows), step_hz)
 
 
-def of_block(wave: Floats, plan: CurrentPlan) -> tuple[dict[str, Floats], dict[str, float], Floats]:
-    """Per phase, of all phases, and the amplitude spectrum (phases, lines); `wave` is (phases, n) around zero.
+def of_block(rows: Rows, plan: CurrentPlan) -> tuple[dict[str, Floats], dict[str, float], Floats]:
+    """Per phase, of all phases, and the amplitude spectrum (phases, lines).
 
     Per phase: RMS in the wave's unit; harmonics and sidebands in percent of the fundamental. Of all: see `unbalance` and
     `sequences`.
     """
-    rms = np.sqrt(np.vecdot(wave, wave) / wave.shape[1])
+    wave, rms = rows.wave, np.sqrt(np.array(rows.power))
     each: dict[str, Floats] = {"rms": rms}
     amplitude = np.zeros((len(wave), 0))
     if plan.names:

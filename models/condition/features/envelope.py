@@ -15,7 +15,6 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from models.condition.features.spectrum import Floats, near
 
@@ -41,14 +40,11 @@ class EnvelopePlan(NamedTuple):
     step_hz: float
     names: tuple[str, ...]
     lines: Floats
-    """(names, lines of the spectrum): mean amplitude of the harmonics of each name."""
-    background: Floats
+    """(1 + names, lines of the spectrum): the mean of the spectrum, then that of the harmonics of each name."""
     races: Floats
     """1 where a ring's frequency may be; of length 0 while the running speed is unknown or too slow for the window."""
     order: float
     """The running speed, in lines."""
-    shaft: NDArray[np.intp]
-    """Three lines around once and three around twice the running speed."""
     cage: tuple[int, ...]
     """Where once and twice the cage's speed begin and end; empty where a window is too short to tell them from the shaft's."""
 
@@ -75,17 +71,22 @@ def envelope(wave: Floats, factor: int) -> Floats:
     Every axis counts the same; one in which nothing moves does not count.
     """
     axes, samples = wave.shape
-    # The first and the last sample have one neighbour only; nothing there does less harm than a guess.
-    energy = np.zeros((axes, samples))
-    inner = energy[:, 1:-1]
-    np.add(wave[:, :-2], wave[:, 2:], out=inner)
-    inner -= 2.0 * wave[:, 1:-1]
-    inner *= inner
-    means = np.add.reduce(energy, axis=1).tolist()
-    whole: Floats = np.array([samples / mean if mean > 0 else 0.0 for mean in means]) @ energy
+    # One contiguous row is half as dear as three; what runs over from one axis into the next is taken out. The first and the last
+    # sample have one neighbour only: nothing there does less harm than a guess.
+    energy = np.empty((axes, samples))
+    flat, bent = wave.reshape(-1), energy.reshape(-1)
+    inner = bent[1:-1]
+    np.add(flat[1:-1], flat[1:-1], out=inner)
+    inner -= flat[:-2]
+    inner -= flat[2:]
+    energy[:, :: samples - 1] = 0.0
+    means = np.vecdot(energy, energy).tolist()
+    bent *= bent
+    whole: Floats = np.array([samples / mean if mean > 0 else 0.0 for mean in means]).dot(energy)
     if factor > 1:
         whole = np.add.reduce(whole[: samples - samples % factor].reshape(-1, factor), axis=1)
-    return np.sqrt(whole)
+    np.sqrt(whole, out=whole)
+    return whole
 
 
 def envelope_plan(samples: int, rate_hz: float, speed_hz: float | None, lines: dict[str, float]) -> EnvelopePlan:
@@ -97,7 +98,7 @@ def envelope_plan(samples: int, rate_hz: float, speed_hz: float | None, lines: d
     for name, line_hz in lines.items():
         if line_hz > 2.5 * step_hz and line_hz < frequency[-1]:
             chosen = near(frequency, [line_hz * k for k in range(1, HARMONICS + 1)], step_hz, lobe=1)
-            names.append(name)
+            names.append(f"envelope_{name}")
             rows.append(chosen / max(chosen.sum(), 1.0))
     top = max(frequency[-1] * 0.5, 8 * step_hz)
     background = ((frequency > 1.5 * step_hz) & (frequency <= top)).astype(np.float64)
@@ -111,15 +112,12 @@ def envelope_plan(samples: int, rate_hz: float, speed_hz: float | None, lines: d
             races *= np.abs(turns - np.round(turns)) > apart
         races = races if races.any() else np.zeros(0)
     ends = tuple(round(k * end * order) for k in (1, 2) for end in CAGE_ORDERS) if order >= RESOLVED else ()
-    around = [min(max(round(k * order) + side, 0), len(frequency) - 1) for k in (1, 2) for side in (-1, 0, 1)]
     return EnvelopePlan(
         step_hz,
         tuple(names),
-        np.array(rows) if rows else np.zeros((0, len(frequency))),
-        background / max(background.sum(), 1.0),
+        np.array([background / max(background.sum(), 1.0), *rows]),
         races,
         order,
-        np.array(around, dtype=np.intp),
         ends,
     )
 
@@ -138,9 +136,9 @@ def ratios(depth: Floats, plan: EnvelopePlan) -> dict[str, float]:
     """How far the watched frequencies stand above the mean of the spectrum, by `envelope_<name>`."""
     if not plan.names:
         return {}
-    level = max(float(plan.background @ depth), 1e-300)
-    lines = (plan.lines @ depth).tolist()
-    return {f"envelope_{name}": line / level for name, line in zip(plan.names, lines, strict=True)}
+    background, *lines = plan.lines.dot(depth).tolist()
+    level = max(background, 1e-300)
+    return {name: line / level for name, line in zip(plan.names, lines, strict=True)}
 
 
 class Knocks(NamedTuple):
@@ -168,19 +166,20 @@ def knocks(depth: Floats, plan: EnvelopePlan) -> Knocks | None:
         return None
     at = int((depth * plan.races).argmax())
     line = float(depth[at])
-    around = depth.take(plan.shaft).tolist()
-    shaft = 0.5 * (max(around[:3]) + max(around[3:]))
+    once, twice = round(plan.order), round(2 * plan.order)
+    # A few numbers are quicker in Python, taken from the array at once.
+    slow = depth[: twice + 2].tolist()
+    shaft = 0.5 * (max(slow[once - 1 : once + 2]) + max(slow[twice - 1 :]))
     cage = 0.0
     if plan.cage:
         first, end, second, last = plan.cage
-        slow = depth[first : last + 1].tolist()
-        cage = max(*slow[: end - first + 1], *slow[second - first :])
+        cage = max(*slow[first : end + 1], *slow[second : last + 1])
     beside = 0.0
     if line > QUIET:
-        once, twice = round(plan.order), round(2 * plan.order)
-        beside = max(_around(depth, at - apart) + _around(depth, at + apart) for apart in (once, twice))
+        # The lowest ring turns 2.3 times as fast as the shaft: below it is always room for its neighbours, above not always.
+        near_by = depth[at - twice - 1 : at + twice + 2].tolist()
+        for apart in (once, twice):
+            below, above = twice - apart, twice + apart
+            both = max(near_by[below : below + 3]) + max(near_by[above : above + 3], default=0.0)
+            beside = max(beside, both)
     return Knocks(plan.order, at / plan.order, line, 0.5 * beside / max(line, 1e-12), shaft, cage)
-
-
-def _around(depth: Floats, line: int) -> float:
-    return max(depth[max(line - 1, 0) : line + 2].tolist(), default=0.0) if line > 0 else 0.0

@@ -55,6 +55,7 @@ class Plans:
         self._nominal_hz = nominal_hz
         self._windows: _Kept[Floats] = _Kept()
         self._blocks: _Kept[VibrationPlan] = _Kept()
+        self._pairs: _Kept[tuple[VibrationPlan, EnvelopePlan]] = _Kept()
         self._rhythms: _Kept[EnvelopePlan] = _Kept()
         self._currents: _Kept[CurrentPlan] = _Kept()
 
@@ -63,14 +64,14 @@ class Plans:
         window = self._windows.find((samples,))
         return self._windows.keep((samples,), np.hanning(samples)) if window is None else window
 
-    def block(self, samples: int, rate_hz: float, speed_hz: float | None, *, velocity: bool) -> VibrationPlan:
-        """For a block of acceleration; `velocity` where its unit is known."""
-        key = (samples, _step(rate_hz), _step(speed_hz), velocity)
+    def block(self, samples: int, rate_hz: float, speed_hz: float | None, factor: float | None) -> VibrationPlan:
+        """For a block of acceleration; `factor` makes m/s² of its unit, None where that is unknown."""
+        key = (samples, _step(rate_hz), _step(speed_hz), factor or 0.0)
         plan = self._blocks.find(key)
         if plan is None:
             speed_hz = _rounded(speed_hz)
             mesh_hz = speed_hz * self._gear_teeth if speed_hz is not None and self._gear_teeth else None
-            made = vibration_plan(samples, _rounded(rate_hz) or rate_hz, speed_hz, mesh_hz, velocity=velocity)
+            made = vibration_plan(samples, _rounded(rate_hz) or rate_hz, speed_hz, mesh_hz, factor)
             plan = self._blocks.keep(key, made)
         return plan
 
@@ -86,6 +87,17 @@ class Plans:
             made = envelope_plan(samples, _rounded(rate_hz) or rate_hz, speed_hz, lines)
             plan = self._rhythms.keep(key, made)
         return plan
+
+    def pair(
+        self, samples: int, rate_hz: float, speed_hz: float | None, factor: float | None, divisor: int
+    ) -> tuple[VibrationPlan, EnvelopePlan]:
+        """For a block of acceleration and its envelope, whose rate is lower by the divisor: one search instead of two."""
+        key = (samples, _step(rate_hz), _step(speed_hz), factor or 0.0, divisor)
+        pair = self._pairs.find(key)
+        if pair is None:
+            beat = self.rhythm(samples // divisor, rate_hz / divisor, speed_hz)
+            pair = self._pairs.keep(key, (self.block(samples, rate_hz, speed_hz, factor), beat))
+        return pair
 
     def current(self, samples: int, rate_hz: float) -> CurrentPlan:
         """For a block of current."""

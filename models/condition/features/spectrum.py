@@ -17,6 +17,8 @@ HANN_MAIN_LOBE = 2
 SPEED_TOLERANCE = 0.015
 """Slip of an induction motor and of the balls: a line is looked for within this share of its frequency."""
 _FACTORS = (2, 3, 5)
+_LARGEST = 1e60
+"""A mean square beyond this would overflow when it is squared."""
 
 
 class Found(NamedTuple):
@@ -54,13 +56,29 @@ def fast_length(samples: int) -> int:
         length -= 1
 
 
-def rows_of(values: Floats) -> Floats:
-    """(n,) or (n, axes) as contiguous (axes, n) without their means: sums along a row are several times quicker."""
-    wave = np.asarray(values, dtype=np.float64)
-    rows = np.array(wave[None, :] if wave.ndim == 1 else wave.T, order="C")
-    # `mean` costs as much again in Python as the sum does.
-    rows -= (np.add.reduce(rows, axis=1) / rows.shape[1])[:, None]
-    return rows
+class Rows(NamedTuple):
+    """A waveform, row by row."""
+
+    wave: Floats
+    """(axes, n) around zero: sums along a row are several times quicker than along a column."""
+    power: list[float]
+    """Mean square of each axis."""
+    room: Floats
+    """(axes + 1, n): the rows of `wave`, and one more for what is to be transformed together with them."""
+
+
+def rows_of(values: Floats) -> Rows | None:
+    """(n,) or (n, axes) row by row, without their means; None where that is no reading of anything: too large, or no numbers."""
+    columns = values[:, None] if values.ndim == 1 else values
+    samples, axes = columns.shape
+    room = np.empty((axes + 1, samples))
+    wave = room[:-1]
+    wave[:] = columns.T
+    with np.errstate(over="ignore", invalid="ignore"):
+        # `mean` costs as much again in Python as the sum does.
+        wave -= np.add.reduce(wave, axis=1, keepdims=True) / samples
+        power = [total / samples for total in np.vecdot(wave, wave).tolist()]
+    return Rows(wave, power, room) if sum(power) < _LARGEST else None
 
 
 def near(

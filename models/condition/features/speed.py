@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -38,6 +39,8 @@ _AS_GOOD = 0.75
 _AXES = 3
 _CLEAR = 0.3
 _WEIGHTS = 1.0 / np.sqrt(np.arange(1, HARMONICS + 1))
+_PARITY = (np.arange(1, HARMONICS + 1)[:, None] % 2 == (1, 0)).astype(np.float64)
+_PLACES = np.concatenate([np.arange(1.0, HARMONICS + 1), np.arange(0.5, HARMONICS)])
 
 
 class Speed(NamedTuple):
@@ -69,17 +72,24 @@ def salient(amplitude: Floats, step_hz: float, mains_hz: float) -> Source:
     reach = max(round(_NEIGHBOURHOOD_HZ / step_hz), 3)
     total = np.zeros((len(part), lines + 1))
     np.cumsum(part, axis=1, out=total[:, 1:])
-    place = np.arange(lines)
-    low, high = np.maximum(place - reach, 0), np.minimum(place + reach + 1, lines)
-    level = (total[:, high] - total[:, low]) / (high - low)
+    low, high, width = _neighbourhoods(lines, reach)
+    level = (total.take(high, axis=1) - total.take(low, axis=1)) / width
     ratio = part / np.maximum(level, 1e-300)
     np.minimum(np.maximum(ratio, 1.0, out=ratio), _MOST_SALIENT, out=ratio)
-    standing = np.log(ratio, out=ratio).sum(axis=0) / (len(part) * math.log(_MOST_SALIENT))
-    hum = np.round(np.arange(1, int(TOP_HZ / mains_hz) + 1) * mains_hz / step_hz).astype(np.intp)
-    standing[hum[hum < lines]] /= 3.0
+    standing = np.log(np.multiply.reduce(ratio, axis=0)) / (len(part) * math.log(_MOST_SALIENT))
+    hum = [round(order * mains_hz / step_hz) for order in range(1, int(TOP_HZ / mains_hz) + 1)]
+    standing[[line for line in hum if line < lines]] /= 3.0
     standing[: max(round(0.5 * SLOWEST_HZ / step_hz), 1)] = 0.0
     trust = math.sqrt(min(len(part), _AXES) / _AXES)
     return Source(standing, np.sqrt((part * part).sum(axis=0)), step_hz, trust)
+
+
+@lru_cache(maxsize=32)
+def _neighbourhoods(lines: int, reach: int) -> tuple[NDArray[np.intp], NDArray[np.intp], Floats]:
+    """Where the neighbourhood of each line begins and ends, and how many lines it has."""
+    place = np.arange(lines)
+    low, high = np.maximum(place - reach, 0), np.minimum(place + reach + 1, lines)
+    return low, high, (high - low).astype(np.float64)
 
 
 def estimate(source: Source, near_hz: float | None = None) -> Speed | None:
@@ -89,10 +99,11 @@ def estimate(source: Source, near_hz: float | None = None) -> Speed | None:
         source: a spectrum.
         near_hz: a speed known from the rating plate or from before; only candidates within 4 % of it are looked at.
     """
-    candidates = _candidates(source)
-    candidates = candidates[(candidates >= max(SLOWEST_HZ, LEAST_LINES * source.step_hz)) & (candidates <= FASTEST_HZ)]
+    low, high = max(SLOWEST_HZ, LEAST_LINES * source.step_hz), FASTEST_HZ
     if near_hz is not None:
-        candidates = candidates[np.abs(candidates / near_hz - 1.0) <= NEAR]
+        low, high = max(low, (1.0 - NEAR) * near_hz), min(high, (1.0 + NEAR) * near_hz)
+    candidates = _candidates(source)
+    candidates = candidates[(candidates >= low) & (candidates <= high)]
     if not len(candidates):
         return None
     score = _comb(source, candidates)
@@ -106,42 +117,35 @@ def estimate(source: Source, near_hz: float | None = None) -> Speed | None:
 
 def _candidates(source: Source) -> Floats:
     s = source.saliency
-    peaks = np.flatnonzero((s[1:-1] > s[:-2]) & (s[1:-1] >= s[2:])) + 1
+    rising = s[1:] > s[:-1]
+    peaks = (rising[:-1] & ~rising[1:]).nonzero()[0] + 1
     if len(peaks) > _PEAKS:
-        peaks = peaks[np.argpartition(-s[peaks], _PEAKS)[:_PEAKS]]
-    found = (peaks + _offset(s, peaks)) * source.step_hz
-    candidates: Floats = (found[:, None] / np.arange(1, HARMONICS + 1)).ravel()
+        peaks = peaks[(-s.take(peaks)).argpartition(_PEAKS)[:_PEAKS]]
+    tops = [place + _offset(*s[place - 1 : place + 2].tolist()) for place in peaks.tolist()]
+    candidates: Floats = ((np.array(tops) * source.step_hz)[:, None] / _PLACES[:HARMONICS]).ravel()
     return candidates
 
 
-def _offset(s: Floats, at: NDArray[np.intp]) -> Floats:
+def _offset(left: float, middle: float, right: float) -> float:
     """How far the top of a parabola through three lines lies from the middle one, in lines."""
-    left, middle, right = s[at - 1], s[at], s[at + 1]
     curve = left - 2.0 * middle + right
-    offset: Floats = np.where(curve < 0, 0.5 * (left - right) / np.minimum(curve, -1e-12), 0.0)
-    return np.clip(offset, -0.5, 0.5)
+    return min(max(0.5 * (left - right) / min(curve, -1e-12), -0.5), 0.5) if curve < 0 else 0.0
 
 
 def _comb(source: Source, candidates: Floats) -> Floats:
-    orders = np.arange(1, HARMONICS + 1)
-    multiples = _at(source, candidates[:, None] * orders)
-    between = _at(source, candidates[:, None] * (orders - 0.5))
-    within = (candidates[:, None] * orders / source.step_hz < len(source.saliency) - 1) * _WEIGHTS
-    score: Floats = ((multiples - between) * within).sum(axis=1) / np.maximum(within.sum(axis=1), 1e-9)
+    s, lines = source.saliency, len(source.saliency)
+    # Multiples first, then the places half-way between them; the larger of the two lines around counts.
+    place = candidates[:, None] * (_PLACES / source.step_hz)
+    below = np.minimum(place.astype(np.intp), lines - 2)
+    found = np.maximum(s.take(below), s.take(below + 1))
+    within = (place[:, :HARMONICS] < lines - 1) * _WEIGHTS
+    sums, weights = (found[:, :HARMONICS] * within) @ _PARITY, within @ _PARITY
+    between = (found[:, HARMONICS:] * within).sum(axis=1)
+    score: Floats = (sums.sum(axis=1) - between) / np.maximum(weights.sum(axis=1), 1e-9)
     # Of half the speed only the even multiples are there.
-    odd, even = (
-        (multiples * within)[:, k::2].sum(axis=1) / np.maximum(within[:, k::2].sum(axis=1), 1e-9) for k in (0, 1)
-    )
+    odd, even = (sums / np.maximum(weights, 1e-9)).T
     score -= 0.5 * np.maximum(even - odd, 0.0)
     return score
-
-
-def _at(source: Source, frequency: Floats) -> Floats:
-    """Saliency at frequencies between lines: the larger of the two lines around."""
-    s = source.saliency
-    place = np.minimum((frequency / source.step_hz).astype(np.intp), len(s) - 2)
-    found: Floats = np.maximum(s[place], s[place + 1])
-    return found
 
 
 def _refined(source: Source, hz: float) -> float:
@@ -152,7 +156,8 @@ def _refined(source: Source, hz: float) -> float:
             continue
         at = place - 1 + int(np.argmax(source.amplitude[place - 1 : place + 2]))
         if source.saliency[at] > _CLEAR:
-            offset = float(_offset(np.log(source.amplitude + 1e-300), np.array([at]))[0])
+            around = [math.log(amplitude + 1e-300) for amplitude in source.amplitude[at - 1 : at + 2].tolist()]
+            offset = _offset(*around)
             return (at + offset) * source.step_hz / order
     return hz
 

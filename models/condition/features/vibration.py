@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from models.condition.features.spectrum import HANN_MAIN_LOBE, Floats, near
+from models.condition.features.spectrum import HANN_MAIN_LOBE, Floats, Rows, near
 
 STANDARD_GRAVITY = 9.80665
 """m/s² per g, CODATA."""
@@ -46,9 +46,9 @@ class VibrationPlan(NamedTuple):
 
 
 def vibration_plan(
-    samples: int, rate_hz: float, speed_hz: float | None, mesh_hz: float | None, *, velocity: bool
+    samples: int, rate_hz: float, speed_hz: float | None, mesh_hz: float | None, factor: float | None
 ) -> VibrationPlan:
-    """The plan for blocks of that length."""
+    """The plan for blocks of that length; `factor` makes m/s² of the wave's unit, None where that is unknown."""
     window = np.hanning(samples)
     # One-sided mean square per line, corrected for the window's power (Parseval).
     scale = 2.0 / (samples * float(np.square(window).sum()))
@@ -60,8 +60,9 @@ def vibration_plan(
     low = max(VELOCITY_BAND_HZ[0], (HANN_MAIN_LOBE - 0.5) * step_hz)
     inside = (frequency >= low - 1e-9) & (frequency <= VELOCITY_BAND_HZ[1])
     if inside.any():
-        names.append("velocity_rms" if velocity else "velocity")
-        rows.append(np.where(inside, 1.0 / np.square(2 * math.pi * np.maximum(frequency, step_hz)), 0.0))
+        names.append("velocity" if factor is None else "velocity_rms")
+        unit = 1.0 if factor is None else 1000.0 * factor
+        rows.append(np.where(inside, np.square(unit / (2 * math.pi * np.maximum(frequency, step_hz))), 0.0))
     edges = (step_hz * 1.5, half / 16, half / 4, half / 2, half)
     for index, (start, stop) in enumerate(pairwise(edges), 1):
         chosen = (frequency > start) & (frequency <= stop)
@@ -119,39 +120,30 @@ def _lines(speed_hz: float | None, mesh_hz: float | None, step_hz: float, half: 
 
 def spectrum_of(wave: Floats, window: Floats) -> Floats:
     """Power at each line, (axes, lines), not scaled."""
-    spectrum = np.fft.rfft(wave * window, axis=1)
+    lines = np.empty((len(wave), wave.shape[1] // 2 + 1), np.complex128)
+    spectrum = np.fft.rfft(wave * window, out=lines)
     density = spectrum.real**2
     density += spectrum.imag**2
     return density
 
 
-def of_block(wave: Floats, squared: Floats, density: Floats, plan: VibrationPlan, factor: float | None) -> list[float]:
-    """Features in the plan's order, each for all axes.
-
-    Args:
-        wave: (axes, n) around zero.
-        squared: its squares.
-        density: its power at each line.
-        plan: for that length and rate.
-        factor: makes m/s² of the wave's unit; None where that is unknown.
-    """
-    samples = wave.shape[1]
-    power = [total / samples for total in np.add.reduce(squared, axis=1).tolist()]
-    top = np.maximum.reduce(squared, axis=1).tolist()
-    fourth = np.vecdot(squared, squared).tolist()
-    third = np.vecdot(squared, wave).tolist()
+def of_block(rows: Rows, density: Floats, plan: VibrationPlan) -> list[float]:
+    """Features in the plan's order, each for all axes; `density` is the power at each line."""
+    wave, samples = rows.wave, rows.wave.shape[1]
+    squared = wave * wave
+    tops = np.maximum.reduce(squared, axis=1).tolist()
+    fourths = np.vecdot(squared, squared).tolist()
+    thirds = np.vecdot(squared, wave).tolist()
     # A few numbers are quicker in Python than in arrays of three.
-    safe = [max(value, _LEAST_POWER) for value in power]
-    found = [math.sqrt(value) for value in power]
-    found += [math.sqrt(value) for value in top]
-    found += [math.sqrt(value / least) for value, least in zip(top, safe, strict=True)]
-    found += [value / (samples * least * least) for value, least in zip(fourth, safe, strict=True)]
-    found += [value / (samples * least * math.sqrt(least)) for value, least in zip(third, safe, strict=True)]
+    shapes: list[tuple[float, ...]] = []
+    for power, top, fourth, third in zip(rows.power, tops, fourths, thirds, strict=True):
+        least = max(_LEAST_POWER, power)
+        whole = samples * least
+        rms, peak, root = math.sqrt(power), math.sqrt(top), math.sqrt(least)
+        shapes.append((rms, peak, peak / root, fourth / (whole * least), third / (whole * root)))
+    found: list[float] = [value for row in zip(*shapes, strict=True) for value in row]
     found += entropy(np.add.reduceat(density, plan.bins, axis=1))
-    linear = np.sqrt(plan.weights @ density.T)
-    if factor is not None and len(plan.names) > len(_SHAPES) and plan.names[len(_SHAPES)] == "velocity_rms":
-        linear[0] *= factor * 1000.0
-    found += linear.ravel().tolist()
+    found += np.sqrt(plan.weights.dot(density.T)).ravel().tolist()
     if len(plan.fit):
         parts = plan.fit @ wave.T
         half = len(parts) // 2
