@@ -225,6 +225,16 @@ class Wording:
         """A time of day in the people's own time, to the second."""
         return datetime.fromtimestamp(time_ns / 1e9, tz=UTC).astimezone(self._zone).strftime("%H:%M:%S")
 
+    def midnight(self, time_ns: int) -> int:
+        """When that day began where the people are.
+
+        >>> from zoneinfo import ZoneInfo
+        >>> Wording("de", zone=ZoneInfo("Europe/Berlin")).midnight(1_790_000_100_000_000_000) / 1e9
+        1789941600.0
+        """
+        moment = datetime.fromtimestamp(time_ns / 1e9, tz=UTC).astimezone(self._zone)
+        return round(moment.replace(hour=0, minute=0, second=0, microsecond=0, fold=0).timestamp()) * 1_000_000_000
+
     def describe(self, alert: Alert, *, now_ns: int, reason: Reason | None = None) -> Description:
         """An alert in plain words: machine, what, since when, how sure, what to check first."""
         cause = self.cause(alert.cause, alert.label)

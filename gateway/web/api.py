@@ -16,6 +16,7 @@ from gateway.store.base import Rejected, SeriesKey
 from gateway.triage import StaleVersion, UnknownAlert, WrongState
 from gateway.web import views
 from gateway.web.endpoint import Call, Endpoint, Param
+from gateway.web.goods_api import GOODS_ENDPOINTS
 from gateway.web.problems import HttpProblem
 from gateway.web.state import health, machine_view, machine_views, node_views, stats
 from gateway.wording import LANGUAGES, machine_causes
@@ -173,6 +174,8 @@ def post_command(services: Services, call: Call) -> views.CommandAccepted:
     """Queues a command."""
     asked: views.CommandRequest = call.body
     node, machine = call.params["node"], call.params["machine"]
+    if asked.action == "correct_verdict":
+        raise HttpProblem(422, "use /api/v1/goods/items/{node}/{inspection}/{item}/verdict, which counts it too")
     if services.live.machine(node, machine) is None:
         raise HttpProblem(404, f"nothing was ever heard of {node}/{machine}")
     try:
@@ -182,6 +185,7 @@ def post_command(services: Services, call: Call) -> views.CommandAccepted:
             node=node,
             machine=machine,
             by=call.by,
+            origin=asked.origin,
             product=asked.product,
             seconds=asked.seconds,
             fault=asked.fault,
@@ -384,4 +388,5 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         params=(LIMIT,),
     ),
     Endpoint("GET", "/api/v1/stats", get_stats, "Counters since the gateway's start.", views.Stats),
+    *GOODS_ENDPOINTS,
 )

@@ -16,6 +16,7 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from gateway.goods import GoodsUnavailable
 from gateway.ledger_file import LedgerError, LedgerUnavailable
 from gateway.services import Services
 from gateway.store.base import StoreUnavailable
@@ -78,7 +79,7 @@ def build(services: Services, *, password: str | None = None) -> Starlette:
     return app
 
 
-_NOT_NOW = (LedgerUnavailable, LedgerError, StoreUnavailable, JournalError)
+_NOT_NOW = (GoodsUnavailable, LedgerUnavailable, LedgerError, StoreUnavailable, JournalError)
 """What a part of the gateway raises while its disk or server cannot be used; /health says the same."""
 
 

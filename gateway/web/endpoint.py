@@ -22,6 +22,9 @@ from gateway.services import Services
 from gateway.web.problems import HttpProblem
 
 MAX_BODY_BYTES = 65_536
+JSON = "application/json"
+KEPT_S = 86_400
+"""How long a browser may keep what never changes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,8 @@ class Endpoint:
     status: int = 200
     problems: tuple[int, ...] = field(default=())
     """Statuses that this call answers with a problem document, besides 400 and 405."""
+    media: str = JSON
+    """Content type of the answer; for any other than JSON the handler returns bytes, which never change."""
 
     def route(self, services: Services) -> Route:
         """The route; its handler runs in a worker thread, as ledger and store wait for the disk."""
@@ -78,7 +83,10 @@ class Endpoint:
             body = None if decoder is None else _decoded(decoder, request, await read_body(request, MAX_BODY_BYTES))
             call = Call(params=params, body=body, by=signed(getattr(body, "by", ""), request))
             result = await run_in_threadpool(self.handler, services, call)
-            return Response(encoder.encode(result), status_code=self.status, media_type="application/json")
+            if self.media != JSON:
+                headers = {"Cache-Control": f"private, max-age={KEPT_S}"}
+                return Response(result, status_code=self.status, headers=headers, media_type=self.media)
+            return Response(encoder.encode(result), status_code=self.status, media_type=JSON)
 
         return answer
 

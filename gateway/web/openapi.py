@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from gateway.listener import EVENT_TYPES
-from gateway.web.endpoint import Endpoint, Param
+from gateway.web.endpoint import JSON, Endpoint, Param
 from gateway.web.problems import TITLES, Problem
 from gateway.web.views import HealthView
 
@@ -62,7 +62,9 @@ def _operation(endpoint: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
         "responses": {
             str(endpoint.status): {
                 "description": "OK",
-                "content": {"application/json": {"schema": schemas[_key(endpoint.response)]}},
+                "content": {
+                    endpoint.media: {"schema": schemas[_key(endpoint.response)]} if endpoint.media == JSON else {}
+                },
             },
             **{str(status): _problem(status, schemas) for status in sorted({*ALWAYS, *endpoint.problems})},
         },

@@ -24,6 +24,8 @@ OPEN_PATHS = frozenset({"/health"})
 _HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
+    # Pictures of goods are for this page, not for others to embed.
+    (b"cross-origin-resource-policy", b"same-origin"),
     # Not no-referrer: with it browsers send `Origin: null` even from our own forms.
     (b"referrer-policy", b"same-origin"),
     (

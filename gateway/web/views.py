@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from gateway.alerts import Alert, Entry
-from wire.messages import Action, Cause, Evidence, Label, Name, Prognosis
+from wire.messages import Action, Cause, Evidence, Label, Name, Origin, Prognosis
 
 Person = Annotated[str, Meta(min_length=1, max_length=80, description="who says so, for the audit trail")]
 Version = Annotated[
@@ -169,6 +169,8 @@ class CommandRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     action: Action
     by: Person
+    origin: Origin = "sense"
+    """Which daemon of the node: `watch` for its cameras."""
     product: Name | None = None
     seconds: Annotated[float, Meta(gt=0.0, le=86_400.0)] | None = None
     fault: Name | None = None

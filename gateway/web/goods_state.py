@@ -1,0 +1,127 @@
+"""What is known of goods, summed up for API and page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gateway.batches import Batch
+from gateway.goods import DoubtfulItem, PictureKind
+from gateway.ledger_goods import Correction
+from gateway.services import Services
+from gateway.web import goods_views as views
+from gateway.wording import Wording
+
+WATCH = "watch"
+"""The daemon of a node that has cameras."""
+
+
+def today(services: Services, words: Wording) -> list[views.Today]:
+    """Every product of every machine since midnight."""
+    return [
+        views.Today(
+            machine=each.machine,
+            title=words.machine(each.machine),
+            product=each.product,
+            items=each.items,
+            rejects=each.rejects,
+            unsure=each.unsure,
+            rate=each.rate,
+        )
+        for each in services.ledger.goods.tallies(words.midnight(services.wall_ns()))
+        if each.items
+    ]
+
+
+def batches(services: Services, words: Wording, limit: int) -> list[views.BatchView]:
+    """Latest first."""
+    return [_batch(each, words) for each in services.ledger.batches(limit=limit)]
+
+
+def _batch(batch: Batch, words: Wording) -> views.BatchView:
+    return views.BatchView(
+        machine=batch.machine,
+        title=words.machine(batch.machine),
+        product=batch.product,
+        batch=batch.batch,
+        node=batch.node,
+        camera=batch.camera,
+        since_ns=batch.since_ns,
+        last_ns=batch.last_ns,
+        over=batch.closed,
+        items=batch.items,
+        rejects=batch.rejects,
+        unsure=batch.unsure,
+        corrected=batch.corrected,
+        labels=batch.labels,
+        rate=batch.rate,
+        lightness=batch.lightness.mean if batch.lightness.count else None,
+        lightness_deviation=batch.lightness.deviation,
+    )
+
+
+def items(services: Services, words: Wording, *, limit: int, before: int | None) -> list[views.ItemView]:
+    """Rejected and doubtful items, latest first."""
+    return item_views(services, words, services.goods.items(limit=limit, before=before))
+
+
+def item_views(services: Services, words: Wording, found: Sequence[DoubtfulItem]) -> list[views.ItemView]:
+    """These items with what people said of them."""
+    said = services.ledger.goods.corrections(services.site, [(each.node, each.inspection, each.item) for each in found])
+    return [_item(each, words, said.get((each.node, each.inspection, each.item))) for each in found]
+
+
+def _item(item: DoubtfulItem, words: Wording, correction: Correction | None) -> views.ItemView:
+    return views.ItemView(
+        id=item.id,
+        node=item.node,
+        inspection=item.inspection,
+        item=item.item,
+        at_ns=item.at_ns,
+        machine=item.machine,
+        title=words.machine(item.machine),
+        camera=item.camera,
+        product=item.product,
+        batch=item.batch,
+        label=item.label,
+        verdict=item.verdict,
+        confidence=item.confidence,
+        lightness=item.lightness,
+        size_mm=item.size_mm,
+        why=item.why,
+        within=item.within,
+        picture=_path(item, "item"),
+        seen=_path(item, "seen") if item.seen else None,
+        correction=correction,
+    )
+
+
+def _path(item: DoubtfulItem, kind: PictureKind) -> str:
+    """Names and ids on the wire have no character that a path must escape."""
+    return f"/api/v1/goods/items/{item.node}/{item.inspection}/{item.item}/picture?kind={kind}"
+
+
+def cameras(services: Services, words: Wording) -> list[views.CameraView]:
+    """Every camera by node and name, as its node said last."""
+    online = {origin.node for origin in services.ingest.nodes() if origin.online and origin.origin == WATCH}
+    found = []
+    for health in services.live.nodes():
+        if health.origin != WATCH:
+            continue
+        for camera in sorted(health.sensors, key=lambda each: each.name):
+            text = words.cause(camera.fault) if camera.fault else None
+            found.append(
+                views.CameraView(
+                    node=health.node,
+                    camera=camera.name,
+                    machine=camera.machine or "",
+                    title=words.machine(camera.machine or ""),
+                    online=health.node in online,
+                    ok=camera.ok,
+                    fault=camera.fault,
+                    name=text.name if text else "",
+                    explain=text.explain if text else "",
+                    check=text.check if text else "",
+                    detail=camera.detail,
+                )
+            )
+    return found

@@ -1,0 +1,107 @@
+"""What the API answers with about goods: types only."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+from gateway.batches import Rate, Verdict
+from gateway.ledger_goods import Correction
+from gateway.web.views import Person
+
+
+class Today(Struct, frozen=True, kw_only=True):
+    """Items of one product of one machine since midnight, as people corrected them."""
+
+    machine: str
+    title: str
+    product: str
+    items: int
+    rejects: int
+    unsure: int
+    rate: Rate
+
+
+class BatchView(Struct, frozen=True, kw_only=True):
+    """One batch, as people corrected it."""
+
+    machine: str
+    title: str
+    product: str
+    batch: str
+    node: str
+    camera: str
+    since_ns: int
+    last_ns: int
+    over: bool
+    items: int
+    rejects: int
+    unsure: int
+    corrected: int
+    """Verdicts that people have changed."""
+    labels: dict[str, int]
+    """Rejected items by label."""
+    rate: Rate
+    lightness: float | None
+    """Mean CIELAB L* of the crusts."""
+    lightness_deviation: float
+    """Standard deviation of it among the items."""
+
+
+class ItemView(Struct, frozen=True, kw_only=True):
+    """A rejected or doubtful item with its pictures."""
+
+    id: int
+    """For `before`."""
+    node: str
+    inspection: str
+    item: int
+    at_ns: int
+    machine: str
+    title: str
+    camera: str
+    product: str
+    batch: str
+    label: str
+    verdict: Verdict
+    """The camera's."""
+    confidence: float
+    lightness: float | None
+    size_mm: float | None
+    why: list[str]
+    within: tuple[float, float, float, float] | None
+    """Its box in the picture: x, y, width and height as fractions."""
+    picture: str
+    """Path of the picture."""
+    seen: str | None
+    """Path of the picture of the places that spoke for its label."""
+    correction: Correction | None
+    """A person's word, which counts instead of the camera's."""
+
+
+class CameraView(Struct, frozen=True, kw_only=True):
+    """How a camera is doing."""
+
+    node: str
+    camera: str
+    machine: str
+    title: str
+    online: bool
+    """Whether its node is connected."""
+    ok: bool
+    fault: str
+    name: str
+    """The fault in plain words."""
+    explain: str
+    check: str
+    """What to do first."""
+    detail: str
+    """English, for engineers."""
+
+
+class CorrectVerdict(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A person says what an item is; it teaches the product."""
+
+    by: Person
+    verdict: Literal["good", "reject"]

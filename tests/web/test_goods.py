@@ -1,0 +1,184 @@
+"""Goods over the API: counts, batches, charts, pictures, cameras, and a person's verdict."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import httpx
+import pytest
+from support.broker import until
+from support.gateways import Feed
+from support.goods import item, point, tray
+from support.openapi import check, problem
+
+from gateway.daemon import Gateway
+from wire.messages import Health, Inspection, JournalState, Reply, SensorState
+
+GOODS = "/api/v1/goods"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def baked(gateway: Gateway, feed: Feed) -> None:
+    for number in range(6):
+        items = tray(10, number % 3, number % 2)
+        inspect(
+            feed, items, name=f"i-{number}", charts={"lightness": point(55.0 - number / 2)}, batch=f"b-{number // 3}"
+        )
+    inspect(feed, [item("reject", "broken", seen="", why=["size", "look"])], name="i-late", product="loaf")
+    cameras(feed, SensorState(name="tray", machine="oven", ok=True))
+    settled(gateway)
+
+
+def inspect(feed: Feed, items: list[Any], *, name: str, ago_s: float = 0.0, **fields: Any) -> None:
+    values: dict[str, Any] = {"id": name, "machine": "oven", "camera": "tray", "product": "roll", "batch": "b-9"}
+    at_ns = time.time_ns() - round(ago_s * 1e9)
+    feed.tell(Inspection(items=items, **{**values, **fields}, **{**feed.node.envelope(at_ns), "origin": "watch"}))
+
+
+def cameras(feed: Feed, *states: SensorState) -> None:
+    journal = JournalState(oldest=1, next=2, acked=1, bytes=10, dropped=0)
+    envelope = {**feed.node.envelope(time.time_ns()), "origin": "watch"}
+    feed.tell(Health(uptime_s=1.0, journal=journal, sensors=list(states), **envelope))
+
+
+def settled(gateway: Gateway) -> None:
+    until(lambda: gateway.live.position == gateway.journal.stats().next - 1)
+    until(lambda: gateway.alerting.stats().backlog == 0, 20)
+
+
+def test_what_was_baked_today(http: httpx.Client) -> None:
+    loaf, roll = check(http.get(f"{GOODS}/today"))
+    assert (loaf["product"], loaf["items"], loaf["rejects"], loaf["unsure"]) == ("loaf", 1, 1, 0)
+    assert (roll["product"], roll["items"], roll["rejects"], roll["unsure"]) == ("roll", 69, 6, 3)
+    assert roll["rate"]["share"] == pytest.approx(6 / 66)
+    assert 0.04 < roll["rate"]["low"] < 6 / 66 < roll["rate"]["high"] < 0.19
+
+
+def test_batches_latest_first(http: httpx.Client) -> None:
+    found = check(http.get(f"{GOODS}/batches?limit=2"))
+    assert [each["batch"] for each in found] == ["b-9", "b-1"]
+    assert found[1]["lightness"] == 55.0
+    assert found[1]["labels"] == {"burnt": 3}
+    problem(http.get(f"{GOODS}/batches?limit=0"), 400)
+
+
+def test_a_control_chart_as_its_camera_told_it(http: httpx.Client) -> None:
+    (chart,) = check(http.get(f"{GOODS}/charts"))
+    assert (chart["camera"], chart["product"], chart["quantity"]) == ("tray", "roll", "lightness")
+    assert [each["point"]["value"] for each in chart["points"]] == [55.0, 54.5, 54.0, 53.5, 53.0, 52.5]
+    assert check(http.get(f"{GOODS}/charts?quantity=size")) == []
+    problem(http.get(f"{GOODS}/charts?quantity=weight"), 400)
+
+
+def test_items_with_their_pictures(http: httpx.Client) -> None:
+    found = check(http.get(f"{GOODS}/items"))
+    assert len(found) == 10
+    late = found[0]
+    assert (late["label"], late["why"], late["seen"]) == ("broken", ["size", "look"], None)
+    second = found[1]
+    for path in (second["picture"], second["seen"]):
+        answer = http.get(path)
+        assert answer.headers["content-type"] == "image/jpeg"
+        assert answer.content.startswith(b"\xff\xd8\xff")
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["cross-origin-resource-policy"] == "same-origin"
+        assert answer.headers["cache-control"].startswith("private")
+    older = check(http.get(f"{GOODS}/items", params={"limit": 4, "before": found[3]["id"]}))
+    assert [each["id"] for each in older] == [each["id"] for each in found[4:8]]
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("oven-pi/i-nowhere/0/picture", 404),
+        ("oven-pi/i-late/1/picture", 404),
+        ("oven-pi/i-late/0/picture?kind=seen", 404),
+        ("oven-pi/i-late/0/picture?kind=../../ledger.sqlite", 400),
+        ("oven-pi/i-late/1000/picture", 400),
+        ("oven-pi/i%20late/0/picture", 400),
+        ("oven-pi/..%2f..%2fledger.sqlite/0/picture", 404),
+        ("Oven-Pi/i-late/0/picture", 400),
+    ],
+)
+def test_a_picture_that_is_none(http: httpx.Client, path: str, status: int) -> None:
+    problem(http.get(f"{GOODS}/items/{path}"), status)
+
+
+def test_a_persons_verdict_is_counted_told_and_written_down(gateway: Gateway, feed: Feed, http: httpx.Client) -> None:
+    where = f"{GOODS}/items/oven-pi/i-5/10/verdict"
+    before = check(http.get(f"{GOODS}/today"))[1]
+    accepted = check(http.post(where, json={"by": "Anna", "verdict": "good"}))
+    after = check(http.get(f"{GOODS}/today"))[1]
+    assert (after["items"], after["rejects"]) == (before["items"], before["rejects"] - 1)
+    fate = check(http.get(f"/api/v1/commands/{accepted['id']}"))
+    assert (fate["action"], fate["machine"]) == ("correct_verdict", "oven")
+    reply = {**feed.node.envelope(time.time_ns()), "origin": "watch"}
+    feed.tell(
+        Reply(command=accepted["id"], machine="oven", action="correct_verdict", ok=True, reason="learned", **reply)
+    )
+    settled(gateway)
+    shown = next(
+        each for each in check(http.get(f"{GOODS}/items")) if (each["inspection"], each["item"]) == ("i-5", 10)
+    )
+    assert {**shown["correction"], "at_ns": 0} == {
+        "verdict": "good",
+        "by": "Anna",
+        "at_ns": 0,
+        "state": "done",
+        "reason": "learned",
+    }
+    entry = next(each for each in check(http.get("/api/v1/audit")) if each["what"] == "correct_verdict")
+    assert (entry["by"], entry["object"], entry["text"]) == ("Anna", "oven-pi/tray/i-5/10", "good")
+    assert next(each for each in check(http.get(f"{GOODS}/batches")) if each["batch"] == "b-1")["corrected"] == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"by": "Anna", "verdict": "unsure"}, 422),
+        ({"verdict": "good"}, 422),
+        ({"by": "", "verdict": "good"}, 422),
+        ({"by": "Anna", "verdict": "good", "more": 1}, 422),
+    ],
+)
+def test_a_verdict_that_is_none(http: httpx.Client, body: dict[str, Any], status: int) -> None:
+    problem(http.post(f"{GOODS}/items/oven-pi/i-5/10/verdict", json=body), status)
+
+
+def test_a_verdict_of_what_is_not_there_and_from_elsewhere(http: httpx.Client) -> None:
+    said = {"by": "Anna", "verdict": "good"}
+    problem(http.post(f"{GOODS}/items/oven-pi/i-5/0/verdict", json=said), 404)
+    problem(
+        http.post(f"{GOODS}/items/oven-pi/i-5/10/verdict", json=said, headers={"origin": "https://else.where"}), 403
+    )
+    problem(http.post("/api/v1/machines/oven-pi/oven/commands", json={"action": "correct_verdict", "by": "Anna"}), 422)
+
+
+def test_a_camera_says_what_is_wrong_and_what_to_do(gateway: Gateway, feed: Feed, http: httpx.Client) -> None:
+    (good,) = check(http.get(f"{GOODS}/cameras"))
+    assert (good["camera"], good["machine"], good["ok"], good["name"]) == ("tray", "oven", True, "")
+    cameras(
+        feed,
+        SensorState(name="tray", machine="oven", ok=False, fault="model_refused", detail="another hash"),
+        SensorState(name="belt", machine="oven", ok=False, fault="profile_refused"),
+        SensorState(name="rack", machine="oven", ok=False, fault="inspection_failed"),
+    )
+    settled(gateway)
+    found = check(http.get(f"{GOODS}/cameras?lang=en"))
+    assert [each["camera"] for each in found] == ["belt", "rack", "tray"]
+    assert all(each["name"] and each["check"] for each in found)
+    assert not [each for each in found if each["fault"] in each["name"]], "in words"
+    assert found[2]["detail"] == "another hash"
+    german = check(http.get(f"{GOODS}/cameras?lang=de"))
+    assert all(mine["name"] != theirs["name"] for mine, theirs in zip(german, found, strict=True))
+    cameras(feed, SensorState(name="tray", machine="oven", ok=True))
+    settled(gateway)
+
+
+def test_a_camera_can_be_commanded(gateway: Gateway, http: httpx.Client) -> None:
+    asked = {"action": "set_product", "by": "Anna", "product": "loaf", "origin": "watch"}
+    made = check(http.post("/api/v1/machines/oven-pi/oven/commands", json=asked))
+    found = gateway.ledger.command_state(made["id"])
+    assert found is not None
+    assert found.origin == "watch"
