@@ -7,6 +7,7 @@ machine's own healthy samples would have got (`models.condition.learning`). The 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
@@ -134,9 +135,8 @@ class Normal(AnomalyDetector):
         """
         if self._stick is None:
             return []
-        columns = np.flatnonzero(self._stick.farthest() >= least)
-        views = self._stick.unit[:, columns].T.tolist()
-        told = [(column, _told(values)) for column, values in zip(columns.tolist(), views, strict=True)]
+        unit = self._stick.unit
+        told = [(column, _told(unit[:, column].tolist())) for column in self._stick.beyond(least)]
         return [(column, sigma) for column, sigma in told if abs(sigma) >= least]
 
     def follow(self, vector: Floats) -> None:
@@ -223,7 +223,7 @@ class Normal(AnomalyDetector):
         if self._stick is None:
             return 0.0
         value = float(self._stick.fit.centre[index])
-        return float(np.exp(value)) if self._logarithmic[index] else value
+        return math.exp(value) if self._logarithmic[index] else value
 
     def weights(self) -> Floats:
         """How much each feature counts, 0 to 1."""
@@ -284,7 +284,7 @@ class Normal(AnomalyDetector):
         if not len(columns):
             return x
         transformed: Floats = x.astype(np.float64)
-        transformed[..., columns] = np.log(np.maximum(x[..., columns], self._floor[columns]))
+        transformed[..., columns] = np.log(np.maximum(x.take(columns, axis=-1), self._floor.take(columns)))
         return transformed
 
     def _ratio(self, stick: Yardstick, unit: Floats, presence: Presence) -> tuple[float, float]:

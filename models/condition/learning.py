@@ -272,25 +272,29 @@ def _run_through(x: Floats, known: NDArray[np.bool_], scale: Floats, mean: Float
     head = x[: min(HEAD, max(rows // 4, 1))]
     middle = np.median(head, axis=0)
     near = (middle + bounded(head - middle, 3.0 * scale)).mean(axis=0)
-    whole = np.logical_and.reduce(known, axis=1)
-    # What follows here is one row after the other, so each operation on one is dear: in units of the scale there are fewer.
+    whole = np.logical_and.reduce(known, axis=1).tolist()
+    # What follows goes from one row to the next, so each operation on a row is dear: in units of the scale there are fewer, and they
+    # write into room that is there already.
     x = x / scale
     centre = np.where(known[: len(head)].any(axis=0), near, mean) / scale
     seen = np.zeros((rows, VIEWS, features))
-    step = np.empty(features)
-    for k, (row, residual, complete) in enumerate(zip(x, seen[:, 0], whole.tolist(), strict=True)):
+    weights = np.maximum(1.0 / (np.maximum(np.arange(rows), len(head)) + 1), FOLLOWING)
+    step, most, least = np.empty(features), np.full(features, 3.0), np.full(features, -3.0)
+    for k, (row, residual, weight) in enumerate(
+        zip(x, seen[:, 0], np.repeat(weights, features).reshape(rows, features), strict=True)
+    ):
         np.subtract(row, centre, out=residual)
-        if not complete:
+        if not whole[k]:
             np.multiply(residual, known[k], out=residual)
-        np.minimum(np.maximum(residual, -3.0, out=step), 3.0, out=step)
-        step *= max(1.0 / (max(k, len(head)) + 1), FOLLOWING)
+        np.minimum(np.maximum(residual, least, out=step), most, out=step)
+        step *= weight
         centre += step
     taken = np.repeat(bounded(seen[:, :1], BOUND), VIEWS - 1, axis=1)
     taken[:, LIFE] = bounded(x - mean / scale, BOUND)
     lasting = nothing(features)
     smoother = Smoother(lasting)
-    for k, (new, shown, complete) in enumerate(zip(taken, seen[:, 1:], whole.tolist(), strict=True)):
-        before = None if complete else lasting.copy()
+    for k, (new, shown) in enumerate(zip(taken, seen[:, 1:], strict=True)):
+        before = None if whole[k] else lasting.copy()
         smoother.add(new)
         if before is not None:
             np.copyto(lasting, before, where=~known[k])

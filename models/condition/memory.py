@@ -40,6 +40,7 @@ class Memory:
         self._table: Floats = np.full((64, 0), np.nan)
         self._times: Floats = np.zeros(64)
         self._count = 0
+        self._rounded = 0
 
     def __len__(self) -> int:
         return self._count
@@ -47,6 +48,7 @@ class Memory:
     @property
     def table(self) -> Floats:
         """(rows, features) in time order, NaN where a feature was absent; a view."""
+        self._round()
         return self._table[: self._count]
 
     @property
@@ -87,7 +89,7 @@ class Memory:
             self._table = np.vstack([self._table, np.full_like(self._table, np.nan)])
             self._times = np.concatenate([self._times, np.zeros_like(self._times)])
         self._table[self._count] = np.nan
-        self._table[self._count, : len(vector)] = round_significant(vector)
+        self._table[self._count, : len(vector)] = vector
         self._times[self._count] = time_s
         self._count += 1
         self._thin()
@@ -95,16 +97,23 @@ class Memory:
 
     def clear(self) -> None:
         """Forgets all rows, keeps the columns."""
-        self._count = 0
+        self._count = self._rounded = 0
         self.offered = 0
         self.stride = 1
 
+    def _round(self) -> None:
+        # Many rows at once: one row takes nearly as long.
+        fresh = self._table[self._rounded : self._count]
+        fresh[:] = round_significant(fresh)
+        self._rounded = self._count
+
     def _thin(self) -> None:
         while self._count > self.capacity:
+            self._round()
             kept = np.flatnonzero(np.arange(self._count) // self.stretch % 2 == 0)
             self._table[: len(kept)] = self._table[kept]
             self._times[: len(kept)] = self._times[kept]
-            self._count = len(kept)
+            self._count = self._rounded = len(kept)
             self.stride *= 2
 
 

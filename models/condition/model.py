@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from models.condition import snapshot as snapshots
 from models.condition.causes import explain
+from models.condition.columns import Columns
 from models.condition.contract import (
     Confirmed,
     Deviation,
     Explanation,
-    FeatureInfo,
     PossibleCause,
     Sample,
     Verdict,
@@ -41,11 +41,8 @@ SETTLING = (0.2, 1, 5)
 """Share of a usual visit to a regime after which the machine has arrived there, and the least and most samples of it.
 
 Until then nothing is learned and nothing alarmed on: it is under way."""
-LARGEST = 1e30
-"""No machine delivers more; larger numbers would overflow when they are squared."""
 ODD = 3.0
 """A single sample beyond this multiple of the limit is not learned, though it is no alarm."""
-_ABSENT = float("nan")
 WORTH_TELLING = 2.0
 """Deviations from which a feature is named at all, and how many of them: with and without something to explain."""
 MANY, FEW = 64, 8
@@ -74,8 +71,7 @@ class Condition:
     def __init__(self, settings: Settings | None = None) -> None:
         self.settings = settings or Settings()
         self._memory = Memory()
-        self._info: dict[str, FeatureInfo] = {}
-        self._unscored: tuple[str, ...] = ()
+        self._columns = Columns(self._memory)
         self._regimes: Regimes | None = None
         self._normals: dict[str, Normal] = {}
         self._persistence: dict[str, Persistence] = {}
@@ -116,7 +112,7 @@ class Condition:
 
     def score(self, sample: Sample) -> Verdict:
         """Judges one sample; see the contract."""
-        vector = self._vector(sample)
+        vector = self._columns.vector(sample)
         self._last = (sample.time_s, vector)
         if self._regimes is None:
             left_s = self._outlook.left_s(sample.time_s, self.settings.warmup - self._warmed)
@@ -153,7 +149,7 @@ class Condition:
         severity = graded(self._worst(ratio), self._zone(sample, deviations, alarm=alarm), alarm=alarm)
         if not alarm:
             self._suspects.clear()
-        signs = self._signs(sample)
+        signs = self._columns.signs(sample)
         if (alarm or ratio > 1.0) and not self._settling:
             self._suspects.hear(regime, self._moved(sample, normal), signs, known=known)
         known_as = certainty(normal.samples)
@@ -165,7 +161,7 @@ class Condition:
     def learn(self, sample: Sample, verdict: Verdict) -> None:
         """Takes the sample into the normal, if the verdict allows it; see the contract."""
         last, self._last = self._last, None
-        vector = last[1] if last is not None and last[0] == sample.time_s else self._vector(sample)
+        vector = last[1] if last is not None and last[0] == sample.time_s else self._columns.vector(sample)
         if self._regimes is None:
             self._warmed += 1
             self._memory.add(sample.time_s, vector)
@@ -191,7 +187,11 @@ class Condition:
     def explain(self, verdict: Verdict) -> Explanation:
         """Deviations and ranked causes; see the contract."""
         direct = explain(
-            verdict.deviations, self._info, self.settings.kind, known_regime=verdict.known_regime, signs=verdict.signs
+            verdict.deviations,
+            self._columns.info,
+            self.settings.kind,
+            known_regime=verdict.known_regime,
+            signs=verdict.signs,
         )
         if not verdict.alarm:
             return direct
@@ -227,7 +227,7 @@ class Condition:
         if word is Word.RELEARN:
             self._exemplars = []
             self._memory = Memory()
-            self._info = {}
+            self._columns = Columns(self._memory)
         return True
 
     def snapshot(self) -> dict[str, Any]:
@@ -237,10 +237,7 @@ class Condition:
         return snapshots.stamp(
             {
                 "settings": [settings.warmup, settings.kind, settings.iso_class, settings.budget],
-                "features": [
-                    [name, *((i.unit, i.channel, i.quantity) if (i := self._info.get(name)) else ())]
-                    for name in memory.names
-                ],
+                "features": self._columns.state(),
                 "memory": {
                     "stride": memory.stride,
                     "offered": memory.offered,
@@ -278,11 +275,7 @@ class Condition:
         # Settings, features, rows, and what a person called normal keep their meaning over versions.
         warmup, kind, iso_class, budget = state["settings"]
         model = cls(Settings(int(warmup), str(kind), iso_class, float(budget)))
-        names = [str(entry[0]) for entry in state["features"]]
-        model._info = {
-            str(e[0]): FeatureInfo(str(e[1]), str(e[2]), str(e[3])) for e in state["features"] if len(e) == 4
-        }
-        model._memory.register(names)
+        model._columns.load(state["features"])
         kept = state["memory"]
         for time_s, row in zip(kept["times"], kept["rows"], strict=True):
             model._memory.add(float(time_s), np.array(snapshots.with_nan(row)))
@@ -321,25 +314,6 @@ class Condition:
             self._warmed = max(self._warmed, self.settings.warmup)
             self._fit()
 
-    def _vector(self, sample: Sample) -> Floats:
-        values = sample.values
-        names = self._memory.names
-        if not values.keys() <= self._info.keys():
-            self._info.update({name: sample.info[name] for name in values if name in sample.info})
-            self._unscored = tuple(name for name in self._info if not self._info[name].scored)
-            self._memory.register([name for name in values if self._is_scored(name)])
-            names = self._memory.names
-        vector = np.array([values.get(name, _ABSENT) for name in names], dtype=np.float64)
-        vector[~np.isfinite(vector)] = np.nan
-        np.minimum(np.maximum(vector, -LARGEST, out=vector), LARGEST, out=vector)
-        return vector
-
-    def _is_scored(self, name: str) -> bool:
-        return name in self._info and self._info[name].scored
-
-    def _signs(self, sample: Sample) -> dict[str, float]:
-        return {name: sample.values[name] for name in self._unscored if name in sample.values}
-
     def _select(self, vector: Floats, normal: Normal) -> Floats:
         # Columns only ever grow at the end, and a normal is fitted to all columns there were.
         size = len(normal.names)
@@ -352,14 +326,14 @@ class Condition:
         table = memory.table
         names = list(memory.names)
         old = self._normals
-        self._regimes = Regimes.fit(table, names, self._info, self._regimes)
+        self._regimes = Regimes.fit(table, names, self._columns.info, self._regimes)
         leaves = self._regimes.leaves(table, names)
         logarithmic = np.array([self._is_logarithmic(name) for name in names], dtype=bool)
         span = np.abs(np.where(np.isfinite(table), table, 0.0)).max(axis=0)
         least = np.array(
-            [tolerance(self._info[name], name, float(wide)) for name, wide in zip(names, span, strict=True)]
+            [tolerance(self._columns.info[name], name, float(wide)) for name, wide in zip(names, span, strict=True)]
         )
-        scored = np.array([self._info[name].quantity != "state" for name in names], dtype=bool)
+        scored = np.array([self._columns.info[name].quantity != "state" for name in names], dtype=bool)
         self._normals = {}
         for leaf, name in enumerate(self._regimes.names):
             rows = table[settled_rows(leaves, leaf)]
@@ -379,7 +353,7 @@ class Condition:
         self._next_fit = max(int(memory.offered * (REGROWTH - 1.0)), 30)
 
     def _is_logarithmic(self, name: str) -> bool:
-        info = self._info[name]
+        info = self._columns.info[name]
         return info.quantity == "vibration" and info.unit != "%"
 
     def _accept(self, time_s: float, vector: Floats, regime: str, ratio: float) -> None:
@@ -484,7 +458,7 @@ class Condition:
         )
 
     def _causes(self) -> tuple[PossibleCause, ...]:
-        return self._suspects.ranked(self._info, self.settings.kind)
+        return self._suspects.ranked(self._columns.info, self.settings.kind)
 
     def _zone(self, sample: Sample, deviations: Sequence[Deviation], *, alarm: bool) -> str | None:
         """The ISO zone of the velocity; of an alarmed machine only where velocity is what moved."""

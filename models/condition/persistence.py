@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
-from statistics import median
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from models.condition.severity import WATCH_SHARE
@@ -46,7 +45,7 @@ class Persistence:
     def update(self, ratio: float, now: float | None = None) -> float:
         """Takes the next ratio of score to limit, and what it is without slow memories; returns the smoothed one."""
         self._recent.append(min(ratio, CEILING))
-        self.ratio = median(self._recent) if len(self._recent) == 3 else min(self._recent)
+        self.ratio = _middle(self._recent)
         self._grace = max(self._grace - 1, 0)
         self._above = self._above + 1 if self.ratio > (REMAINS if self._grace else 1.0) else 0
         self._peak = max(self._peak, self.ratio) if self.alarm or self._above else 0.0
@@ -81,6 +80,11 @@ class Persistence:
         self.alarm = bool(state["alarm"])
         self._recent.extend(float(value) for value in state["recent"])
         if self._recent:
-            self.ratio = median(self._recent) if len(self._recent) == 3 else min(self._recent)
+            self.ratio = _middle(self._recent)
         self._above, self._below, self._grace = (int(value) for value in state["counts"])
         self._peak = float(state["peak"])
+
+
+def _middle(recent: Collection[float]) -> float:
+    """The median of three; of fewer the least."""
+    return sorted(recent)[len(recent) // 3]

@@ -48,18 +48,24 @@ class Smoother:
     """
 
     def __init__(self, smooth: Floats) -> None:
+        features = smooth.shape[1]
         self._smooth = smooth
         self._change = np.empty_like(smooth)
-        apart = np.empty(smooth.shape[1])
-        # A memory, the next quicker one, room for their difference, and how large that may be.
-        self._pairs = [(smooth[k], smooth[k - 1], apart, NEAR[k - 1], -NEAR[k - 1]) for k in range(1, LIFE)]
+        # Operands of one shape: to spread a number over an array takes as long again as the operation.
+        self._weights = np.repeat(WEIGHTS, features, axis=1)
+        apart = np.empty(features)
+        # A memory, the next quicker one, room for their difference, and how small and how large that may be.
+        self._pairs = [
+            (smooth[k], smooth[k - 1], apart, np.full(features, -NEAR[k - 1]), np.full(features, NEAR[k - 1]))
+            for k in range(1, LIFE)
+        ]
 
     def add(self, residuals: Floats) -> None:
         """Takes (memories, features) of residuals in deviations: against the following centre, the last against the life's."""
         change = np.subtract(residuals, self._smooth, out=self._change)
-        change *= WEIGHTS
+        change *= self._weights
         self._smooth += change
-        for slower, quicker, apart, most, least in self._pairs:
+        for slower, quicker, apart, least, most in self._pairs:
             np.subtract(slower, quicker, out=apart)
             np.minimum(np.maximum(apart, least, out=apart), most, out=apart)
             np.add(quicker, apart, out=slower)

@@ -31,9 +31,15 @@ MOST_PRESENCES = 16
 class Presence(NamedTuple):
     """Which features are there and can be judged, and what a distance over them is made of."""
 
+    known: Bools
+    """Features that are there,"""
+    complete: bool
+    """whether that is all of them,"""
     mask: Bools
+    """those of them that this normal can judge,"""
     all: bool
     none: bool
+    """and whether these are all or none."""
     inverse: Floats
     """Precision matrix over what is present."""
     weights: list[float]
@@ -77,12 +83,17 @@ class Yardstick:
         self._residual = self._apart[0]
         self._size = np.empty((VIEWS, size))
         self._product = np.empty((VIEWS, size))
-        self._quick = np.empty((LIFE, size))
         self._step = np.empty(size)
         self._usable: Bools = fit.weight[INSIDE] > 0
-        self._stride = 3.0 * fit.scale
+        # Operands of one shape: to spread an array over a larger one takes as long again as the operation.
+        self._scales = np.tile(fit.scale, (LIFE + 1, 1))
+        self._farthest = _range(np.full(size, FARTHEST))
+        self._bound = _range(np.tile(fit.bound, (LIFE + 1, 1)))
+        self._stride = _range(3.0 * fit.scale)
+        self._reach = _range(self.reach)
+        self._following = self.smooth[:LIFE], np.ascontiguousarray(fit.deviation[INSIDE + 1 : -1])
+        self._quick = np.empty((LIFE, size))
         self._presences: dict[bytes, Presence] = {}
-        self._everything = self._over(self._usable)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Parts of it are views of others, which a plain copy would part.
@@ -90,17 +101,14 @@ class Yardstick:
 
     def presence(self, vector: Floats) -> Presence:
         """What of a vector can be judged."""
-        # One call says that all of it is there: a NaN or an infinite number makes the sum so.
-        if float(vector.dot(vector)) < np.inf:
-            return self._everything
-        mask = np.isfinite(vector) & self._usable
-        key = mask.tobytes()
-        known = self._presences.get(key)
-        if known is None:
+        known = np.isfinite(vector)
+        key = known.tobytes()
+        presence = self._presences.get(key)
+        if presence is None:
             if len(self._presences) >= MOST_PRESENCES:
                 self._presences.clear()
-            known = self._presences[key] = self._over(mask)
-        return known
+            presence = self._presences[key] = self._over(known)
+        return presence
 
     def take(self, x: Floats, presence: Presence, *, settled: bool) -> None:
         """Takes the next (transformed) sample into `unit`; while the machine has not settled nothing is smoothed.
@@ -108,19 +116,19 @@ class Yardstick:
         What is absent fades from the smoothed residuals: nothing is known of it any more.
         """
         apart = np.subtract(x, self._centres, out=self._apart)
-        apart /= self.fit.scale
+        apart /= self._scales
         if not presence.all:
             apart[:, ~presence.mask] = 0.0
-        _draw_in(self._residual, FARTHEST, self._instant)
+        _draw_in(self._residual, self._farthest, self._instant)
         if settled:
-            self._smoother.add(_draw_in(apart, self.fit.bound, apart))
+            self._smoother.add(_draw_in(apart, self._bound, apart))
         np.divide(self._raw, self.fit.deviation, out=self.unit)
         if not presence.all:
             self.unit *= presence.mask
 
     def unrest(self) -> Floats:
         """(features,) the largest size of the smoothed residuals against the centre that follows, in deviations."""
-        quick = np.divide(self.smooth[:LIFE], self.fit.deviation[INSIDE + 1 : -1], out=self._quick)
+        quick = np.divide(*self._following, out=self._quick)
         unrest: Floats = np.maximum.reduce(np.abs(quick, out=quick), axis=0)
         return unrest
 
@@ -134,20 +142,21 @@ class Yardstick:
         """Moves the centre by `rate` of the way towards a (transformed) sample, within its reach; not where that is absent."""
         fit = self.fit
         step = np.subtract(x, fit.centre, out=self._step)
-        if not float(x.dot(x)) < np.inf:
-            step[~np.isfinite(x)] = 0.0
+        presence = self.presence(x)
+        if not presence.complete:
+            step[~presence.known] = 0.0
         _draw_in(step, self._stride, step)
         step *= rate
         step += fit.centre
         step -= fit.anchor
-        _draw_in(step, self.reach, step)
+        _draw_in(step, self._reach, step)
         step += fit.anchor
         self._centres[:LIFE] = step
 
     def follow_life(self, x: Floats, rate: Floats) -> None:
         """Moves the life's centre likewise; it has no bounds."""
         known = np.isfinite(x)
-        self.fit.life[:] += rate * np.where(known, bounded(x - self.fit.life, self._stride), 0.0)
+        self.fit.life[:] += rate * np.where(known, bounded(x - self.fit.life, self._stride[1]), 0.0)
 
     def begin(self, centre: Floats) -> None:
         """Sets the centre of the first features."""
@@ -169,10 +178,10 @@ class Yardstick:
             [size / most for size, most in zip(largest, presence.largest, strict=True)],
         )
 
-    def farthest(self) -> Floats:
-        """(features,) the largest size of each in any view of the last sample."""
-        farthest: Floats = np.maximum.reduce(np.abs(self.unit, out=self._size), axis=0)
-        return farthest
+    def beyond(self, least: float) -> list[int]:
+        """Positions of the features that are at least so far out in any view of the last sample."""
+        _, columns = (np.abs(self.unit, out=self._size) >= least).nonzero()
+        return sorted(set(columns.tolist()))
 
     def state(self) -> dict[str, Any]:
         """For the snapshot."""
@@ -198,13 +207,16 @@ class Yardstick:
         limits = Limits(*(np.array(each, dtype=np.float64) for each in state["limits"]))
         return cls(Fit(**arrays, inverse=inverse), limits, np.array(state["smooth"], dtype=np.float64))
 
-    def _over(self, mask: Bools) -> Presence:
+    def _over(self, known: Bools) -> Presence:
+        mask = known & self._usable
         weight = self.fit.weight * mask
         share = np.maximum(weight.sum(axis=1), 1e-12) / np.maximum(self.fit.weight.sum(axis=1), 1e-12)
         # A mean of fewer squares scatters more: what is absent takes its share of the certainty with it.
         most = self.limits.distance
         square = np.maximum(np.square(most) - 1.0, 0.0) / np.sqrt(share)
         return Presence(
+            known,
+            bool(known.all()),
             mask,
             bool(mask.all()),
             not mask.any(),
@@ -215,9 +227,13 @@ class Yardstick:
         )
 
 
-def _draw_in(x: Floats, bound: Floats | float, out: Floats) -> Floats:
+def _range(most: Floats) -> tuple[Floats, Floats]:
+    return -most, most
+
+
+def _draw_in(x: Floats, between: tuple[Floats, Floats], out: Floats) -> Floats:
     """`bounded` into room that is there already."""
-    drawn: Floats = np.minimum(np.maximum(x, -bound, out=out), bound, out=out)
+    drawn: Floats = np.minimum(np.maximum(x, between[0], out=out), between[1], out=out)
     return drawn
 
 
