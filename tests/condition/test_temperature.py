@@ -21,10 +21,12 @@ def test_slope_of_a_straight_line_is_its_own() -> None:
     assert made.settling() is None
 
 
-def test_half_a_minute_is_needed_for_a_slope() -> None:
+def test_a_minute_is_needed_for_a_slope() -> None:
     assert course(np.arange(6.0)).slope() is None
-    assert course(np.arange(20.0), 1.0).slope() is None
-    assert course(np.arange(20.0), 2.0).slope() == pytest.approx(30.0)
+    assert course(np.arange(40.0), 1.0).slope() is None
+    assert course(np.arange(60.0), 1.0).slope() == pytest.approx(60.0)
+    assert course(np.arange(8.0), 7.5).slope() == pytest.approx(8.0)
+    assert course(np.arange(8.0), 600.0).slope() == pytest.approx(0.1)
 
 
 @settings(max_examples=30, deadline=None)

@@ -16,6 +16,8 @@ KEPT = 240
 LEAST_STEP_S = SLOPE_WINDOW_S / 120.0
 """Readings closer together than this are thinned, so that the kept ones always reach over the window."""
 LEAST_READINGS = 8
+WHOLE = 0.85
+"""Share of a window that eight readings in it reach over at least."""
 SETTLING_READINGS = 24
 CLEAR = 8.0
 """A curve is told where the temperature moved by so many times its readings' scatter."""
@@ -36,14 +38,17 @@ class Temperature:
         self._points.append((time_s, value))
 
     def slope(self) -> float | None:
-        """Least-squares slope per minute over a minute; None before half of it, or eight readings, are there."""
+        """Least-squares slope per minute over a minute; None before that, and eight readings, are there.
+
+        Over less of it a door or a switch would move it farther than it ever did: after each gap it would be another feature.
+        """
         if len(self._points) < LEAST_READINGS:
             return None
         last_s = self._points[-1][0]
         start_s = min(last_s - SLOPE_WINDOW_S, self._points[-LEAST_READINGS][0])
         table = np.array([(t - last_s, value) for t, value in self._points if t >= start_s])
         minutes = table[:, 0] / 60.0
-        if -minutes[0] * 60.0 < 0.5 * SLOPE_WINDOW_S:
+        if -minutes[0] * 60.0 < WHOLE * SLOPE_WINDOW_S:
             return None
         centred = minutes - minutes.mean()
         spread = float(centred @ centred)
