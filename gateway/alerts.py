@@ -20,6 +20,7 @@ from typing import Annotated, Literal, NamedTuple, TypeAlias
 
 from msgspec import Meta, Struct
 
+from gateway.related import Relation
 from wire.messages import Action, Cause, Evidence, Finding, FindingType, NonNegative, Prognosis, Severity
 
 SECOND_NS = 1_000_000_000
@@ -140,6 +141,8 @@ class Alert(Struct, frozen=True, kw_only=True):
     """The moment that evidence and prognosis are relative to."""
     prognosis: Prognosis | None = None
     """When it becomes an alarm, as the node said last."""
+    relation: Relation | None = None
+    """What of the machine moved when its goods did, for alerts about goods; None while nothing can be defended."""
     confirmed: str = ""
     """The cause that a person found, by its code."""
     confirmed_label: str = ""
@@ -183,7 +186,7 @@ class Entry(Struct, frozen=True, kw_only=True):
     at_ns: int
     what: str
     """suspected, opened, escalated, eased, cause_changed, flapping, reopened, still_there, acknowledged, snoozed, snooze_ended,
-    note, confirmed, foreseen, resolved, passed, merged."""
+    note, confirmed, foreseen, related, resolved, passed, merged."""
     by: str
     text: str
     state: State

@@ -27,6 +27,7 @@ from gateway.listener import LiveEvent
 from gateway.live import Live
 from gateway.notify import Notifier as PeopleNotifier
 from gateway.origins import OriginState
+from gateway.relating import Relating
 from gateway.remembered import silent_machines
 from gateway.services import Services
 from gateway.store.base import StoreConfigError, StoreUnavailable
@@ -178,6 +179,7 @@ class Gateway:
         self.alerting = Alerting(
             self.ledger, self.journal, goods=self.goods, send=self.ingest.send_command, now_ns=wall_ns
         )
+        self.relating = Relating(self.ledger, self.store, now_ns=wall_ns)
         self.services = Services(
             site=options.site,
             language=options.language,
@@ -198,12 +200,22 @@ class Gateway:
                 "forwarding": lambda: all(line.running for line in self.forwarder.stats()),
                 "notifying": lambda: not options.persons or self.people.stats().running,
                 "live": self.live.alive,
+                "relating": lambda: self.relating.stats().running,
             },
             wall_ns=wall_ns,
         )
         self.web = WebServer(options, build(self.services, password=password))
         # The other way round: streams and requests first, then intake, then the readers, then the files.
-        for part in (self.people, self.forwarder, self.alerting, self.storing, self.ingest, self.web, self.live):
+        for part in (
+            self.people,
+            self.forwarder,
+            self.relating,
+            self.alerting,
+            self.storing,
+            self.ingest,
+            self.web,
+            self.live,
+        ):
             opening.callback(part.stop)
 
     def start(self) -> None:
@@ -216,6 +228,7 @@ class Gateway:
         self.live.start()
         self.storing.start()
         self.alerting.start()
+        self.relating.start()
         self.forwarder.start()
         self.people.start()
         self.ingest.start()

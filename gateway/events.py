@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from gateway.alerts import Reason
+from gateway.related import Measure, Moved, Related
 from wire.messages import Cause, Evidence
 
 CAPACITY = "de.werkpuls.capacity.v1"
@@ -101,6 +102,22 @@ class Expected(Struct, frozen=True, kw_only=True):
     """The severity that begins then."""
 
 
+class Together(Struct, frozen=True, kw_only=True):
+    """A change of the goods and what of their machine moved with it; which of them moves the other, nobody has tried."""
+
+    product: str
+    measure: Measure
+    """`lightness` (L* of the crust), `size`, or `rejects` (% of the judged)."""
+    unit: str
+    since: str
+    moved: Moved
+    """The goods' own change."""
+    batches: int
+    """How many were held against the machine."""
+    related: list[Related]
+    """The strongest first."""
+
+
 class AlertData(Struct, frozen=True, kw_only=True):
     """An alert as it stands after a change."""
 
@@ -131,6 +148,8 @@ class AlertData(Struct, frozen=True, kw_only=True):
     """None where nothing grows, or where the data cannot say."""
     confirmed: str
     """The cause that a person found: its code, or their own words; empty until somebody says so."""
+    relation: Together | None = None
+    """For alerts about goods: what of the machine moved with them; null where nothing can be defended."""
 
 
 class CloudEvent(Struct, frozen=True, kw_only=True, omit_defaults=False):

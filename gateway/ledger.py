@@ -22,6 +22,7 @@ from gateway.goods import DoubtfulItem
 from gateway.ledger_file import LedgerError, LedgerFile, LedgerUnavailable
 from gateway.ledger_goods import GoodsReads
 from gateway.ledger_records import AuditEntry, CommandState, Counts, SetApart
+from gateway.ledger_relations import RelationReads
 from gateway.ledger_transaction import COMMAND_LIFE_NS, COMMAND_RETRY_NS, Transaction
 from gateway.outbox import DeadLetter, Kind, Outbox, TargetStatus
 from gateway.translate import Translator
@@ -74,6 +75,7 @@ class Ledger:
         self._file = LedgerFile(path, now_ns=now_ns())
         self.outbox = Outbox(self._file)
         self.goods = GoodsReads(self._file)
+        self.relations = RelationReads(self._file)
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:

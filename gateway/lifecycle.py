@@ -140,10 +140,10 @@ def sight(alert: Alert, seen: Observation, policy: Policy) -> Change:
                 "cause_changed", seen.at_ns, text=f"{alert.cause} -> {seen.cause}", cause=seen.cause, key=seen.key
             )
             if alert.state.visible:
-                _restate(pen, seen.at_ns)
+                restate(pen, seen.at_ns)
         elif alert.state.visible and seen.prognosis != alert.prognosis:
             pen.write("foreseen", seen.at_ns, text=foreseen(seen.prognosis))
-            _restate(pen, seen.at_ns)
+            restate(pen, seen.at_ns)
     if came_back and alert.flaps + 1 == policy.flap_opens - 1 and alert.state.visible:
         pen.write("flapping", seen.at_ns)
     grade(pen, seen.at_ns, policy)
@@ -176,6 +176,7 @@ def reopen(alert: Alert, seen: Observation, policy: Policy) -> Change:
         resolution="",
         done="",
         owner="",
+        relation=None,
     )
     _explain(pen, seen)
     if alert.state is State.PASSED:
@@ -358,7 +359,8 @@ def take_over(closed: Alert, other: Alert, at_ns: int, policy: Policy) -> tuple[
     return mine.change(), theirs.change()
 
 
-def _restate(pen: Pen, at_ns: int) -> None:
+def restate(pen: Pen, at_ns: int) -> None:
+    """Tells subscribers what has been found out since, or has it told once `RESTATE_NS` have passed."""
     if at_ns - pen.alert.published_ns >= RESTATE_NS:
         pen.publish("changed", at_ns)
     else:

@@ -23,6 +23,7 @@ from gateway.events import (
     Explanation,
     Outgoing,
     Scrap,
+    Together,
     rfc3339,
     schema_uri,
 )
@@ -155,6 +156,7 @@ class Translator:
             if between is not None and prognosis is not None
             else None,
             confirmed=alert.confirmed_label or alert.confirmed,
+            relation=_together(alert),
         )
 
     def _event(self, event_type: str, alert: Alert, data: Capacity | Cost | AlertData, now_ns: int) -> Outgoing:
@@ -186,3 +188,18 @@ class Translator:
         )
         body = msgspec.json.encode(event)
         return Outgoing(event_id, event_type, f"{site}/{machine}", severity, now_ns, body, machine)
+
+
+def _together(alert: Alert) -> Together | None:
+    found = alert.relation
+    if found is None:
+        return None
+    return Together(
+        product=found.product,
+        measure=found.measure,
+        unit=found.unit,
+        since=rfc3339(found.since_ns),
+        moved=found.moved,
+        batches=found.batches,
+        related=found.related,
+    )

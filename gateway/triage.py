@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from gateway.alerts import SECOND_NS, SYSTEM, Alert, Change, Fault, Observation, Policy, State
-from gateway.lifecycle import Pen, begin, clear, confirm, pass_time, reopen, resolve, sight, take_over
+from gateway.lifecycle import Pen, begin, clear, confirm, pass_time, reopen, resolve, restate, sight, take_over
+from gateway.related import Relation
 
 
 class AlertError(Exception):
@@ -158,6 +159,21 @@ class Triage:
         pen = self._pen(alert, version, visible=False)
         pen.write("note", at_ns, by=by, text=text)
         return self._keep(pen)
+
+    def relate(self, alert: str, relation: Relation, *, at_ns: int) -> bool:
+        """What of the machine moved with its goods was found; False where the alert is over or says so already.
+
+        People are not told again for it: it stands with the alert.
+        """
+        held = self._book.get(alert)
+        if held is None or held.state.closed or held.relation == relation:
+            return False
+        pen = Pen(held)
+        pen.write("related", at_ns, text=relation.text, relation=relation)
+        if held.state.visible:
+            restate(pen, at_ns)
+        self._keep(pen)
+        return True
 
     def _held(self, seen: Observation) -> Alert | None:
         held = self._book.holding(seen.site, seen.source)

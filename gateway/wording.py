@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.alerts import Alert, Reason, State
+from gateway.relation_wording import related_text
 from wire.messages import Evidence, Severity
 
 LANGUAGES = ("de", "en")
@@ -56,6 +57,8 @@ class Description:
     sure: str
     also: str
     """Other possible causes; empty where there are none."""
+    related: str
+    """What of the machine moved when its goods did; empty where nothing can be defended."""
     evidence: tuple[str, ...]
     check: str
 
@@ -64,7 +67,16 @@ class Description:
         """The body of a message, one statement a line."""
         return tuple(
             line
-            for line in (self.explain, self.since, self.expected, self.sure, self.also, *self.evidence, self.check)
+            for line in (
+                self.explain,
+                self.since,
+                self.expected,
+                self.sure,
+                self.also,
+                *self.evidence,
+                self.related,
+                self.check,
+            )
             if line
         )
 
@@ -218,12 +230,15 @@ class Wording:
 
     def when(self, time_ns: int) -> str:
         """A moment in the people's own time."""
-        moment = datetime.fromtimestamp(time_ns / 1e9, tz=UTC).astimezone(self._zone)
-        return moment.strftime(str(self.catalogue["language"]["date"]))
+        return self.local(time_ns).strftime(str(self.catalogue["language"]["date"]))
 
     def clock(self, time_ns: int) -> str:
         """A time of day in the people's own time, to the second."""
-        return datetime.fromtimestamp(time_ns / 1e9, tz=UTC).astimezone(self._zone).strftime("%H:%M:%S")
+        return self.local(time_ns).strftime("%H:%M:%S")
+
+    def local(self, time_ns: int) -> datetime:
+        """A moment in the people's own time zone."""
+        return datetime.fromtimestamp(time_ns / 1e9, tz=UTC).astimezone(self._zone)
 
     def midnight(self, time_ns: int) -> int:
         """When that day began where the people are.
@@ -262,6 +277,7 @@ class Wording:
             expected=self._expected(alert, now_ns),
             sure=self._sure(alert) if alert.kind in {"machine", "quality"} else "",
             also=self.text("also", causes=", ".join(others[:2])) if others else "",
+            related=related_text(self, alert, now_ns=now_ns),
             evidence=tuple(
                 self.evidence(item, at_ns=alert.reported_ns, now_ns=now_ns) for item in alert.evidence[:_SHOWN_EVIDENCE]
             ),

@@ -83,6 +83,7 @@ def alert_text(services: Services, alert: Alert, language: str | None) -> views.
         sure=words.sure,
         also=words.also,
         evidence=list(words.evidence),
+        related=words.related,
         check=words.check,
     )
 

@@ -52,8 +52,6 @@ class Overview:
         """
         present = self._services.ledger.open_alerts()
         return {
-            "site": self._services.site,
-            "now": self._words.clock(self._now_ns),
             "t": self._page,
             "alerts": [self.alert(alert) for alert in present if not self._asleep(alert)],
             "snoozed": [self.alert(alert) for alert in present if self._asleep(alert)],
@@ -75,7 +73,9 @@ class Overview:
             "machine": words.machine(alert.machine),
             "cause": words.cause(alert.cause, alert.label).name,
             "explain": text.explain,
-            "lines": [line for line in (text.since, text.expected, text.sure, text.also, *text.evidence) if line],
+            "lines": [
+                line for line in (text.since, text.expected, text.sure, text.also, *text.evidence, text.related) if line
+            ],
             "check": text.check,
             "confirmed": self._confirmed(alert),
             "causes": self._causes(alert) if alert.kind == "machine" else [],

@@ -90,6 +90,8 @@ class AlertText(Struct, frozen=True, kw_only=True):
     sure: str
     also: str
     evidence: list[str]
+    related: str
+    """What of the machine moved when its goods did; empty where nothing can be defended."""
     check: str
 
 
