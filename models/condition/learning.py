@@ -255,14 +255,18 @@ def _robust(x: Floats, known: NDArray[np.bool_], usable: NDArray[np.bool_]) -> t
     """Mean and deviation with far outliers drawn in to three interquartile ranges beyond the quartiles (Tukey)."""
     features = x.shape[1]
     mean, deviation = np.zeros(features), np.ones(features)
-    for column in np.flatnonzero(usable):
-        values = x[known[:, column], column]
-        low, high = np.quantile(values, (0.25, 0.75))
+    # Columns that are all there go together.
+    whole = known.all(axis=0)
+    for columns in (np.flatnonzero(usable & whole), *np.flatnonzero(usable & ~whole)[:, None]):
+        if not len(columns):
+            continue
+        values = x[:, columns][known[:, columns[0]]]
+        low, high = np.quantile(values, (0.25, 0.75), axis=0)
         reach = 3 * (high - low)
-        if np.mean((values < low - reach) | (values > high + reach)) <= ODD_SHARE:
-            values = np.clip(values, low - reach, high + reach)
-        mean[column] = values.mean()
-        deviation[column] = values.std(ddof=1)
+        odd = ((values < low - reach) | (values > high + reach)).mean(axis=0) <= ODD_SHARE
+        values = np.where(odd, np.clip(values, low - reach, high + reach), values)
+        mean[columns] = values.mean(axis=0)
+        deviation[columns] = values.std(axis=0, ddof=1)
     return mean, deviation
 
 

@@ -32,16 +32,36 @@ def effective_samples(table: Floats) -> Floats:
     """
     rows = len(table)
     variance = (table**2).mean(axis=0)
-    spectrum = np.fft.rfft(table, 2 * rows, axis=0)
-    covariance = np.fft.irfft(spectrum.real**2 + spectrum.imag**2, axis=0)[:rows] / rows
-    correlation = covariance / np.where(variance > 0, variance, 1.0)
+    size = _quick_size(2 * rows)
+    spectrum = np.fft.rfft(np.ascontiguousarray(table.T), size)
+    covariance = np.fft.irfft(spectrum.real**2 + spectrum.imag**2, size)[:, :rows] / rows
+    correlation = covariance / np.where(variance > 0, variance, 1.0)[:, None]
     # Lags up to the first within the standard error of white noise (Bartlett 1946): beyond it there is only noise of the estimate.
     negative = correlation < rows**-0.5
-    first = np.where(negative.any(axis=0), negative.argmax(axis=0), rows)
-    kept = np.arange(rows)[:, None] < first
-    time = 1.0 + 2.0 * np.where(kept[1:], correlation[1:], 0.0).sum(axis=0)
+    first = np.where(negative.any(axis=1), negative.argmax(axis=1), rows)
+    time = np.array(
+        [1.0 + 2.0 * float(lags[1:lag].sum()) for lags, lag in zip(correlation, first.tolist(), strict=True)]
+    )
     looks: Floats = np.where(variance > 0, rows / np.maximum(time, 1.0), float(rows))
     return looks
+
+
+def _quick_size(least: int) -> int:
+    """The next length without prime factors beyond 5: an FFT of it is quick.
+
+    >>> _quick_size(97), _quick_size(2 * 1801)
+    (100, 3645)
+    """
+    best = 1 << max(least - 1, 0).bit_length()
+    five = 1
+    while five < best:
+        three = five
+        while three < best:
+            size = three << max(-(-least // three) - 1, 0).bit_length()
+            best = min(best, size)
+            three *= 3
+        five *= 5
+    return best
 
 
 def widening(looks: Floats, sigmas: float) -> Floats:
