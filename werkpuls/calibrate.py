@@ -1,4 +1,4 @@
-"""`werkpuls calibrate`: from a photo of the printed sheet, or of a card, to millimetres; and the sheet to print."""
+"""`werkpuls calibrate`: from a photo of the printed sheet, or of a card, to millimetres; the sheet to print; and a belt's corners."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from werkpuls.options import needs_opencv
 if TYPE_CHECKING:
     from edge.vision.calibration import Calibration
 
-SUMMARY = "learn from a photo of a printed sheet or a card how large a camera's pixels are"
+SUMMARY = "learn from a photo how large a camera's pixels are, or try where in its picture the belt lies"
 EXAMPLE = "werkpuls calibrate photo.jpg --out belt.json"
 DONE, PROBLEM, WRONG_USE = 0, 1, 2
+RULER = "ruler"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,19 +40,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a rectangle of this size in mm instead of the sheet, as 85.6x54 for a bank card",
     )
 
+    parser.add_argument(
+        "--corners",
+        nargs="?",
+        const=RULER,
+        metavar="X,Y,X,Y,X,Y,X,Y",
+        help="of belt or tray, instead of millimetres: draws a ruler over the photo to read them off, and an outline around all that "
+        "would be taken for goods (PHOTO.corners.jpg, or --out); with numbers, draws these corners and what is found between them",
+    )  # fmt: skip
+
 
 def run(args: argparse.Namespace) -> int:
     """Calibrates; 0 done, 1 the photo cannot be used, 2 wrong use."""
     if problem := needs_opencv():
         return _say(problem, WRONG_USE)
-    if (args.photo is None) == (args.sheet is None):
-        return _say("a photo, or --sheet and where the sheet is to go", WRONG_USE)
-    if args.card is not None and args.marker_mm is not None:
-        return _say("either the sheet's --marker-mm or a --card", WRONG_USE)
+    if problem := _contradiction(args):
+        return _say(problem, WRONG_USE)
     try:
+        if args.corners is not None:
+            return _corners(args)
         return _write_sheet(args.sheet) if args.sheet is not None else _calibrate(args)
     except OSError as exc:
         return _say(f"cannot be written: {exc}", PROBLEM)
+
+
+def _contradiction(args: argparse.Namespace) -> str:
+    """What does not go together; empty where all does."""
+    if (args.photo is None) == (args.sheet is None):
+        return "a photo, or --sheet and where the sheet is to go"
+    if args.corners is not None and (args.card, args.marker_mm) != (None, None):
+        return "--corners goes with a photo alone"
+    if args.card is not None and args.marker_mm is not None:
+        return "either the sheet's --marker-mm or a --card"
+    return ""
 
 
 def _write_sheet(path: Path) -> int:
@@ -81,6 +102,38 @@ def _calibrate(args: argparse.Namespace) -> int:
     found.save(out)
     height, width = photo.image.shape[:2]
     print(_told(found, out, width, height))  # noqa: T201  # its answer
+    return DONE
+
+
+def _corners(args: argparse.Namespace) -> int:
+    """Draws a ruler to read corners off, or corners that were read off, with what is found between them."""
+    from edge.vision.decode import encode  # noqa: PLC0415  # needs OpenCV
+    from werkpuls.pictures import RULED, corner_points, read  # noqa: PLC0415  # as above
+    from werkpuls.ruled import ruled  # noqa: PLC0415  # as above
+
+    try:
+        corners = None if args.corners == RULER else corner_points(args.corners)
+    except argparse.ArgumentTypeError as exc:
+        return _say(f"--corners {exc}", WRONG_USE)
+    photo = read(args.photo)
+    if photo.image is None:
+        return _say(photo.problem, PROBLEM)
+    try:
+        shown, whole, cut = ruled(photo.image, corners)
+    except ValueError as exc:
+        return _say(f"{args.photo}: {exc}", PROBLEM)
+    out: Path = args.out or args.photo.with_name(f"{args.photo.name}{RULED}")
+    out.write_bytes(encode(shown, 92))
+    found = f"{out}: {whole} items lie whole in it, {cut} are cut off"
+    if corners is None:
+        found += (
+            ". Where more than goods has an outline: read the corners of belt or tray off the ruler and try them with --corners "
+            "X,Y,X,Y,X,Y,X,Y (top left, top right, bottom right, bottom left)"
+        )
+    else:
+        print("corners = [" + ", ".join(f"[{x:g}, {y:g}]" for x, y in corners) + "]")  # noqa: T201  # its answer
+        found += ". When only goods have an outline, the line belongs under [[camera]] in node.toml"
+    sys.stderr.write(f"{found}\n")
     return DONE
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 ENDINGS = (".jpg", ".jpeg", ".jpe", ".png", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".heic")
 """What is taken for a photo in a folder; those that are neither JPEG nor PNG are named as such and not passed over silently."""
-GRADED = ".graded.png"
+GRADED, RULED = ".graded.png", ".corners.jpg"
 """Pictures that a command made; they are never read again."""
 _SMALLEST_PX = 32
 
@@ -82,12 +82,19 @@ def cropped(photo: Photo, belt: BeltCrop | None) -> Photo:
 
 
 def corners(text: str) -> BeltCrop:
+    """The crop of `corner_points`."""
+    from edge.vision.geometry import BeltCrop  # noqa: PLC0415  # needs OpenCV, which not every machine has
+
+    return BeltCrop(corner_points(text))
+
+
+def corner_points(text: str) -> list[tuple[float, float]]:
     """Eight numbers, x and y of four corners as fractions of the picture.
 
     Raises:
         ArgumentTypeError: not eight numbers, or not the corners of a belt.
     """
-    from edge.vision.geometry import BeltCrop  # noqa: PLC0415  # needs OpenCV, which not every machine has
+    from edge.vision.geometry import BeltCrop  # noqa: PLC0415  # as above
 
     try:
         numbers = [float(part) for part in text.replace(" ", ",").split(",") if part]
@@ -95,14 +102,16 @@ def corners(text: str) -> BeltCrop:
         raise argparse.ArgumentTypeError(f"{text!r}: eight numbers with commas") from exc
     if len(numbers) != 8 or not all(map(math.isfinite, numbers)):
         raise argparse.ArgumentTypeError(f"{text!r}: eight numbers with commas: x,y of four corners")
+    points = list(zip(numbers[::2], numbers[1::2], strict=True))
     try:
-        return BeltCrop(list(zip(numbers[::2], numbers[1::2], strict=True)))
+        BeltCrop(points)
     except ValueError as exc:
         raise argparse.ArgumentTypeError(f"{text!r}: {exc}") from exc
+    return points
 
 
 def _is_photo(path: Path) -> bool:
-    return path.suffix.lower() in ENDINGS and not path.name.endswith(GRADED)
+    return path.suffix.lower() in ENDINGS and not path.name.endswith((GRADED, RULED))
 
 
 def _words(exc: OSError) -> str:
