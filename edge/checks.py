@@ -47,6 +47,8 @@ RANGE_MEANS_BROKEN = (Quantity.TEMPERATURE, Quantity.CURRENT, Quantity.POWER, Qu
 """Quantities whose sensors are chosen so that no machine drives them to the end of their range."""
 CHANGES_BY_REASON = RANGE_MEANS_BROKEN
 """Quantities that have mass, or a switch: they go where they have been before, or stay where they go."""
+SWITCHED = (Quantity.CURRENT, Quantity.POWER, Quantity.SPEED)
+"""Quantities that a switch moves at once."""
 STATE_TOLERANCE = 0.01
 ZERO_IS_PLAUSIBLE = (Quantity.CURRENT, Quantity.POWER, Quantity.SPEED, Quantity.ENERGY, Quantity.STATE)
 """Quantities that rest at exactly zero when the machine is off."""
@@ -84,6 +86,9 @@ class ChannelCheck:
     _bad: float = 0.0
     _good: int = 0
     _first_bad_ns: int | None = None
+
+    def __post_init__(self) -> None:
+        self.levels.switched = self.channel.quantity in SWITCHED
 
     def look(self, now_ns: int, blocks: Sequence[Block], error: str | None = None) -> list[Block]:
         """Takes one tick's blocks of this channel; returns those that are readings."""

@@ -186,9 +186,12 @@ class Levels:
 
     A reading is doubted when it jumps to where none ever was. If the next one agrees it was real (a fault, a new regime),
     if the next one is back it was a spike: nothing that has mass heats up and cools down between three readings, and
-    what a switch can do was seen before.
+    what a switch can do was seen before. Only what happens *while* something is switched may not have been: a motor draws several
+    times its current for a moment when it starts, and few readings fall into that.
     """
 
+    switched: bool = False
+    """Whether it goes from one level to another at once."""
     seen: list[float] = field(default_factory=list)
     """At most `MOST_LEVELS`, rising."""
     step: float = 0.0
@@ -200,7 +203,7 @@ class Levels:
     def hear(self, value: float) -> Heard:
         """Takes the next reading."""
         if self.count < LEVELS_KNOWN_AFTER or not self._far(value):
-            spiked = bool(self._doubted)
+            spiked = bool(self._doubted) and not (self.switched and abs(value - self.last) > self._reach)
             self._accept(value)
             return Heard.SPIKE if spiked else Heard.READING
         if not self._doubted:
@@ -249,9 +252,11 @@ class Levels:
         del self.seen[1 + min(range(len(spans)), key=spans.__getitem__)]
 
     def _far(self, value: float) -> bool:
-        span = self.seen[-1] - self.seen[0]
-        reach = max(FAR_STEPS * self.step, FAR_SHARE * span)
-        return abs(value - self.last) > reach and self._distance(value) > reach
+        return abs(value - self.last) > self._reach and self._distance(value) > self._reach
+
+    @property
+    def _reach(self) -> float:
+        return max(FAR_STEPS * self.step, FAR_SHARE * (self.seen[-1] - self.seen[0]))
 
     def _distance(self, value: float) -> float:
         at = bisect_left(self.seen, value)

@@ -313,6 +313,23 @@ def test_switching_on_and_off_is_no_spike_nor_is_a_starting_current(start_a: flo
         assert feed.fault is None
 
 
+def test_starting_currents_that_few_readings_fall_into_are_no_spikes_and_a_plug_still_is() -> None:
+    feed = Feed(Channel("current", "A", Quantity.CURRENT, 0, 30, resolution=0.001))
+
+    def cycle(*, start: bool = False, loose: bool = False) -> None:
+        for k in range(12):
+            level = 5.8 if start and k == 0 else 1.8 if k < 6 else 0.02
+            feed.tick([13.0 if loose and k in {3, 9} else level * (1 + 0.01 * feed.rng.standard_normal())])
+
+    for _ in range(30):
+        cycle()
+    for _ in range(3):
+        cycle(start=True)
+        assert feed.fault is None
+    cycle(loose=True)
+    assert feed.fault is Fault.SPIKE
+
+
 def test_a_reading_at_the_very_end_of_its_range_is_clipped() -> None:
     feed = Feed(TEMPERATURE)
     feed.noisy(30)
