@@ -5,14 +5,18 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from edge.machine import Column, FindingChange, Step
 from edge.sensor_setup import CHANNEL_NAME
 from models.condition.contract import Deviation, Explanation, FeatureInfo, PossibleCause, Prognosis, Verdict
 from wire.envelope import Envelope
 from wire.journal import Record
 from wire.messages import Cause, Condition, Evidence, Finding, Message, Series, Severity, Telemetry
 from wire.messages import Prognosis as Told
+
+if TYPE_CHECKING:
+    # A daemon of cameras does without the features, checks and regimes that come with a machine.
+    from edge.machine import Column, FindingChange, Step
 
 VALUES_PER_MESSAGE = 8_000
 """About 150 kB of JSON with times; the limit on the wire is 262,144 bytes."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from threading import Event, Thread
 from typing import Protocol
 
@@ -141,7 +142,7 @@ class CameraLoop:
                     self.error, self._failures = "", 0
                     self._rest(self._idle_s)
                     return
-                crop = reduced(frame.image if self._crop is None else self._crop.apply(frame.image))
+                frame, crop = self._cut(frame)
             except BadPicture as exc:
                 self.pictures += 1
                 self._receiver.unreadable(exc)
@@ -160,3 +161,11 @@ class CameraLoop:
                 self._receiver.see(frame, crop)
                 self.pictures += 1
             self._moved()
+
+    def _cut(self, frame: Frame) -> tuple[Frame, Image]:
+        """The crop, and the frame reduced: it is not held at its full size while the goods are looked at."""
+        if self._crop is None:
+            crop = small = reduced(frame.image)
+        else:
+            crop, small = reduced(self._crop.apply(frame.image)), reduced(frame.image)
+        return replace(frame, image=small), crop

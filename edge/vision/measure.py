@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -38,8 +39,8 @@ def measure(grey: NDArray[np.uint8]) -> Measure:
     if step > 1 and min(height, width) >= 3:
         blocks = grey[: height * step, : width * step].reshape(height, step, width, step)
         frame = blocks.mean(axis=(1, 3), dtype=np.float32)
+        brightness, laplacian = float(frame.mean()), cv2.Laplacian(frame, cv2.CV_32F)
     else:
-        frame = grey.astype(np.float32)
-    centre = frame[1:-1, 1:-1]
-    laplacian = frame[:-2, 1:-1] + frame[2:, 1:-1] + frame[1:-1, :-2] + frame[1:-1, 2:] - 4.0 * centre
-    return Measure(brightness=float(frame.mean()), sharpness=float(laplacian.var()))
+        brightness, laplacian = float(grey.mean()), cv2.Laplacian(grey, cv2.CV_16S)
+    _, deviation = cv2.meanStdDev(laplacian[1:-1, 1:-1])
+    return Measure(brightness, sharpness=float(deviation[0, 0]) ** 2)

@@ -73,11 +73,12 @@ class VideoCamera:
             raise CameraConfigError(f"{self._source} is neither a device, nor an address, nor a file")
         source = int(self._source) if self._source.isdecimal() else self._source
         # Each of a decoder's threads holds pictures of its own.
-        options = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, OPEN_MS, cv2.CAP_PROP_READ_TIMEOUT_MSEC, READ_MS]
-        options += [cv2.CAP_PROP_N_THREADS, 1]
+        options = [] if self._device else [cv2.CAP_PROP_N_THREADS, 1]
+        if self._address:
+            options += [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, OPEN_MS, cv2.CAP_PROP_READ_TIMEOUT_MSEC, READ_MS]
         try:
             backend = self._backend or (cv2.CAP_V4L2 if self._device else cv2.CAP_FFMPEG)
-            capture = cv2.VideoCapture(source, backend, options if self._address else [])
+            capture = cv2.VideoCapture(source, backend, options)
         except cv2.error as exc:
             raise CameraError(f"{self._shown}: {exc.err or exc}") from exc
         if not capture.isOpened():

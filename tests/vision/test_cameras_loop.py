@@ -52,7 +52,7 @@ class Heard:
         self.log.append(f"seen {crop.shape[1]} x {crop.shape[0]}")
         if self.log.count(self.log[-1]) == 1:
             raise RuntimeError("a defect")
-        assert frame.image is GOOD
+        assert frame.image.shape == (600, 800, 3), "the whole picture is not held at its full size"
 
     def unreadable(self, exc: BadPicture) -> None:
         self.log.append(str(exc))

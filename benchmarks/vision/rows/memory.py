@@ -22,6 +22,7 @@ from edge.vision.decode import encode
 SIZE = (1600, 1200)
 PICTURES = 40
 _DEADLINE_S = 120.0
+_UNIT = Path(__file__).resolve().parents[3] / "systemd" / "werkpuls-watch.service"
 _NODE = """
 site = "bench"
 node = "node"
@@ -47,7 +48,7 @@ def measure(bench: Bench) -> Row:
         (folder / "photos").mkdir()
         (folder / "node.toml").write_text(_NODE, encoding="ascii")
         command = [sys.executable, "-m", "werkpuls", "edge", "watch", "--config", str(folder / "node.toml"), "--json"]
-        environment = {**os.environ, "MALLOC_ARENA_MAX": "2"}
+        environment = os.environ | _environment()
         with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as daemon:
             try:
                 resident = _watched(folder, daemon, [photo.image for photo in photos(bench.data)])
@@ -60,6 +61,12 @@ def measure(bench: Bench) -> Row:
         (Floor("MB peak", 120, at_least=False), Floor("graded", PICTURES)),
         notes=("VmRSS and VmHWM of the process; a board's own camera has a process of its own beside it",),
     )
+
+
+def _environment() -> dict[str, str]:
+    """What the unit sets."""
+    given = re.findall(r"^Environment=(.*)$", _UNIT.read_text(encoding="utf-8"), re.MULTILINE)
+    return dict(each.split("=", 1) for line in given for each in line.split())
 
 
 def _watched(folder: Path, daemon: subprocess.Popen[bytes], images: list[NDArray[np.uint8]]) -> list[int]:
