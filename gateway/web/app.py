@@ -21,6 +21,7 @@ from gateway.ledger_file import LedgerError, LedgerUnavailable
 from gateway.services import Services
 from gateway.store.base import StoreUnavailable
 from gateway.web.api import ENDPOINTS
+from gateway.web.goods_pages import PATH, GoodsPages
 from gateway.web.metrics import Metrics
 from gateway.web.openapi import openapi
 from gateway.web.pages import Pages
@@ -43,7 +44,7 @@ def build(services: Services, *, password: str | None = None) -> Starlette:
         password: asked for on every path but /health; None where only this computer can reach the page.
     """
     refused = services.refused
-    pages = Pages(services)
+    pages, goods = Pages(services), GoodsPages(services)
     stream = Stream(services.live)
     document = msgspec.json.encode(openapi(ENDPOINTS))
 
@@ -58,6 +59,8 @@ def build(services: Services, *, password: str | None = None) -> Starlette:
     app = Starlette(
         routes=[
             Route("/", pages.overview, methods=["GET"]),
+            Route(PATH, goods.goods, methods=["GET"]),
+            Route(f"{PATH}/{{node}}/{{inspection}}/{{item:int}}", goods.judge, methods=["POST"]),
             Route("/alerts/{alert}", pages.act, methods=["POST"]),
             Route("/deliveries/{kind}/{name}", pages.send_again, methods=["POST"]),
             Route("/health", serve_health, methods=["GET"]),

@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib.metadata import version
-from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl
 
 import msgspec
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, Response
 
 from gateway.ledger_file import LedgerUnavailable
 from gateway.services import Services
 from gateway.web import views
 from gateway.web.api import change_alert
-from gateway.web.endpoint import read_body, signed
+from gateway.web.endpoint import signed
 from gateway.web.overview import Overview
 from gateway.web.problems import HttpProblem
+from gateway.web.rendering import Rendering
+from gateway.web.visit import back, form_of, language_of, user_of
 from gateway.wording import LANGUAGES
 
-TEMPLATES = Path(__file__).parent / "templates"
 SNOOZE_MINUTES = 60.0
-MAX_FORM_BYTES = 10_000
 MAX_RESENT = 1000
 _ACTIONS: dict[str, type[msgspec.Struct]] = {
     "acknowledge": views.Acknowledge,
@@ -54,21 +50,15 @@ class Pages:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._templates = Environment(
-            loader=FileSystemLoader(TEMPLATES),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
+        self._rendering = Rendering(services)
 
     async def overview(self, request: Request) -> Response:
         """`/`, in the asked language, else the browser's first that we speak, else the site's."""
-        return await self._page(request, self._language(request))
+        return await self._page(request, language_of(request, self._services))
 
     async def act(self, request: Request) -> Response:
         """A button below an alert; back to the page afterwards, so that reloading does nothing twice."""
-        form = await _form(request)
+        form = await form_of(request)
         action = form.get("action", "")
         kind = _ACTIONS.get(action)
         if kind is None:
@@ -84,16 +74,16 @@ class Pages:
             return await self._sorry(request, problem, language, draft)
         except LedgerUnavailable as exc:
             return await self._sorry(request, HttpProblem(503, str(exc)), language, draft)
-        return _back(language)
+        return back("/", language)
 
     async def send_again(self, request: Request) -> Response:
         """A receiver's button: serves it again and sends what was given up."""
-        form = await _form(request)
+        form = await form_of(request)
         kind, name = str(request.path_params["kind"]), str(request.path_params["name"])
         by = signed(form.get("by", "").strip()[:80] or "page", request)
         if not await run_in_threadpool(self._send_again, kind, name, by):
             raise HttpProblem(404, f"no {kind[:40]} {name[:80]}")
-        return _back(form.get("lang", ""))
+        return back("/", form.get("lang", ""))
 
     def _send_again(self, kind: str, name: str, by: str) -> bool:
         ledger = self._services.ledger
@@ -132,50 +122,24 @@ class Pages:
         if said is None:
             raise problem
         self._services.refused.count(problem.status)
-        shown = language if language in LANGUAGES else self._language(request)
+        shown = language if language in LANGUAGES else language_of(request, self._services)
         return await self._page(request, shown, said=said, draft=draft, status=problem.status)
 
     async def _page(
         self, request: Request, language: str, *, said: str = "", draft: Draft | None = None, status: int = 200
     ) -> Response:
-        user = str(getattr(request.state, "user", "") or "")
+        user = user_of(request)
         page = await run_in_threadpool(self._render, language, user, said, draft or Draft(by=user))
         return HTMLResponse(page, status_code=status, headers={"Cache-Control": "no-store", "Vary": "Accept-Language"})
 
-    def _language(self, request: Request) -> str:
-        asked = request.query_params.get("lang", "")
-        if asked in LANGUAGES:
-            return asked
-        for part in request.headers.get("accept-language", "").split(","):
-            code = part.partition(";")[0].strip().lower()[:2]
-            if code in LANGUAGES:
-                return code
-        return self._services.language
-
     def _render(self, language: str, user: str, said: str, draft: Draft) -> str:
         services, words = self._services, self._services.wording(language)
-        names = {code: services.wording(code).catalogue["language"]["name"] for code in LANGUAGES}
-        return self._templates.get_template("overview.html").render(
-            language=language,
-            languages=list(names.items()),
+        return self._rendering.page(
+            "overview.html",
+            "/",
+            language,
             user=user,
-            version=version("werkpuls"),
             said=words.word("page", said) if said else "",
             draft=draft,
             **Overview(services, words).values(),
         )
-
-
-def _back(language: str) -> Response:
-    return RedirectResponse(f"/?lang={language}" if language in LANGUAGES else "/", status_code=303)
-
-
-async def _form(request: Request) -> dict[str, str]:
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/x-www-form-urlencoded":
-        raise HttpProblem(415, f"send application/x-www-form-urlencoded, not {kind[:60] or 'nothing'}")
-    body = await read_body(request, MAX_FORM_BYTES)
-    try:
-        return dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=20))
-    except (UnicodeDecodeError, ValueError) as exc:
-        raise HttpProblem(400, f"not a form: {exc}"[:300]) from exc

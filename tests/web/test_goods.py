@@ -13,6 +13,7 @@ from support.goods import item, point, tray
 from support.openapi import check, problem
 
 from gateway.daemon import Gateway
+from gateway.goods import GoodsUnavailable
 from wire.messages import Health, Inspection, JournalState, Reply, SensorState
 
 GOODS = "/api/v1/goods"
@@ -182,3 +183,90 @@ def test_a_camera_can_be_commanded(gateway: Gateway, http: httpx.Client) -> None
     found = gateway.ledger.command_state(made["id"])
     assert found is not None
     assert found.origin == "watch"
+
+
+def test_the_page_says_it_in_german_first(gateway: Gateway, http: httpx.Client) -> None:
+    page = http.get("/goods?lang=de").text
+    for words in (
+        "zerbrochen (90\u00a0% sicher)",
+        "andere Größe als angelernt, sieht anders aus als angelernt",
+        "unsicher: rissig? (90\u00a0%)",
+        "Wie gewohnt: zuletzt 52,5, sonst 55,0",
+        "Das ist Ausschuss",
+        "Ihr Wort zählt",
+        "werkpuls teach",
+    ):
+        assert words in page
+    assert f'href="/?lang=de">{gateway.services.wording("de").catalogue["goods"]["machines"]}</a>' in page
+    assert "This is a reject" in http.get("/goods", headers={"accept-language": "en"}).text
+    assert 'href="/goods?lang=de">Ware</a>' in http.get("/?lang=de").text
+
+
+def test_a_button_of_the_page_judges_and_leads_back_to_the_picture(gateway: Gateway, http: httpx.Client) -> None:
+    place = "/goods/oven-pi/i-4/10"
+    form = {"by": " Anna ", "lang": "de", "verdict": "good", "before": "7"}
+    answer = http.post(place, data=form)
+    assert answer.status_code == 303
+    assert answer.headers["location"] == "/goods?lang=de&before=7#item-oven-pi-i-4-10"
+    page = http.get("/goods?lang=de").text
+    card = page[page.index('id="item-oven-pi-i-4-10"') :].partition("</article>")[0]
+    assert "Laut Anna: gut" in card
+    assert "Die Kamera erfährt es, sobald sie erreichbar ist." in card
+    assert "Das ist Ausschuss" in card
+    assert "Das ist gut" not in card
+    assert [(each.by, each.text) for each in gateway.ledger.audit(limit=1)] == [("Anna", "good")]
+
+
+@pytest.mark.parametrize(
+    ("place", "form", "status", "said"),
+    [
+        ("/goods/oven-pi/i-5/11", {"by": "", "verdict": "good"}, 422, "Bitte den Namen eintragen"),
+        ("/goods/oven-pi/i-5/11", {"by": "x" * 81, "verdict": "good"}, 422, "Bitte den Namen eintragen"),
+        ("/goods/oven-pi/i-none/1", {"by": "Anna", "verdict": "good"}, 404, "Dieses Bild gibt es nicht mehr."),
+        (f"/goods/oven-pi/i-5/{10**30}", {"by": "Anna", "verdict": "good"}, 404, "Dieses Bild gibt es nicht mehr."),
+    ],
+)
+def test_what_went_wrong_is_said_on_the_page(
+    http: httpx.Client, place: str, form: dict[str, str], status: int, said: str
+) -> None:
+    answer = http.post(place, data={**form, "lang": "de"})
+    assert answer.status_code == status
+    assert said in answer.text
+    assert "<h2" in answer.text
+
+
+def test_forms_that_are_none_and_from_elsewhere(http: httpx.Client) -> None:
+    place, said = "/goods/oven-pi/i-5/11", {"by": "Anna", "verdict": "good"}
+    problem(http.post(place, data={**said, "verdict": "burnt"}), 400)
+    problem(http.post(place, json=said), 415)
+    problem(http.post(place, data=said, headers={"sec-fetch-site": "cross-site"}), 403)
+    problem(http.post("/goods/oven-pi/i-5/x", data=said), 404)
+    assert http.get("/goods?before=x&lang=de").status_code == 200
+
+
+def test_what_a_node_sends_is_shown_and_never_run(gateway: Gateway, feed: Feed, http: httpx.Client) -> None:
+    evil = "<img src=x onerror=alert(1)>"
+    (shown,) = [each for each in check(http.get(f"{GOODS}/items")) if each["inspection"] == "i-late"]
+    check(http.post(f"{GOODS}/items/oven-pi/i-late/0/verdict", json={"by": evil, "verdict": "reject"}))
+    page = http.get("/goods?lang=de").text
+    assert shown["picture"] in page
+    assert evil not in page
+    assert "Laut &lt;img src=x onerror=alert(1)&gt;: Ausschuss" in page
+    inspect(feed, [item("reject", "own-label")], name="i-own", product="x" * 63)
+    settled(gateway)
+    assert "own-label (90" in http.get("/goods?lang=de").text
+    assert "script-src 'self'" in http.get("/goods").headers["content-security-policy"]
+
+
+def test_pictures_that_cannot_be_read_take_nothing_else_away(
+    gateway: Gateway, http: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise GoodsUnavailable("disk")
+
+    monkeypatch.setattr(gateway.goods, "items", fail)
+    page = http.get("/goods?lang=de")
+    assert page.status_code == 200
+    assert "können gerade nicht gelesen werden" in page.text
+    assert "Anteil Ausschuss" in page.text
+    problem(http.get(f"{GOODS}/items"), 503)

@@ -1,0 +1,215 @@
+"""What the goods page shows, as plain values for its template: texts in the reader's language, drawings as numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gateway.batches import Rate
+from gateway.goods import DAY_NS, GoodsUnavailable, ProductChart
+from gateway.services import Services
+from gateway.web import goods_state as state
+from gateway.web import goods_views as views
+from gateway.web.chart_drawing import HEIGHT, WIDTH, draw
+from gateway.wording import Wording
+from wire.messages import ChartPoint
+
+PICTURES = 24
+"""On one page; older ones are a link away."""
+BATCHES = 20
+CHARTS = 12
+POINTS = 60
+CHART_DAYS = 7
+SUREST = 99
+"""Per cent that are said at most: nothing is certain."""
+_TOLD = {
+    "queued": "told_waiting",
+    "sent": "told_waiting",
+    "done": "told_done",
+    "refused": "told_refused",
+    "expired": "told_expired",
+}
+
+
+class GoodsPage:
+    """Everything on the page at one moment, in one language."""
+
+    def __init__(self, services: Services, words: Wording) -> None:
+        self._services = services
+        self._words = words
+        self._page = words.catalogue["goods"]
+        self._grading = words.catalogue["grading"]
+        self._now_ns = services.wall_ns()
+        self._midnight_ns = words.midnight(self._now_ns)
+
+    def values(self, before: int | None = None) -> dict[str, Any]:
+        """The template's values, but for the reader's own; pictures older than the one with id `before`.
+
+        Raises:
+            LedgerError, LedgerUnavailable: counts cannot be read now.
+        """
+        services, words = self._services, self._words
+        charts, pictures, readable = self._kept(before)
+        return {
+            "t": self._page,
+            "today": [self._today(each) for each in state.today(services, words)],
+            "alerts": self._alerts(),
+            "charts": charts,
+            "width": round(WIDTH),
+            "height": round(HEIGHT),
+            "pictures": pictures,
+            "readable": readable,
+            "older": pictures[-1]["id"] if len(pictures) == PICTURES else None,
+            "before": before,
+            "batches": [self._batch(each) for each in state.batches(services, words, BATCHES)],
+            "cameras": [self._camera(each) for each in state.cameras(services, words)],
+        }
+
+    def _kept(self, before: int | None) -> tuple[list[dict[str, Any]], list[dict[str, Any]], bool]:
+        services = self._services
+        try:
+            charts = services.goods.charts(
+                quantity="lightness", since_ns=self._now_ns - CHART_DAYS * DAY_NS, limit=CHARTS, points=POINTS
+            )
+            items = state.items(services, self._words, limit=PICTURES, before=before)
+        except GoodsUnavailable:
+            return [], [], False  # the counts are of use without them
+        # In an order that stays, so that a chart is found where it was.
+        charts.sort(key=lambda each: (each.machine, each.camera, each.product))
+        return [self._chart(each) for each in charts if each.points], [self._item(each) for each in items], True
+
+    def _today(self, tally: views.Today) -> dict[str, Any]:
+        return {
+            "product": tally.product,
+            "machine": tally.title,
+            "items": tally.items,
+            "rejects": tally.rejects,
+            "unsure": tally.unsure,
+            "rate": self._share(tally.rate),
+        }
+
+    def _share(self, rate: Rate) -> str:
+        if rate.share is None:
+            return str(self._page["share_none"])
+        share, low, high = (self._percent(value) for value in (rate.share, rate.low, rate.high))
+        return str(self._page["share"]).format(share=share, low=low, high=high)
+
+    def _percent(self, share: float) -> str:
+        """Per cent as people write them: one decimal where there is little."""
+        percent = 100 * share
+        return self._one_decimal(percent) if 0 < percent < 9.95 else f"{percent:.0f}"
+
+    def _alerts(self) -> list[dict[str, Any]]:
+        words = self._words
+        return [
+            {
+                "id": alert.id,
+                "severity": alert.severity.value,
+                "severity_name": words.severity(alert.severity),
+                "title": f"{words.machine(alert.machine)}: {words.cause(alert.cause, alert.label).name}",
+            }
+            for alert in self._services.ledger.open_alerts()
+            if alert.kind in ("quality", "camera")
+        ]
+
+    def _chart(self, chart: ProductChart) -> dict[str, Any]:
+        words, points = self._words, [each.point for each in chart.points]
+        drawing = draw(points)
+        machine = words.machine(chart.machine)
+        latest = points[-1]
+        return {
+            "product": chart.product,
+            "where": f"{machine} · {chart.camera}",
+            "label": str(self._page["chart_of"]).format(product=chart.product, machine=machine),
+            "drawing": drawing,
+            "titles": [f"{words.when(each.at_ns)}: {self._one_decimal(each.point.value)}" for each in chart.points],
+            "low": self._one_decimal(drawing.low),
+            "high": self._one_decimal(drawing.high),
+            "first": self._moment(chart.points[0].at_ns),
+            "last": self._moment(chart.points[-1].at_ns),
+            "said": self._said(latest),
+            "warns": bool(latest.rule),
+            "learned": latest.learned,
+        }
+
+    def _said(self, latest: ChartPoint) -> str:
+        if latest.learned < 1:
+            return str(self._page["chart_learning"]).format(percent=int(100 * latest.learned))
+        shown = latest.average if latest.rule == "drift" else latest.value
+        direction = "up" if shown > latest.expected else "down"
+        key = f"chart_{latest.rule}_{direction}" if latest.rule else "chart_good"
+        value, expected = self._one_decimal(shown), self._one_decimal(latest.expected)
+        return str(self._page[key]).format(value=value, expected=expected)
+
+    def _item(self, item: views.ItemView) -> dict[str, Any]:
+        page = self._page
+        said = self._looked(item)
+        correction = item.correction
+        return {
+            "id": item.id,
+            "key": f"{item.node}/{item.inspection}/{item.item}",
+            "anchor": anchor(item.node, item.inspection, item.item),
+            "verdict": correction.verdict if correction else item.verdict,
+            "said": said,
+            "why": [self._grading["reasons"].get(code, code) for code in item.why],
+            "where": f"{item.product} · {item.title} · {item.camera}",
+            "when": self._moment(item.at_ns),
+            "picture": item.picture,
+            "picture_name": str(page["picture_of"]).format(product=item.product, said=said),
+            "box": [f"{100 * value:.1f}" for value in item.within] if item.within else None,
+            "seen": item.seen,
+            "seen_name": str(page["seen_of"]).format(label=self._label(item.label)),
+            "correction": str(page[f"said_{correction.verdict}"]).format(by=correction.by) if correction else "",
+            "told": str(page[_TOLD[correction.state]]) if correction else "",
+            "can_be": [verdict for verdict in ("good", "reject") if not correction or correction.verdict != verdict],
+        }
+
+    def _looked(self, item: views.ItemView) -> str:
+        """What the camera saw in it; where only a taught product speaks against it, there is no label."""
+        key = "looked_taught" if item.label == "good" else "looked"
+        text = str(self._page[f"{key}_unsure" if item.verdict == "unsure" else key])
+        return text.format(label=self._label(item.label), percent=min(round(100 * item.confidence), SUREST))
+
+    def _label(self, code: str) -> str:
+        return str(self._grading["labels"].get(code, code))
+
+    def _batch(self, batch: views.BatchView) -> dict[str, Any]:
+        words, page = self._words, self._page
+        start, end = self._moment(batch.since_ns), words.clock(batch.last_ns)[:5]
+        return {
+            "product": batch.product,
+            "machine": batch.title,
+            "time": str(page["from_to" if batch.over else "from_now"]).format(start=start, end=end),
+            "items": batch.items,
+            "rejects": batch.rejects,
+            "unsure": batch.unsure,
+            "corrected": str(page["corrected"]).format(count=batch.corrected) if batch.corrected else "",
+            "rate": self._share(batch.rate),
+            "lightness": "" if batch.lightness is None else self._one_decimal(batch.lightness),
+        }
+
+    def _one_decimal(self, value: float) -> str:
+        return f"{value:.1f}".replace(".", str(self._words.catalogue["language"]["decimal"]))
+
+    def _moment(self, time_ns: int) -> str:
+        """A time of day; with its date where that is not today's."""
+        return self._words.clock(time_ns)[:5] if time_ns >= self._midnight_ns else self._words.when(time_ns)
+
+    def _camera(self, camera: views.CameraView) -> dict[str, Any]:
+        page = self._page
+        return {
+            "name": f"{camera.title} · {camera.camera}" if camera.title else camera.camera,
+            "node": camera.node,
+            "bad": not (camera.ok and camera.online),
+            "state": page["camera_offline"] if not camera.online else page["camera_good"] if camera.ok else camera.name,
+            "explain": camera.explain if camera.online else "",
+            "check": camera.check if camera.online else "",
+        }
+
+
+def anchor(node: str, inspection: str, item: int) -> str:
+    """Where an item is on the page.
+
+    >>> anchor("pi", "i-7", 3)
+    'item-pi-i-7-3'
+    """
+    return f"item-{node}-{inspection}-{item}"
