@@ -80,6 +80,13 @@ class Columns:
         self._memory.register([str(entry[0]) for entry in state])
         self._layouts.clear()
 
+    def clear(self) -> None:
+        """Forgets all features, here and in the memory."""
+        self.info = {}
+        self._unscored = ()
+        self._layouts.clear()
+        self._memory.forget()
+
     def _meet(self, sample: Sample) -> None:
         fresh = {name: sample.info[name] for name in sample.values if name not in self.info and name in sample.info}
         if fresh or len(self._layouts) >= MOST_LAYOUTS:

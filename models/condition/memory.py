@@ -5,11 +5,13 @@ Everything learned can be rebuilt from it, so it is also what carries a model ov
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+from models.condition.snapshot import optional_numbers, with_nan
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -100,6 +102,29 @@ class Memory:
         self._count = self._rounded = 0
         self.offered = 0
         self.stride = 1
+
+    def forget(self) -> None:
+        """Forgets the columns too."""
+        self.clear()
+        self.names.clear()
+        self._index.clear()
+        self._table = np.full((64, 0), np.nan)
+        self._times = np.zeros(64)
+
+    def state(self) -> dict[str, Any]:
+        """For the snapshot: its rows."""
+        return {
+            "stride": self.stride,
+            "offered": self.offered,
+            "times": self.times.tolist(),
+            "rows": [optional_numbers(row) for row in self.table.tolist()],
+        }
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """From a snapshot, into the columns that are registered already."""
+        for time_s, row in zip(state["times"], state["rows"], strict=True):
+            self.add(float(time_s), np.array(with_nan(row)))
+        self.stride, self.offered = int(state["stride"]), int(state["offered"])
 
     def _round(self) -> None:
         # Many rows at once: one row takes nearly as long.

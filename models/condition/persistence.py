@@ -85,6 +85,53 @@ class Persistence:
         self._peak = float(state["peak"])
 
 
+class Alarms:
+    """The persistence of each regime of one machine: a fault that was seen while it runs stands while it rests."""
+
+    def __init__(self) -> None:
+        self._regimes: dict[str, Persistence] = {}
+
+    def of(self, regime: str) -> Persistence:
+        """That of a regime."""
+        persistence = self._regimes.get(regime)
+        if persistence is None:
+            persistence = self._regimes[regime] = Persistence()
+        return persistence
+
+    @property
+    def alarm(self) -> bool:
+        """Whether there is an alarm in any regime."""
+        return any(entry.alarm for entry in self._regimes.values())
+
+    def raised_in(self, regime: str) -> bool:
+        """Whether there is one in this regime."""
+        persistence = self._regimes.get(regime)
+        return persistence is not None and persistence.alarm
+
+    def worst(self, ratio: float) -> float:
+        """The ratio that counts for the severity: that of a sample, or of an alarm in any regime where that is larger."""
+        return max([ratio, *(entry.ratio for entry in self._regimes.values() if entry.alarm)])
+
+    def reset(self) -> None:
+        """No regime has an alarm any more."""
+        for entry in self._regimes.values():
+            entry.reset()
+
+    def clear(self) -> None:
+        """Forgets the regimes too."""
+        self._regimes.clear()
+
+    def state(self) -> dict[str, Any]:
+        """For the snapshot."""
+        return {name: entry.state() for name, entry in self._regimes.items()}
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """From a snapshot."""
+        self._regimes.clear()
+        for name, entry in state.items():
+            self.of(str(name)).load(entry)
+
+
 def _middle(recent: Collection[float]) -> float:
     """The median of three; of fewer the least."""
     return sorted(recent)[len(recent) // 3]

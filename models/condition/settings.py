@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,3 +34,13 @@ class Settings:
             raise ValueError(f"ISO machine class {self.iso_class!r}, one of I, II, III, IV")
         if not 0.0 < self.budget < 0.5:
             raise ValueError(f"alarm budget {self.budget} is not a small probability")
+
+    def state(self) -> list[Any]:
+        """For the snapshot."""
+        return [self.warmup, self.kind, self.iso_class, self.budget]
+
+    @classmethod
+    def of(cls, state: Sequence[Any]) -> Self:
+        """From a snapshot."""
+        warmup, kind, iso_class, budget = state
+        return cls(int(warmup), str(kind), iso_class, float(budget))
