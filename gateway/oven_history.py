@@ -8,6 +8,7 @@ lies between them is the share of time that it was on.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import TypeAlias
 
 import numpy as np
@@ -27,6 +28,8 @@ LEAST_SHARE = 0.02
 """Of the buckets: a channel that is on (or off) more seldom is not switched."""
 MOST_BETWEEN = 0.1
 """Of the buckets: one that is in between more often has levels, not two of them."""
+LONGEST_CYCLE_S = 7200.0
+"""Of a thermostat: a longer one is the oven's pause."""
 FALL_K = 8.0
 """A temperature that falls so far within `FALL_S` was loaded, or its door was open."""
 FALL_S = 900.0
@@ -55,7 +58,7 @@ def features(charts: Mapping[str, Chart], step_s: float) -> dict[Feature, Histor
             continue
         on = _on_share(mean, low, high) if chart.unit in SWITCHED else None
         if on is not None:
-            found[Feature(channel, "duty")] = History("%", times, 100.0 * on)
+            found[Feature(channel, "duty")] = History("%", times, 100.0 * _by_cycles(times, on))
             whole = on >= 1.0
             if chart.unit:
                 found[Feature(channel, "on_level")] = History(chart.unit, times[whole], mean[whole])
@@ -103,6 +106,21 @@ def recoveries(times_ns: NDArray[np.int64], values: Floats, step_s: float) -> tu
         ends.append(int(times_ns[at]))
         minutes.append(float(took_ns) / 60e9)
     return np.array(ends, dtype=np.int64), np.array(minutes)
+
+
+def _by_cycles(times_ns: NDArray[np.int64], on: Floats) -> Floats:
+    """The share of time on of the whole cycle, from one switching on to the next, at each of its buckets.
+
+    A window cuts cycles anywhere; the share within it would tell where. What is on or off for longer than `LONGEST_CYCLE_S` is no
+    cycle and stays as it is.
+    """
+    begins = np.flatnonzero(np.diff((on >= 0.5).astype(np.int8), prepend=1) > 0)
+    total = np.concatenate([[0.0], np.cumsum(on)])
+    shares = on.copy()
+    for first, end in pairwise(begins.tolist()):
+        if times_ns[end] - times_ns[first] <= LONGEST_CYCLE_S * 1e9:
+            shares[first:end] = (total[end] - total[first]) / (end - first)
+    return shares
 
 
 def _on_share(mean: Floats, low: Floats, high: Floats) -> Floats | None:

@@ -138,7 +138,8 @@ class Relating:
         self._ledger = ledger
         self._store = store
         self._now_ns = now_ns
-        self._asked_with: dict[str, str] = {}
+        self._asked_with: dict[tuple[str, int], str] = {}
+        """The latest batch that each episode of an alert was asked about with."""
         self._asked = self._told = self._failures = 0
         self._last_error = ""
         self._backoff = Backoff(15.0, 600.0)
@@ -167,24 +168,25 @@ class Relating:
         """
         told = 0
         alerts = self._ledger.relations.untold()
-        self._asked_with = {alert.id: self._asked_with.get(alert.id, "") for alert in alerts}
-        for alert in alerts:
+        episodes = [(alert.id, alert.reopened) for alert in alerts]
+        self._asked_with = {episode: self._asked_with.get(episode, "") for episode in episodes}
+        for episode, alert in zip(episodes, alerts, strict=True):
             asked = asked_of(alert)
             if asked is None or self._stopping.is_set():
                 continue
             since_ns = self._now_ns() - round(SPAN_DAYS * 86_400 * _NS)
             batches = self._ledger.relations.batches(alert.site, alert.machine, since_ns=since_ns)
             latest = batches[-1].batch if batches else ""
-            if self._asked_with[alert.id] == latest:
+            if self._asked_with[episode] == latest:
                 continue
-            self._asked_with[alert.id] = latest  # also where the answer is a stumble: it would be the same again
+            self._asked_with[episode] = latest  # also where the answer is a stumble: it would be the same again
             try:
                 relation = self._ask(alert, asked, batches)
                 if relation is not None:
                     with self._ledger.transaction() as work:
                         told += Triage(work, self._ledger.policy).relate(alert.id, relation, at_ns=self._now_ns())
             except (StoreUnavailable, LedgerUnavailable):
-                self._asked_with[alert.id] = ""
+                self._asked_with[episode] = ""
                 raise
         self._told += told
         return told

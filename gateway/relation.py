@@ -36,6 +36,8 @@ MOST_BATCHES = 360
 """The latest. How seldom something happens is known from all of them, how strong it is from those around the change."""
 LEAST_DAYS = 5
 """With fewer there are too few ways to deal them out."""
+LEAST_DAYS_SINCE = 2
+"""One odd day has its own flour, weather and people, and goods and oven both know it."""
 LEAST_SIDE = 6
 """Batches before and after a change, at least."""
 LEAST_CORRELATION = 0.6
@@ -43,10 +45,10 @@ SIGNIFICANCE = 0.05
 """Chance that a report is due to nothing at all, over all features and lags together."""
 PRESENT = 0.8
 """A feature must be known for this share of the batches."""
-LAGS_S = (0.0, 900.0, 1800.0, 3600.0)
+LAGS_S = (0.0, 1800.0, 3600.0)
 """How long before a batch came out the machine is looked at; an oven's mass answers within the hour."""
-WINDOW_S = 1800.0
-"""A feature counts with its mean over so long before that."""
+WINDOW_S = 3600.0
+"""A feature counts with its mean over so long before that: several turns of a thermostat, and the load from door to door."""
 MOST_RELATED = 3
 _AS_STRONG = 0.05
 """A longer lag is told only where its correlation is stronger by more."""
@@ -102,11 +104,12 @@ def relate(batches: Sequence[BatchPoint], machine: Mapping[Feature, History], go
     points = sorted(batch for batch in batches if math.isfinite(batch.value))[-MOST_BATCHES:]
     times = np.array([point.time_ns for point in points], dtype=np.int64)
     values = np.array([point.value for point in points])
-    if len(points) < LEAST_BATCHES or len(np.unique(_days(times))) < LEAST_DAYS:
+    day = _days(times)
+    if len(points) < LEAST_BATCHES or day[-1] + 1 < LEAST_DAYS:
         return None
     start, cut = _recent(values, goods.least_effect)
     names, lags, table = _columns(times, machine)
-    if cut is None or not names:
+    if cut is None or not names or day[-1] - day[start + cut] + 1 < LEAST_DAYS_SINCE:
         return None
     significance = _significance(values, times, start + cut, table)
     recent, near = values[start:], table[start:]

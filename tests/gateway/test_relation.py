@@ -77,7 +77,7 @@ def test_goods_that_follow_later_are_told_with_the_lag() -> None:
     duty = 42.0 + 6.0 * np.sin(measured.hours * 2.1) + level
     oven[DUTY] = History("%", times, duty)
     points = [
-        BatchPoint(point.time_ns, 75.0 - 0.5 * float(np.interp(point.time_ns - 4500e9, times, duty)))
+        BatchPoint(point.time_ns, 75.0 - 0.5 * float(np.interp(point.time_ns - 5400e9, times, duty)))
         for point in batches(rng, 14, 9.25, 0.0)
     ]
     found = relate(points, oven, GOODS)
@@ -130,7 +130,7 @@ def test_one_odd_day_is_a_day_and_no_relation() -> None:
     """A last day that differs in goods and oven differs in flour and weather too; with more such days it is told."""
     points, oven = bakery(days=20, when=19.0)
     assert relate(points, oven, GOODS) is None
-    points, oven = bakery(days=22, when=19.0)
+    points, oven = bakery(days=21, when=19.0)
     assert relate(points, oven, GOODS) is not None
 
 
