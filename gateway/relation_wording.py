@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from gateway.alerts import Alert
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
 _SHOWN = 2
 _WEEK_NS = 6 * 86_400_000_000_000
 """After so long the name of a weekday would mean another day."""
-_LEAST_PERCENT = 1
 
 
 def related_text(words: Wording, alert: Alert, *, now_ns: int) -> str:
@@ -37,7 +37,7 @@ def related_text(words: Wording, alert: Alert, *, now_ns: int) -> str:
         goods=_goods(words, section, relation, now_ns),
         moved=str(section["moved"]).format(when=when, changes=changes),
         batches=relation.batches,
-        percent=max(round(100 * strongest.significance), _LEAST_PERCENT),
+        percent=ceil(100 * strongest.significance),
     )
 
 
