@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct, field
 
 from edge.camera_options import CameraOptions, check_camera
+from edge.reference_options import SetPointOptions, TachometerOptions, check_references
 from edge.sensor_setup import SensorSetup, check_sensors, resolve
 from edge.sensors.base import Sensor
 from edge.sensors.registry import Surroundings
@@ -108,6 +109,8 @@ class MachineOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ] = 1.0
     mains_hz: Annotated[Literal[50, 60], Meta(description="frequency of the mains")] = 50
     bearing: BearingOptions | None = None
+    tachometer: TachometerOptions | None = None
+    set_points: Annotated[list[SetPointOptions], Meta(max_length=8)] = field(name="set_point", default_factory=list)
     sensors: Annotated[list[dict[str, Any]], Meta(min_length=1, max_length=32)] = field(name="sensor")
 
 
@@ -183,12 +186,15 @@ def check_machines(
     """Makes (does not open) every sensor of every machine; returns them by machine.
 
     Raises:
-        SettingsError: see `edge.sensor_setup.check_sensors`.
+        SettingsError: see `edge.sensor_setup.check_sensors` and `edge.reference_options.check_references`.
     """
     broker, folder = link_of(config.options, origin), config.options.state.dir / origin
-    return {
-        machine.name: check_sensors(
-            config.sensors[machine.name], surroundings_of(machine, monotonic_ns, root, broker, folder), config.where
-        )
-        for machine in config.options.machines
-    }
+    made: dict[str, list[Sensor]] = {}
+    for place, machine in enumerate(config.options.machines):
+        setups = config.sensors[machine.name]
+        surroundings = surroundings_of(machine, monotonic_ns, root, broker, folder)
+        sensors = made[machine.name] = check_sensors(setups, surroundings, config.where)
+        if len(sensors) == len(setups):  # otherwise not all channels are known yet
+            channels = {channel.name: channel for sensor in sensors for channel in sensor.channels}
+            check_references(machine.tachometer, machine.set_points, channels, config.where, f"machine[{place}]")
+    return made

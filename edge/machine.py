@@ -9,6 +9,7 @@ from typing import Any
 from edge.checks import Checks
 from edge.feature_taking import Column, FeatureTaking, raw_series
 from edge.findings import FindingChange, Findings
+from edge.references import References, SetPoint, Tachometer
 from edge.sensors.base import Block, Channel, Fault
 from models.condition.bearing import Bearing
 from models.condition.contract import ConditionModel, Confirmed, Explanation, Sample, Verdict, Word
@@ -38,6 +39,8 @@ class MachineSetup:
     bearing: Bearing | None = None
     iso_class: str | None = None
     nominal_hz: float = 50.0
+    tachometer: Tachometer | None = None
+    set_points: tuple[SetPoint, ...] = ()
     boot: str = ""
 
     def features(self) -> Features:
@@ -94,6 +97,7 @@ class MachinePath:
         self._checks = Checks(channels)
         self._taking = FeatureTaking(features or setup.features())
         self._cycles = Cycles()
+        self._references = References(setup.tachometer, setup.set_points)
         self._findings = Findings(setup.name, setup.boot)
         self._fresh = False
         self._judged_ns: int | None = None
@@ -129,6 +133,8 @@ class MachinePath:
                 errors[reading.sensor] = reading.error
         usable = self._checks.look(now_ns, blocks, errors)
         series = raw_series(blocks)
+        speed = self._taking.features.speed
+        speed.measure(self._references.shaft_hz(usable, lambda name: self._checks.holds(name, now_ns)))
         for name, good in usable.items():
             self._taking.take(name, good, series)
         self._fresh = self._fresh or bool(usable)
@@ -208,4 +214,5 @@ class MachinePath:
         if self.setup.kind not in SWITCHED_BY_HAND:
             values.update(self._cycles.look(now_ns / 1e9, values, self._taking.info))
             self._taking.info.update(self._cycles.info)
+        values.update(self._references.distances(values, self._taking.info))
         return Sample(now_ns / 1e9, values, self._taking.info) if values else None

@@ -38,6 +38,8 @@ class PathMaker:
             else Bearing(bearing.balls, bearing.ball_mm, bearing.pitch_mm, bearing.contact_deg),
             iso_class=machine.iso_class,
             nominal_hz=float(machine.mains_hz),
+            tachometer=None if machine.tachometer is None else machine.tachometer.made(),
+            set_points=tuple(point.made() for point in machine.set_points),
             boot=boot,
         )
         self._settings = Settings(

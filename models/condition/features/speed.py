@@ -163,7 +163,7 @@ def _refined(source: Source, hz: float) -> float:
 
 
 class RunningSpeed:
-    """One machine's running speed over time: rated, or told from its spectra, whichever is known.
+    """One machine's running speed over time: measured, or told from its spectra, or rated, whichever is known first.
 
     Args:
         rated_hz: from the rating plate; then only what lies within 4 % of it is believed.
@@ -176,10 +176,17 @@ class RunningSpeed:
         self._misses = 0
         self._asked_s: float | None = None
         self._settled = False
+        self._measured_hz: float | None = None
+
+    def measure(self, hz: float | None) -> None:
+        """Takes what a tachometer says now; None where it says nothing."""
+        self._measured_hz = hz
 
     @property
     def hz(self) -> float | None:
         """Revolutions a second; None while nobody knows."""
+        if self._measured_hz is not None:
+            return self._measured_hz
         return self._found.hz if self._found is not None else self._rated_hz
 
     @property
@@ -189,6 +196,8 @@ class RunningSpeed:
 
     def due(self, time_s: float) -> bool:
         """Whether it is time to look again: soon while nothing is known, seldom afterwards."""
+        if self._measured_hz is not None:
+            return False
         if self._looked_s is None or time_s < self._looked_s:
             return True
         known = self._settled and self._found is not None and not self._misses
@@ -217,7 +226,11 @@ class RunningSpeed:
 
     def asks(self, time_s: float) -> bool:
         """Whether it is worth looking at a motor's current: while vibration says nothing, now and then."""
-        if self._rated_hz is not None or (self.confidence >= LEAST_CONFIDENCE and self._settled):
+        if (
+            self._measured_hz is not None
+            or self._rated_hz is not None
+            or (self.confidence >= LEAST_CONFIDENCE and self._settled)
+        ):
             return False
         if self._asked_s is not None and 0.0 <= time_s - self._asked_s < LOOK_AGAIN_S:
             return False

@@ -1,0 +1,93 @@
+"""What a machine is held against besides its own past: the speed that a tachometer measures, and declared set points."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from edge.sensors.base import Block
+from models.condition.contract import FeatureInfo
+
+TURNS = {"": 1 / 60, "rpm": 1 / 60, "1/min": 1 / 60, "Hz": 1.0, "1/s": 1.0, "rad/s": 0.5 / math.pi}
+"""Revolutions a second for one of each unit of rotation."""
+STANDING_HZ = 0.5
+"""Slower than this a shaft has no orders."""
+_ABSOLUTE = ("", ".at_off", ".set_point")
+"""Features of a regulated temperature that go where its set point goes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tachometer:
+    """A channel of speed, and how often the shaft that vibration is told by turns for each of its turns."""
+
+    channel: str
+    ratio: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class SetPoint:
+    """Where a regulated temperature should be: always at `value`, or where the channel `source` says."""
+
+    channel: str
+    value: float | None = None
+    source: str = ""
+
+
+class References:
+    """Of one machine.
+
+    Args:
+        tachometer: what measures the shaft's speed, if anything does.
+        set_points: one at most for each channel.
+    """
+
+    def __init__(self, tachometer: Tachometer | None = None, set_points: Sequence[SetPoint] = ()) -> None:
+        self._tachometer = tachometer
+        self._set_points = tuple(set_points)
+        self._reading_hz: float | None = None
+        self._running_hz: float | None = None
+
+    def shaft_hz(self, usable: Mapping[str, Sequence[Block]], holds: Callable[[str], bool]) -> float | None:
+        """Revolutions a second of the shaft; None where nothing measures it now.
+
+        Of a shaft that stands it is where it ran last, so that its features remain those of the same frequencies.
+
+        Args:
+            usable: this tick's blocks by channel.
+            holds: whether the last reading of a channel that has delivered still stands.
+        """
+        if self._tachometer is None:
+            return None
+        blocks = usable.get(self._tachometer.channel)
+        if blocks:
+            last = float(blocks[-1].values.reshape(-1)[-1])
+            turns = TURNS.get(blocks[-1].channel.unit)
+            self._reading_hz = None if turns is None or not math.isfinite(last) else abs(last) * turns
+        if self._reading_hz is None or not holds(self._tachometer.channel):
+            return None
+        running_hz = self._reading_hz * self._tachometer.ratio
+        if running_hz >= STANDING_HZ:
+            self._running_hz = running_hz
+        return self._running_hz
+
+    def distances(self, values: Mapping[str, float], info: dict[str, FeatureInfo]) -> dict[str, float]:
+        """`<channel>.distance` of each regulated temperature to its set point, in its unit; `info` is brought up to date.
+
+        Where the set point is a channel, people move it. What moves along with it is then no sign of a fault, and the distance is
+        what is judged. Where it is fixed the level says the same already, and the distance only helps to name a cause.
+        """
+        found: dict[str, float] = {}
+        for point in self._set_points:
+            target = values.get(point.source) if point.source else point.value
+            level = values.get(point.channel)
+            if point.source:
+                moved = (f"{point.channel}{ending}" for ending in _ABSOLUTE)
+                for name in (*moved, point.source, f"{point.source}.slope"):
+                    if name in info and info[name].scored:
+                        info[name] = replace(info[name], scored=False)
+            if level is not None and target is not None:
+                name, whole = f"{point.channel}.distance", info[point.channel]
+                found[name] = level - target
+                info[name] = FeatureInfo(whole.unit, whole.channel, whole.quantity, bool(point.source))
+        return found
