@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from base64 import b64encode
 from collections.abc import Sequence
 from functools import cache
@@ -11,7 +12,10 @@ from typing import Any, Literal
 import msgspec
 from PIL import Image, ImageDraw
 
-from wire.messages import ChartPoint, Item
+from gateway.daemon import Gateway
+from support.broker import until
+from support.gateways import Feed
+from wire.messages import ChartPoint, Health, Inspection, Item, JournalState, SensorState
 
 Verdict = Literal["good", "reject", "unsure"]
 
@@ -64,3 +68,23 @@ def learning(values: Sequence[float]) -> list[ChartPoint]:
         msgspec.convert({**dict.fromkeys(names, value), "items": 12, "learned": (number + 1) / 25}, ChartPoint)
         for number, value in enumerate(values)
     ]
+
+
+def inspect(feed: Feed, items: list[Any], *, name: str, ago_s: float = 0.0, **fields: Any) -> None:
+    """A tray under a camera of the feed's node."""
+    values: dict[str, Any] = {"id": name, "machine": "oven", "camera": "tray", "product": "roll", "batch": "b-9"}
+    at_ns = time.time_ns() - round(ago_s * 1e9)
+    feed.tell(Inspection(items=items, **{**values, **fields}, **{**feed.node.envelope(at_ns), "origin": "watch"}))
+
+
+def cameras(feed: Feed, *states: SensorState) -> None:
+    """What the node says of its cameras."""
+    journal = JournalState(oldest=1, next=2, acked=1, bytes=10, dropped=0)
+    envelope = {**feed.node.envelope(time.time_ns()), "origin": "watch"}
+    feed.tell(Health(uptime_s=1.0, journal=journal, sensors=list(states), **envelope))
+
+
+def settled(gateway: Gateway) -> None:
+    """Waits until all of it has had its effects."""
+    until(lambda: gateway.live.position == gateway.journal.stats().next - 1)
+    until(lambda: gateway.alerting.stats().backlog == 0, 20)

@@ -2,65 +2,22 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
-from selenium import webdriver
 from selenium.webdriver import Chrome
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.select import Select
 from support.broker import Broker, until
+from support.browsers import DESK, MARKS, PHONE, browser, errors, overflow, save, size, text, too_small
 from support.gateways import Feed, running
 from support.raw import RawNode
 
 from gateway.daemon import Gateway
 from wire.messages import Cause, Evidence, Severity
 
-CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-pytestmark = [
-    pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="needs Debian's chromium and chromium-driver"),
-    pytest.mark.timeout(120),
-]
-PHONE, DESK = (390, 844), (1200, 900)
-FLAGS = (
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-dev-shm-usage",
-    "--no-proxy-server",
-)
-GLOVE_PX = 44
-"""Smallest height of what a gloved finger must hit."""
-
-
-@contextmanager
-def browser(folder: Path, *, scripts: bool = True, language: str = "de") -> Iterator[Chrome]:
-    options = webdriver.ChromeOptions()
-    options.binary_location = str(CHROMIUM)
-    for flag in (*FLAGS, f"--user-data-dir={folder / 'profile'}"):
-        options.add_argument(flag)
-    preferences: dict[str, Any] = {"intl.accept_languages": language}
-    if not scripts:
-        preferences["profile.managed_default_content_settings.javascript"] = 2
-    options.add_experimental_option("prefs", preferences)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(str(DRIVER)))
-    try:
-        driver.set_page_load_timeout(30)
-        yield driver
-    finally:
-        driver.quit()
+pytestmark = list(MARKS)
 
 
 @pytest.fixture(scope="module")
@@ -95,13 +52,6 @@ def bakery(gateway: Gateway, feed: Feed) -> Feed:
     return feed
 
 
-def size(driver: Chrome, width: int, height: int) -> None:
-    driver.execute_cdp_cmd(
-        "Emulation.setDeviceMetricsOverride",
-        {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500},
-    )
-
-
 def url(gateway: Gateway, language: str = "de") -> str:
     return f"http://127.0.0.1:{gateway.options.web.port}/?lang={language}"
 
@@ -122,24 +72,6 @@ def settle(gateway: Gateway, feed: Feed, alert: str, name: str, machine: str = "
         gateway.ledger.resolve(alert, done="test", by="test")
 
 
-def errors(driver: Chrome) -> list[str]:
-    return [f"{entry['level']} {entry['message']}" for entry in driver.get_log("browser") if entry["level"] != "INFO"]  # type: ignore[no-untyped-call]  # selenium's own
-
-
-def save(driver: Chrome, name: str) -> None:
-    """A picture for whoever wants to look: `WERKPULS_TEST_PICTURES=folder`."""
-    folder = os.environ.get("WERKPULS_TEST_PICTURES")
-    if folder:
-        metrics = driver.execute_cdp_cmd("Page.getLayoutMetrics", {})["cssContentSize"]
-        size(driver, driver.execute_script("return innerWidth"), min(round(metrics["height"]), 4000))
-        driver.save_screenshot(str(Path(folder) / f"{name}.png"))
-
-
-def text(driver: Chrome, selector: str) -> str:
-    found = driver.find_elements(By.CSS_SELECTOR, selector)  # none while the page changes
-    return found[0].text if found else ""
-
-
 @pytest.mark.parametrize("language", ["de", "en"])
 @pytest.mark.parametrize(("width", "height"), [PHONE, DESK])
 def test_the_page_fits_and_nothing_is_wrong_with_it(
@@ -151,13 +83,8 @@ def test_the_page_fits_and_nothing_is_wrong_with_it(
     errors(chromium)
     chromium.get(url(gateway, language))
     until(lambda: ":" in text(chromium, "#connection"))
-    overflow = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
-    assert chromium.execute_script(overflow) <= 0
-    small = chromium.execute_script(
-        "return [...document.querySelectorAll('button, select, summary, input:not([type=hidden])')]"
-        f".filter(e => e.checkVisibility() && e.getBoundingClientRect().height < {GLOVE_PX}).map(e => e.outerHTML)"
-    )
-    assert small == []
+    assert overflow(chromium) <= 0
+    assert too_small(chromium) == []
     shown = text(chromium, "main")
     assert "Spiralkneter" in shown
     said = {
@@ -228,12 +155,7 @@ def test_what_was_found_is_confirmed_with_a_gloved_finger(gateway: Gateway, feed
     card = chromium.find_element(By.ID, f"alert-{alert}")
     fill(card, "by", "Anna")
     chromium.execute_script("document.querySelector(arguments[0]).open = true", f"#found-{alert}")
-    small = chromium.execute_script(
-        "return [...document.querySelectorAll(arguments[0])]"
-        f".filter(e => e.checkVisibility() && e.getBoundingClientRect().height < {GLOVE_PX}).map(e => e.outerHTML)",
-        f"#found-{alert} :is(button, select, summary, input)",
-    )
-    assert small == []
+    assert too_small(chromium, f"#found-{alert}") == []
     Select(card.find_element(By.NAME, "cause")).select_by_visible_text("Riemen rutscht oder ist verschlissen")
     # What comes meanwhile must not take away what was chosen.
     other = trouble(feed, "meanwhile-found", machine="oven")

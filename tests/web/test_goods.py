@@ -7,14 +7,13 @@ from typing import Any
 
 import httpx
 import pytest
-from support.broker import until
 from support.gateways import Feed
-from support.goods import item, point, tray
+from support.goods import cameras, inspect, item, point, settled, tray
 from support.openapi import check, problem
 
 from gateway.daemon import Gateway
 from gateway.goods import GoodsUnavailable
-from wire.messages import Health, Inspection, JournalState, Reply, SensorState
+from wire.messages import Reply, SensorState
 
 GOODS = "/api/v1/goods"
 
@@ -29,23 +28,6 @@ def baked(gateway: Gateway, feed: Feed) -> None:
     inspect(feed, [item("reject", "broken", seen="", why=["size", "look"])], name="i-late", product="loaf")
     cameras(feed, SensorState(name="tray", machine="oven", ok=True))
     settled(gateway)
-
-
-def inspect(feed: Feed, items: list[Any], *, name: str, ago_s: float = 0.0, **fields: Any) -> None:
-    values: dict[str, Any] = {"id": name, "machine": "oven", "camera": "tray", "product": "roll", "batch": "b-9"}
-    at_ns = time.time_ns() - round(ago_s * 1e9)
-    feed.tell(Inspection(items=items, **{**values, **fields}, **{**feed.node.envelope(at_ns), "origin": "watch"}))
-
-
-def cameras(feed: Feed, *states: SensorState) -> None:
-    journal = JournalState(oldest=1, next=2, acked=1, bytes=10, dropped=0)
-    envelope = {**feed.node.envelope(time.time_ns()), "origin": "watch"}
-    feed.tell(Health(uptime_s=1.0, journal=journal, sensors=list(states), **envelope))
-
-
-def settled(gateway: Gateway) -> None:
-    until(lambda: gateway.live.position == gateway.journal.stats().next - 1)
-    until(lambda: gateway.alerting.stats().backlog == 0, 20)
 
 
 def test_what_was_baked_today(http: httpx.Client) -> None:
