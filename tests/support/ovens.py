@@ -18,25 +18,26 @@ Floats = NDArray[np.float64]
 
 
 class Oven:
-    """One that is loaded six times a day, with a thermostat, for some days that end at START.
+    """One that is loaded six times a day, with a thermostat, for some days before a moment.
 
     Args:
         days: of history.
-        changed: days before START at which the left element's duty rises by 14 %; None: it only wanders.
+        changed: days before that moment at which the left element's duty rises by 14 %; None: it only wanders.
         seed: of everything that is random.
+        end_ns: the moment.
     """
 
-    def __init__(self, *, days: int = 21, changed: float | None = 4.5, seed: int = 1) -> None:
+    def __init__(self, *, days: int = 21, changed: float | None = 4.5, seed: int = 1, end_ns: int = START) -> None:
         self.rng = np.random.default_rng(seed)
         self.days = days
-        self.begin_ns = START // DAY * DAY - days * DAY
+        self.begin_ns = end_ns // DAY * DAY - days * DAY
         self.loads_ns = [
             self.begin_ns + day * DAY + round((4.0 + 1.6 * load) * 3600) * SECOND
             for day in range(days)
             for load in range(6)
         ]
         """When each load comes out."""
-        self.changed_ns = START - round(changed * DAY) if changed is not None else None
+        self.changed_ns = end_ns - round(changed * DAY) if changed is not None else None
 
     def channels(self) -> dict[str, tuple[str, Floats]]:
         """Unit and a reading a minute of each channel."""
