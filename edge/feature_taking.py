@@ -19,6 +19,8 @@ from models.condition.features.temperature import Temperature
 RUNNING_SPEED = "running_speed"
 SAME_RATE = 0.02
 """Blocks whose measured rates differ by no more belong to one stretch."""
+SAME_TIME = 0.1
+"""And those of which one begins where the other ended, within this share of a block."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +171,9 @@ def _joined(blocks: Sequence[Block]) -> tuple[NDArray[np.float64], float]:
     for newer, older in pairwise(reversed(blocks)):
         if newer.lost or older.rate_hz is None or abs(older.rate_hz / rate - 1) > SAME_RATE:
             break
+        length_ns = 1e9 * len(older.values) / older.rate_hz
+        if abs(newer.start_ns - older.start_ns - length_ns) > SAME_TIME * length_ns:
+            break  # looked at now and then: what was between is missing
         parts.append(older.values)
     values = np.concatenate(parts[::-1]) if len(parts) > 1 else parts[0]
     if not np.isfinite(values).all():

@@ -71,6 +71,14 @@ def test_blocks_that_came_together_are_one_and_single_gaps_are_bridged() -> None
     assert two["vibration.x.order_1"].values[0] == pytest.approx(one["vibration.x.order_1"].values[0], rel=0.01)
 
 
+def test_blocks_with_time_between_them_are_not_joined_when_they_come_together() -> None:
+    # A second of each three, after the line was down for a while; the shaft's phase jumps from one to the next.
+    looked = [shaking(second, 24.3) for second in (1, 4, 7)]
+    alone = path().step(8 * SECOND, [SensorReading("s", looked[-1:])]).series
+    late = path().step(8 * SECOND, [SensorReading("s", looked)]).series
+    assert {name: column.values for name, column in late.items()} == {name: c.values for name, c in alone.items()}
+
+
 def test_a_time_constant_is_a_sign_while_an_oven_heats_up() -> None:
     made = path()
     for k in range(60):
