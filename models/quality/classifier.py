@@ -83,7 +83,6 @@ class Classifier:
             raise ModelRefused(f"the file is not the model of the card {card.name!r}: its SHA-256 is {digest(model)}")
         try:
             self._net, self.runtime = interpreter(model)
-            self._net.allocate_tensors()
         except (ValueError, RuntimeError) as exc:
             raise ModelRefused(f"the file is no TFLite model that can be run: {exc}") from exc
         self.card = card

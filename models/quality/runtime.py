@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol, cast
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from tempfile import TemporaryFile
+from typing import Any, Final, Protocol, cast
 
 import numpy as np
+
+_CHATTER: Final = b"INFO: "
+_STDERR: Final = 2
 
 
 class RuntimeUnavailable(Exception):
@@ -34,7 +42,7 @@ class Interpreter(Protocol):
 
 
 def interpreter(model: bytes) -> tuple[Interpreter, str]:
-    """An interpreter for a model, on one thread, and the name of the runtime behind it.
+    """An interpreter for a model, on one thread and ready to run, and the name of the runtime behind it.
 
     `ai-edge-litert` wherever it is installed; `tflite-runtime` on a camera node with Python 3.11 and numpy below 2.
     With numpy 2 that one imports well and dies at its first model, so it is refused beforehand.
@@ -42,7 +50,15 @@ def interpreter(model: bytes) -> tuple[Interpreter, str]:
     Raises:
         RuntimeUnavailable: neither can run here.
         ValueError: the file is no TFLite model that the runtime can read.
+        RuntimeError: nor one that it can run.
     """
+    with _without_chatter():
+        net, name = _interpreter(model)
+        net.allocate_tensors()
+    return net, name
+
+
+def _interpreter(model: bytes) -> tuple[Interpreter, str]:
     try:
         from ai_edge_litert.interpreter import Interpreter as LiteRt  # noqa: PLC0415  # only who grades pictures loads it
     except ImportError:
@@ -62,3 +78,28 @@ def _tflite_runtime(model: bytes) -> Interpreter:
             f"tflite-runtime cannot run with numpy {np.__version__}, it needs numpy below 2: install ai-edge-litert instead"
         )
     return cast("Interpreter", TfLite(model_content=model, num_threads=1))
+
+
+@contextmanager
+def _without_chatter() -> Iterator[None]:
+    """Lets pass what a runtime and everybody else write to standard error meanwhile, but for the runtime's own information.
+
+    It goes past Python's streams, and neither runtime has a way to turn it off.
+    """
+    sys.stderr.flush()
+    try:
+        kept = os.dup(_STDERR)
+    except OSError:
+        # A process without one.
+        yield
+        return
+    with TemporaryFile() as heard:
+        os.dup2(heard.fileno(), _STDERR)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(kept, _STDERR)
+            os.close(kept)
+            heard.seek(0)
+            os.write(_STDERR, b"".join(line for line in heard if not line.startswith(_CHATTER)))

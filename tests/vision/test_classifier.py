@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -213,6 +214,16 @@ def test_a_runtime_that_cannot_run_is_told_with_what_to_install(monkeypatch: pyt
     monkeypatch.setattr(np, "__version__", "2.4.6")
     with pytest.raises(RuntimeUnavailable, match="numpy below 2"):
         runtime.interpreter(b"")
+
+
+def test_a_model_is_loaded_without_a_word_of_the_runtime_and_nobody_elses_word_is_lost() -> None:
+    script = (
+        "import os; from models.quality import runtime; inner = runtime._interpreter\n"
+        "def told(model): os.write(2, b'disk full\\n'); return inner(model)\n"
+        "runtime._interpreter = told; from models.quality.classifier import Classifier; Classifier.shipped()"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("", "disk full\n")
 
 
 @given(st.lists(st.floats(0.001, 1.0), min_size=2, max_size=2))

@@ -104,7 +104,6 @@ def _frame(bench: Bench) -> NDArray[np.uint8]:
 def _bare(data: bytes, views: int) -> Callable[[], None]:
     """Decoding, resizing and running the net, with nothing around it."""
     net, _ = interpreter((WEIGHTS / "goods.tflite").read_bytes())
-    net.allocate_tensors()
     entry = net.get_input_details()[0]
     pixels = np.frombuffer(data, np.uint8)
     frame = np.asarray(cv2.imdecode(pixels, cv2.IMREAD_COLOR), np.uint8)
