@@ -48,9 +48,9 @@ def _goods(words: Wording, section: dict[str, Any], relation: Relation, now_ns: 
     unit = str(section["points"]) if relation.measure == "rejects" else words.word("units", relation.unit)
     return str(section[f"{relation.measure}_{'up' if by > 0 else 'down'}"]).format(
         since=_since(words, section, relation.since_ns, now_ns),
-        by=f"{words.number(abs(by))} {unit}",
-        low=words.number(low),
-        high=words.number(high),
+        by=f"{words.number(_short(abs(by)))} {unit}",
+        low=words.number(_short(low)),
+        high=words.number(_short(high)),
     )
 
 
@@ -58,9 +58,19 @@ def _change(words: Wording, section: dict[str, Any], one: Related) -> str:
     moved: Moved = one.moved
     return str(section["rose" if moved.after > moved.before else "fell"]).format(
         what=str(section[one.aspect]).format(channel=words.feature(one.channel)),
-        before=words.amount(moved.before, one.unit),
-        after=words.amount(moved.after, one.unit),
+        before=words.amount(_level(moved.before, one), one.unit),
+        after=words.amount(_level(moved.after, one), one.unit),
     )
+
+
+def _level(value: float, one: Related) -> float:
+    """A share of time and a recovery are not known to the third digit; a temperature is."""
+    return value if one.aspect in {"level", "on_level"} else _short(value)
+
+
+def _short(value: float) -> float:
+    """In two significant digits."""
+    return float(f"{value:.2g}")
 
 
 def _since(words: Wording, section: dict[str, Any], since_ns: int, now_ns: int) -> str:

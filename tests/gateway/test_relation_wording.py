@@ -55,12 +55,12 @@ def said(language: str, *related: Related, later_ns: int = 0, **changes: Any) ->
 def test_the_whole_sentence() -> None:
     assert said("de") == (
         "Linker Herd, roll: Kruste seit Dienstag 6,1 L* dunkler (5,3 bis 6,8); gleichzeitig stieg die Einschaltdauer von "
-        "„Strom des linken Heizelements“ von 42 % auf 56,2 %. Gerechnet aus 126 Chargen; ohne Zusammenhang passte nur in "
+        "„Strom des linken Heizelements“ von 42 % auf 56 %. Gerechnet aus 126 Chargen; ohne Zusammenhang passte nur in "
         "1 % der Fälle etwas so gut. Beides kann eine gemeinsame Ursache haben."
     )
     assert said("en") == (
         "Linker Herd, roll: crust 6.1 L* darker since Tuesday (5.3 to 6.8); at the same time the share of time on of "
-        "“Current of the left element” rose from 42 % to 56.2 %. Worked out from 126 batches; without a connection anything "
+        "“Current of the left element” rose from 42 % to 56 %. Worked out from 126 batches; without a connection anything "
         "would fit as well in only 1 % of cases. Both may have a cause in common."
     )
 
@@ -123,7 +123,7 @@ def test_two_that_moved_at_the_same_time_are_both_told() -> None:
         DUTY, channel="right_element_current", moved=Moved(before=42.0, after=30.0, low=-14, high=-10)
     )
     text = said("de", DUTY, other, other)
-    assert "auf 56,2 % und sank die Einschaltdauer von „Strom des rechten Heizelements“ von 42 % auf 30 %." in text
+    assert "auf 56 % und sank die Einschaltdauer von „Strom des rechten Heizelements“ von 42 % auf 30 %." in text
     earlier = msgspec.structs.replace(other, lag_s=1800.0)
     assert "rechten" not in said("de", DUTY, earlier)
 
