@@ -1,7 +1,7 @@
 """Meters and other devices that speak Modbus, over a serial line (RTU) or TCP; the register map is configuration.
 
 The device is asked on a thread of its own, so a slow or dead one never holds up the machine: opening waits at most twice
-`timeout_s` and a second, reading not at all. A device that does not answer is asked once more, then it is a fault of this
+`timeout_s` and a second, and three more where others use the same serial line; reading does not wait at all. A device that does not answer is asked once more, then it is a fault of this
 sensor, and it is tried again with growing pauses.
 """
 
@@ -27,7 +27,7 @@ from edge.sensors.sampler import Sampler
 
 ATTEMPTS = 2
 FIRST_ANSWER_S = 1.0
-"""Opening waits for the first answer for `ATTEMPTS` timeouts and this."""
+"""Opening waits for the first answer for `ATTEMPTS` timeouts and this, and for a line that others use."""
 LOOK_S = 0.02
 """How often the thread looks whether the next reading is due."""
 KEPT = 600
@@ -120,7 +120,7 @@ class Modbus:
             self._drain, _Waiting(), self._monotonic_ns, every_s=LOOK_S, name=f"modbus-{line.where}"
         )
         self._sampler.start()
-        limit_s = ATTEMPTS * self._config.timeout_s + FIRST_ANSWER_S
+        limit_s = ATTEMPTS * self._config.timeout_s + FIRST_ANSWER_S + line.wait_s
         until = time.monotonic() + limit_s
         try:
             while not self._first:

@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, Protocol
 
+from edge.sensors.base import SensorError
 from edge.sensors.bus.base import Absent, BusError
 from edge.sensors.modbus_map import Request
 
@@ -40,9 +41,13 @@ _HINTS = {
     errno.EHOSTUNREACH: "no such device in this network",
 }
 LOCK_S = 3.0
-"""Others on the same line may take this long."""
+"""Others on the same line may take this long: one exchange with a device that does not answer."""
 SILENCE_CHARACTERS = 3.5
 """Between two frames on a serial line (Modbus over Serial Line V1.02, chapter 2.5.1.1)."""
+
+
+class LineBusy(SensorError):
+    """Others keep the line; asking again at once would only wait as long once more."""
 
 
 class Client(Protocol):
@@ -70,6 +75,9 @@ class ModbusLine(ABC):
         timeout_s: longest wait for an answer.
     """
 
+    wait_s = 0.0
+    """How long it may wait for a line that others use too, before it asks."""
+
     def __init__(self, name: str, unit: int, timeout_s: float) -> None:
         self.where = f"{name} unit {unit}"
         self._unit = unit
@@ -90,6 +98,7 @@ class ModbusLine(ABC):
         Raises:
             Absent: no answer.
             BusError: it cannot be reached, or answers with an exception or with garbage.
+            LineBusy: others keep the line for too long.
         """
         from pymodbus.exceptions import ModbusException  # noqa: PLC0415  # only nodes with a Modbus device need it
 
@@ -195,6 +204,8 @@ class SerialLine(ModbusLine):
         baud, parity, stop_bits: as the device is set; the same for all on one line.
     """
 
+    wait_s = LOCK_S
+
     def __init__(self, port: str, unit: int, timeout_s: float, *, baud: int, parity: str, stop_bits: int) -> None:
         super().__init__(port, unit, timeout_s)
         self._port = port
@@ -230,13 +241,13 @@ class SerialLine(ModbusLine):
                 fcntl.flock(handle, fcntl.LOCK_UN)
 
     def _lock(self, handle: int) -> None:
-        until = time.monotonic() + LOCK_S
+        until = time.monotonic() + self.wait_s
         while True:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as exc:
                 if time.monotonic() > until:
-                    raise OSError(errno.EBUSY, f"others keep the line for more than {LOCK_S:g} s") from exc
+                    raise LineBusy(f"{self.where}: others keep the line for more than {self.wait_s:g} s") from exc
                 time.sleep(0.005)
             else:
                 return

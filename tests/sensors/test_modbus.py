@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,7 +27,7 @@ from support.sensor_contract import FakeClock, SensorCase, SensorContract
 from edge.feed import SensorFeed
 from edge.sensors.base import Fault, SensorConfigError, SensorError
 from edge.sensors.modbus import Modbus, ModbusConfig
-from edge.sensors.modbus_line import EXCEPTIONS
+from edge.sensors.modbus_line import EXCEPTIONS, SerialLine
 from edge.sensors.registry import sensor_type
 from edge.sensors.simulation.chips.meter import SimulatedSdm120, SimulatedSdm630
 from edge.sensors.simulation.chips.serial_port import SimulatedSerialPort
@@ -158,6 +160,26 @@ def test_three_meters_share_a_line(port: SimulatedSerialPort) -> None:
         sensor.close()
     gaps = [after[0] - before[0] for before, after in zip(port.frames, port.frames[1:], strict=False)]
     assert min(gaps) > 0.0017, "frames are apart"
+
+
+def test_waiting_for_others_on_the_line_is_no_devices_silence(
+    port: SimulatedSerialPort, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port.devices[1] = SimulatedSdm120(FakeClock(), volts=231.0)
+    with open(port.path, "rb", buffering=0) as other:  # noqa: PTH123  # unbuffered, for its lock only
+        fcntl.flock(other, fcntl.LOCK_EX)
+        free = threading.Timer(1.4, fcntl.flock, (other, fcntl.LOCK_UN))
+        free.start()
+        sensor = modbus(port=port.path, meter="sdm120", timeout_s=0.1, baud=115_200)
+        sensor.open()
+        assert values(sensor)["voltage"] == [231.0]
+        free.join()
+        sensor.close()
+        monkeypatch.setattr(SerialLine, "wait_s", 0.3)
+        fcntl.flock(other, fcntl.LOCK_EX)
+        sensor = modbus(port=port.path, meter="sdm120", timeout_s=0.1, baud=115_200)
+        with pytest.raises(SensorError, match=r"unit 1: others keep the line for more than 0.3 s"):
+            sensor.open()
 
 
 def test_phases_are_axes_of_one_channel(port: SimulatedSerialPort) -> None:
