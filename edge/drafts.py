@@ -24,6 +24,7 @@ SERIES_PER_MESSAGE = 256
 EVIDENCE = 12
 CAUSES = 6
 SIGNIFICANT = 9
+MOST_UNSTEADY = 32
 """Digits kept of a value: more than any sensor resolves, half of what a double would take on the wire."""
 TIME_TOLERANCE_MS = 0.01
 
@@ -89,6 +90,7 @@ class Drafter:
         info: Mapping[str, FeatureInfo],
         *,
         product: str | None = None,
+        unsteady: Sequence[str] = (),
     ) -> Record:
         """What the model said last, be it in this step or, while it is paused or has no data, before it."""
         return self.record(
@@ -111,6 +113,7 @@ class Drafter:
             certainty=min(max(verdict.certainty, 0.0), 1.0),
             learning_left_s=None if verdict.learning_left_s is None else _finite(round(verdict.learning_left_s, 1)),
             prognosis=_prognosis(verdict.prognosis),
+            unsteady=list(filter(CHANNEL_NAME.fullmatch, unsteady))[:MOST_UNSTEADY],
         )
 
     def finding(self, machine: str, step: Step, change: FindingChange, info: Mapping[str, FeatureInfo]) -> Record:

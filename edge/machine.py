@@ -110,6 +110,11 @@ class MachinePath:
         return self._model
 
     @property
+    def unsteady(self) -> Sequence[str]:
+        """Features that changed while they were learned; empty where the model does not tell."""
+        return tuple(getattr(self._model, "unsteady", ()))
+
+    @property
     def paused(self) -> bool:
         """Whether someone asked for quiet."""
         return self._paused

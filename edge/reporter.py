@@ -6,7 +6,7 @@ gathered for as long as the configuration says.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from edge.config import ReportOptions
 from edge.drafts import Drafter
@@ -43,8 +43,13 @@ class Reporter:
         self.product: str | None = None
         """What the machine makes, told with its condition."""
 
-    def take(self, step: Step) -> list[Record]:
-        """The records of this step, findings first."""
+    def take(self, step: Step, unsteady: Callable[[], Sequence[str]] = tuple) -> list[Record]:
+        """The records of this step, findings first.
+
+        Args:
+            step: of the machine's path.
+            unsteady: features that changed while they were learned; asked when a condition is told.
+        """
         if step.verdict is not None:
             self._verdict, self._explanation = step.verdict, step.explanation
         if step.sample is not None:
@@ -71,7 +76,13 @@ class Reporter:
             self._said, self._condition_said_ns = saying, now_ns
             records.append(
                 self._drafter.condition(
-                    self._machine, step, verdict, self._explanation, self._info, product=self.product
+                    self._machine,
+                    step,
+                    verdict,
+                    self._explanation,
+                    self._info,
+                    product=self.product,
+                    unsteady=unsteady(),
                 )
             )
         for channel, column in step.series.items():

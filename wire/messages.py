@@ -172,6 +172,8 @@ class Condition(Message, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     """About how long the warm-up still takes."""
     prognosis: Prognosis | None = None
     """None where nothing grows, or where the data cannot say when a limit is reached."""
+    unsteady: Annotated[list[ChannelName], Meta(max_length=32)] = []
+    """Features that changed while they were learned: a fault may have been among it, and would be part of the normal."""
 
 
 FindingType: TypeAlias = Literal["machine", "sensor", "quality", "camera", "node"]

@@ -21,6 +21,7 @@ RESOLVED_SHOWN = 10
 SILENT_S = 120.0
 """A machine that says nothing for longer is shown with the time since."""
 METER_WIDTH = 200
+UNSTEADY_SHOWN = 3
 CERTAIN = 0.75
 """A normal that is known less well is said to be."""
 _MINUTE_NS = 60_000_000_000
@@ -146,6 +147,7 @@ class Overview:
             else page["offline"],
             "facts": self._facts(machine),
             "learned": machine.learned,
+            "judged": bool(machine.condition_ns),
             "learning_text": self._learning(machine),
             "notes": self._notes(machine),
             "score": f"{machine.score or 0.0:.3g}",
@@ -179,6 +181,9 @@ class Overview:
             notes.append(str(self._page["new_regime"]))
         elif machine.certainty is not None and machine.certainty < CERTAIN:
             notes.append(str(self._page["uncertain"]).format(percent=round(100 * machine.certainty)))
+        if machine.unsteady and not machine.alerts:
+            features = ", ".join(self._words.feature(name) for name in machine.unsteady[:UNSTEADY_SHOWN])
+            notes.append(str(self._page["unsteady"]).format(features=features))
         return notes
 
     def _facts(self, machine: views.Machine) -> str:

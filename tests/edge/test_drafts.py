@@ -168,7 +168,10 @@ def test_what_is_to_come_and_what_is_recognised_reach_the_wire() -> None:
     assert (said.certainty, said.learning_left_s, said.prognosis) == (0.0, 1500.0, None)
     (said,) = conditions(reporter.take(step(1, verdict=verdict(1, certainty=0.7, prognosis=coming))))
     assert said.prognosis == message.prognosis, "a prognosis is told at once"
-    assert (said.certainty, said.learning_left_s) == (0.7, None)
+    assert (said.certainty, said.learning_left_s, said.unsteady) == (0.7, None, [])
+    asked = step(11, verdict=verdict(11, certainty=0.7))
+    (said,) = conditions(reporter.take(asked, lambda: ("vibration.rms", "no name", *("c",) * 40)))
+    assert said.unsteady == ["vibration.rms", *("c",) * 31]
 
 
 def conditions(records: list[Record]) -> list[Condition]:
