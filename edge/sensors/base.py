@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +50,10 @@ class Fault(StrEnum):
     """A probe's line touches another line, the supply or ground, reported by the chip."""
 
 
+FaultText: TypeAlias = tuple[Fault, str]
+"""A fault with a sentence in English: what, where, what was found."""
+
+
 @dataclass(frozen=True, slots=True)
 class Channel:
     """One measured quantity: name, unit, physical range of the sensor, axes.
@@ -87,8 +91,8 @@ class Block:
     rate_hz: float | None = None
     lost: int = 0
     """Samples known to be missing between the previous block and this one."""
-    faults: tuple[tuple[Fault, str], ...] = field(default=())
-    """Faults found while reading, each with a sentence in English: what, where, what was found."""
+    faults: tuple[FaultText, ...] = field(default=())
+    """Faults found while reading."""
 
     @property
     def end_ns(self) -> int:

@@ -386,6 +386,40 @@ def test_single_samples_apart_are_spikes_and_a_knock_is_none() -> None:
     assert knock.fault is None
 
 
+@pytest.mark.parametrize("rate_hz", [50.0, 100.0])
+def test_a_knock_that_rings_for_less_than_a_slow_sensors_sample_is_no_spike(rate_hz: float) -> None:
+    slow = Feed(Channel("vibration", "g", Quantity.VIBRATION, -16, 16, rate_hz=rate_hz))
+    rate, seconds = 6400.0, 4
+    t = np.arange(round(0.02 * rate)) / rate
+    ring = 8.0 * np.exp(-t / 0.002) * np.cos(2 * np.pi * 900.0 * t)
+    for _ in range(5):
+        wave = 0.02 * slow.rng.standard_normal(round(rate * seconds))
+        for begin in range(1000, len(wave) - len(ring), round(rate) + 37):
+            wave[begin : begin + len(ring)] += ring
+        assert slow.tick(wave[:: round(rate / rate_hz)])
+        assert slow.fault is None
+
+
+def test_a_slow_channel_with_axes_has_a_dead_and_a_loose_one_told() -> None:
+    phases = Channel("current", "A", Quantity.CURRENT, 0, 30, axes=3, resolution=0.001)
+    dead, loose = Feed(phases), Feed(phases)
+    for k in range(300):
+        row = 5.0 * (1 + 0.01 * dead.rng.standard_normal((1, 3)))
+        stuck, torn = row.copy(), row.copy()
+        if k >= 200:
+            stuck[0, 1] = 4.987
+            torn[0, 2] = 13.0 + k % 7 if k % 4 == 0 else torn[0, 2]
+        dead.tick(stuck)
+        loose.tick(torn)
+        assert k >= 200 or (dead.fault, loose.fault) == (None, None)
+        if k in {203, 208}:
+            assert not dead.check.holds(dead.now_ns), "doubtful before it is told"
+    assert dead.fault is Fault.STUCK
+    assert loose.fault is Fault.SPIKE
+    assert dead.check.fault is not None
+    assert dead.check.fault[1].startswith("current.y: ")
+
+
 def test_a_door_is_open_or_closed() -> None:
     feed = Feed(Channel("door", "", Quantity.STATE, 0, 1, steady=True))
     for k in range(100):
