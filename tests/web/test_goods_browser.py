@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from support.broker import until
 from support.browsers import DESK, MARKS, PHONE, browser, errors, overflow, save, size, text, too_small
@@ -135,6 +136,8 @@ def test_a_verdict_is_given_with_one_press_and_the_camera_learns_it(
     press(chromium, "r-13", 2, "good")
     assert gateway.ledger.audit(limit=1) == [], "the name is asked for first"
     chromium.find_element(By.NAME, "by").send_keys("Anna")
+    chromium.find_element(By.NAME, "by").send_keys(Keys.ENTER)
+    assert gateway.ledger.audit(limit=1) == [], "Enter is no verdict about the first picture"
     press(chromium, "r-13", 2, "good")
     until(lambda: "Laut Anna: gut" in text(chromium, "#item-oven-pi-r-13-2"))
     assert chromium.find_element(By.NAME, "by").get_attribute("value") == "Anna", "the name is not asked for twice"

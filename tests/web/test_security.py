@@ -41,7 +41,18 @@ def forwarded(address: str) -> dict[str, str]:
 
 
 def test_nothing_without_the_password_but_health(someone: httpx.Client) -> None:
-    for path in ("/", MACHINES, "/metrics", "/api/v1/stream", "/api/v1/openapi.json", "/static/page.js", "/nowhere"):
+    picture = "/api/v1/goods/items/pi/i-1/0/picture"
+    for path in (
+        "/",
+        "/goods",
+        picture,
+        MACHINES,
+        "/metrics",
+        "/api/v1/stream",
+        "/api/v1/openapi.json",
+        "/static/page.js",
+        "/nowhere",
+    ):
         answer = someone.get(path, headers=forwarded("10.0.0.1"))
         problem(answer, 401)
         assert answer.headers["www-authenticate"].startswith("Basic ")
