@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from models.condition.limit import root_mean_square, sigmas, tail_limits
 from models.condition.reach import effective_samples, white_smoothed, widening
-from models.condition.smoothing import FADING, LIFE, Smoother, bounded, memory_of, nothing
+from models.condition.smoothing import FADING, LIFE, bounded, memory_of, smoothed
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -293,16 +293,8 @@ def _run_through(x: Floats, known: NDArray[np.bool_], scale: Floats, mean: Float
         np.minimum(np.maximum(residual, least, out=step), most, out=step)
         step *= weight
         centre += step
-    taken = np.repeat(bounded(seen[:, :1], BOUND), VIEWS - 1, axis=1)
-    taken[:, LIFE] = bounded(x - mean / scale, BOUND)
-    lasting = nothing(features)
-    smoother = Smoother(lasting)
-    for k, (new, shown) in enumerate(zip(taken, seen[:, 1:], strict=True)):
-        before = None if whole[k] else lasting.copy()
-        smoother.add(new)
-        if before is not None:
-            np.copyto(lasting, before, where=~known[k])
-        shown[:] = lasting
+    lasting = smoothed(bounded(seen[:, 0], BOUND), bounded(x - mean / scale, BOUND), known)
+    seen[:, 1:] = lasting.swapaxes(0, 1)
     seen[:, 0] = bounded(seen[:, 0], FARTHEST)
     return seen, centre * scale
 

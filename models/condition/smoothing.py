@@ -8,7 +8,7 @@ weighted moving average control chart, Technometrics 2003).
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,6 +69,72 @@ class Smoother:
             np.subtract(slower, quicker, out=apart)
             np.minimum(np.maximum(apart, least, out=apart), most, out=apart)
             np.add(quicker, apart, out=slower)
+
+
+def smoothed(residual: Floats, level: Floats, known: NDArray[np.bool_]) -> Floats:
+    """What a `Smoother` that began with nothing has after each row; (memories, rows, features).
+
+    Each row draws the last value, times a gain, plus an offset, in to between two bounds. Two such steps in turn are one of the same
+    kind, as gains are positive. So each of many stretches of rows becomes one step, all of them at once, and only from stretch
+    to stretch one waits for the other (Blelloch, Prefix sums and their applications, 1990).
+
+    Args:
+        residual: (rows, features) against the following centre, in deviations.
+        level: likewise against the life's.
+        known: which of these there are; what is not there changes nothing.
+    """
+    rows, features = residual.shape
+    length = max(round(rows**0.5), 1)
+    stretches = -(-rows // length)
+
+    def in_stretches(x: NDArray[Any]) -> NDArray[Any]:
+        # What all stretches need at a time lies together: (rows of a stretch, stretches, features).
+        whole = np.zeros((stretches * length, features), dtype=x.dtype)
+        whole[:rows] = x
+        return np.ascontiguousarray(whole.reshape(stretches, length, features).swapaxes(0, 1))
+
+    values, levels, there = in_stretches(residual), in_stretches(level), in_stretches(known)
+    result = np.empty((len(FADING), length, stretches, features))
+    for k, fading in enumerate(FADING):
+        offset = np.multiply(levels if k == LIFE else values, fading, out=result[k])
+        bounds = None
+        if 0 < k < LIFE:
+            bounds = result[k - 1] - NEAR[k - 1], result[k - 1] + NEAR[k - 1]
+        if known.all():
+            gain = np.full((length, 1, 1), 1.0 - fading)
+        else:
+            gain = np.where(there, 1.0 - fading, 1.0)
+            offset *= there
+            if bounds is not None:
+                bounds = np.where(there, bounds[0], -np.inf), np.where(there, bounds[1], np.inf)
+        _in_turn(gain, offset, bounds)
+    return result.swapaxes(1, 2).reshape(len(FADING), -1, features)[:, :rows]
+
+
+def _in_turn(gain: Floats, offset: Floats, bounds: tuple[Floats, Floats] | None) -> None:
+    """Of (rows of a stretch, stretches, features): puts in place of each step's offset what comes of all steps up to it, from zero on.
+
+    All arguments are used up.
+    """
+    for k in range(1, len(offset)):
+        if bounds is not None:
+            between = bounds[0][k].copy(), bounds[1][k].copy()
+            for bound in bounds:
+                farthest = gain[k] * bound[k - 1]
+                farthest += offset[k]
+                np.minimum(np.maximum(farthest, between[0], out=farthest), between[1], out=bound[k])
+        offset[k] += gain[k] * offset[k - 1]
+        gain[k] *= gain[k - 1]
+    before = np.zeros(offset.shape[1:])
+    whole = np.broadcast_to(gain[-1], before.shape)
+    for k in range(1, len(before)):
+        after = whole[k - 1] * before[k - 1] + offset[-1, k - 1]
+        if bounds is not None:
+            np.minimum(np.maximum(after, bounds[0][-1, k - 1], out=after), bounds[1][-1, k - 1], out=after)
+        before[k] = after
+    offset += gain * before
+    if bounds is not None:
+        np.minimum(np.maximum(offset, bounds[0], out=offset), bounds[1], out=offset)
 
 
 def bounded(x: Floats, bound: Floats | float) -> Floats:

@@ -17,7 +17,7 @@ from models.condition.persistence import Persistence
 from models.condition.reach import effective_samples, widening
 from models.condition.regime import Regimes, two_clusters
 from models.condition.severity import by_score, by_velocity, worse
-from models.condition.smoothing import LIFE, Smoother, nothing
+from models.condition.smoothing import LIFE, Smoother, nothing, smoothed
 
 CURRENT = {f"l{k}": FeatureInfo("A", "current", "current") for k in (1, 2, 3)}
 
@@ -168,6 +168,22 @@ class TestSmoothing:
             plain += 0.04 * (value - plain)
             apart = max(apart, abs(smooth[2, 0] - plain))
         assert apart < 0.15
+
+    def test_many_rows_at_once_are_as_one_after_the_other(self) -> None:
+        rng = np.random.default_rng(1)
+        residual, level = rng.standard_normal((2, 500, 4)) * 3
+        residual[200:240] += 8.0
+        known = rng.random((500, 4)) < 0.9
+        smooth = nothing(4)
+        smoother, one_by_one = Smoother(smooth), []
+        for row in range(500):
+            before = smooth.copy()
+            smoother.add(np.vstack([residual[row], residual[row], residual[row], level[row]]))
+            smooth[:, ~known[row]] = before[:, ~known[row]]
+            one_by_one.append(smooth.copy())
+        for rows in (1, 2, 3, 500):
+            found = smoothed(residual[:rows], level[:rows], known[:rows])
+            assert np.allclose(found.swapaxes(0, 1), one_by_one[:rows], rtol=0.0, atol=1e-12)
 
 
 class TestReach:
