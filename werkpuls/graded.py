@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Image = NDArray[np.uint8]
+Boxes = NDArray[np.int64]
+"""(n, 4) x, y, width, height in pixels."""
 Colour = tuple[int, int, int]
 
 COLOURS: dict[str, Colour] = {
@@ -24,8 +26,10 @@ _SPELLED = {"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "U
 """How German is written in ASCII: the fonts of OpenCV before version 5 have nothing else."""
 _UNICODE_SINCE = 5
 _WHITE: Colour = (255, 255, 255)
-_LINES_PER_HEIGHT = 52
-"""A line of text is so much smaller than the picture is high or wide."""
+_LINES, _LEAST_PX = 60, 10
+"""A line of text is so much smaller than the picture, and no smaller than can be read."""
+_LINES_PER_ITEM = 6
+"""Of many small items the words are to leave something to be seen."""
 _PAD = 0.25
 
 
@@ -52,27 +56,39 @@ def graded(image: Image, marks: Sequence[Mark]) -> Image:
         marks: what to draw.
     """
     shown = image.copy()
-    height, width = image.shape[:2]
-    line = max(9, round(min(height, width) / _LINES_PER_HEIGHT))
+    outlines = [np.rint(mark.contour).astype(np.int32) for mark in marks]
+    boxes = np.array([cv2.boundingRect(outline) for outline in outlines], np.int64).reshape(-1, 4)
+    line = _line(image, boxes)
     thick = max(1, round(line / 9))
-    for mark in marks:
-        outline = np.rint(mark.contour).astype(np.int32)
-        x, y, across, down = cv2.boundingRect(outline)
+    for mark, outline, box in zip(marks, outlines, boxes, strict=True):
         cv2.polylines(shown, [outline], isClosed=True, color=COLOURS[mark.kind], thickness=thick, lineType=cv2.LINE_AA)
-        cv2.rectangle(shown, (x, y), (x + across, y + down), COLOURS[mark.kind], thick)
-    taken: list[tuple[int, int, int, int]] = []
-    for mark in marks:
-        x, y, across, down = cv2.boundingRect(np.rint(mark.contour).astype(np.int32))
+        cv2.rectangle(shown, (int(box[0]), int(box[1])), tuple(map(int, box[:2] + box[2:])), COLOURS[mark.kind], thick)
+    taken = np.zeros((0, 4), np.int64)
+    for number, mark in enumerate(marks):
         size = _size(mark.words, line)
-        # Above the item, below it, in its upper part: the first place that is free and inside the picture.
-        places = [(x, y - size[1]), (x, y + down), (x, y), (x, y + down - size[1])]
-        places = [(min(max(0, left), max(0, width - size[0])), top) for left, top in places]
-        inside = [each for each in places if each[1] >= 0 and each[1] + size[1] <= height] or [(0, 0)]
-        free = [each for each in inside if not any(_cover((*each, *size), other) for other in taken)]
-        left, top = (free or inside)[0]
-        taken.append((left, top, *size))
+        others = np.delete(boxes, number, axis=0)
+        left, top = _place(size, boxes[number], others, taken, image)
+        taken = np.vstack((taken, (left, top, *size)))
         _write(shown, (left, top), mark, line)
     return shown
+
+
+def _line(image: Image, boxes: Boxes) -> int:
+    """Height of a line of text in pixels."""
+    line = float(np.sqrt(image.shape[0] * image.shape[1])) / _LINES
+    if len(boxes):
+        line = min(line, float(np.median(boxes[:, 2:].max(axis=1))) / _LINES_PER_ITEM)
+    return max(_LEAST_PX, round(line))
+
+
+def _place(size: tuple[int, int], own: Boxes, others: Boxes, taken: Boxes, image: Image) -> tuple[int, int]:
+    """Where an item's words stand: above it, below it or on it, wherever they cover least of other words, then of other items."""
+    (height, width), (across, down) = image.shape[:2], size
+    x, y, wide, high = map(int, own)
+    lefts, tops = (x, x + wide - across), (y - down, y + high, y, y + high - down)
+    places = [(min(max(0, left), max(0, width - across)), top) for top in tops for left in lefts]
+    inside = [each for each in places if each[1] >= 0 and each[1] + down <= height] or [(0, 0)]
+    return min(inside, key=lambda each: (_covered(each, size, taken), _covered(each, size, others)))
 
 
 def _size(words: Sequence[str], line: int) -> tuple[int, int]:
@@ -90,13 +106,11 @@ def _thick(line: int) -> int:
     return max(1, round(line / 12))
 
 
-def _cover(one: tuple[int, int, int, int], other: tuple[int, int, int, int]) -> bool:
-    return (
-        one[0] < other[0] + other[2]
-        and other[0] < one[0] + one[2]
-        and one[1] < other[1] + other[3]
-        and other[1] < one[1] + one[3]
-    )
+def _covered(corner: tuple[int, int], size: tuple[int, int], boxes: Boxes) -> int:
+    """Pixels of boxes that words in this place would cover."""
+    low = np.maximum(boxes[:, :2], corner)
+    high = np.minimum(boxes[:, :2] + boxes[:, 2:], np.add(corner, size))
+    return int(np.maximum(high - low, 0).prod(axis=1).sum())
 
 
 def _write(shown: Image, corner: tuple[int, int], mark: Mark, line: int) -> None:
