@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
+from typing import Literal
+
 import msgspec
 
 from gateway.alerts import Alert
@@ -27,21 +30,34 @@ class RelationReads:
         alerts = [msgspec.json.decode(row["body"], type=Alert) for row in rows]
         return [alert for alert in alerts if alert.relation is None]
 
-    def batches(self, site: str, machine: str, *, since_ns: int) -> list[Batch]:
-        """Batches of a machine since then that are over, of the product made last, oldest first.
+    def over(self, site: str, machine: str, *, since_ns: int) -> str:
+        """The latest batch of a machine since then that is over, of the product made last; empty where there is none.
 
         A batch is over once it is closed, or another one has begun.
         """
         with self._file.read() as db:
-            latest = db.execute(
-                "SELECT product, batch FROM batches WHERE site = ? AND machine = ? ORDER BY last_ns DESC LIMIT 1",
-                (site, machine),
-            ).fetchone()
-            if latest is None:
-                return []
-            rows = db.execute(
-                "SELECT body FROM batches WHERE site = ? AND machine = ? AND product = ? AND last_ns >= ?"
-                " AND (closed OR batch != ?) ORDER BY last_ns DESC LIMIT ?",
-                (site, machine, latest["product"], since_ns, latest["batch"], MOST_BATCHES),
-            ).fetchall()
-        return [msgspec.json.decode(row["body"], type=Batch) for row in rows[::-1]]
+            found = _over(db, "batch", site, machine, since_ns=since_ns, limit=1)
+        return str(found[0]["batch"]) if found else ""
+
+    def batches(self, site: str, machine: str, *, since_ns: int) -> list[Batch]:
+        """All of those, oldest first."""
+        with self._file.read() as db:
+            found = _over(db, "body", site, machine, since_ns=since_ns, limit=MOST_BATCHES)
+        return [msgspec.json.decode(row["body"], type=Batch) for row in found[::-1]]
+
+
+_RECENT = "FROM batches INDEXED BY batches_open WHERE closed IN (0, 1) AND last_ns >= ? AND site = ? AND machine = ?"
+"""`closed` is always one of them. By this index six weeks are looked through, by the table's own key years of them."""
+
+
+def _over(
+    db: sqlite3.Connection, column: Literal["batch", "body"], site: str, machine: str, *, since_ns: int, limit: int
+) -> list[sqlite3.Row]:
+    values = (since_ns, site, machine)
+    latest = db.execute(f"SELECT product, batch {_RECENT} ORDER BY last_ns DESC LIMIT 1", values).fetchone()
+    if latest is None:
+        return []
+    return db.execute(
+        f"SELECT {column} {_RECENT} AND product = ? AND (closed OR batch != ?) ORDER BY last_ns DESC LIMIT ?",
+        (*values, latest["product"], latest["batch"], limit),
+    ).fetchall()

@@ -175,10 +175,10 @@ class Relating:
             if asked is None or self._stopping.is_set():
                 continue
             since_ns = self._now_ns() - round(SPAN_DAYS * 86_400 * _NS)
-            batches = self._ledger.relations.batches(alert.site, alert.machine, since_ns=since_ns)
-            latest = batches[-1].batch if batches else ""
+            latest = self._ledger.relations.over(alert.site, alert.machine, since_ns=since_ns)
             if self._asked_with[episode] == latest:
                 continue
+            batches = self._ledger.relations.batches(alert.site, alert.machine, since_ns=since_ns)
             self._asked_with[episode] = latest  # also where the answer is a stumble: it would be the same again
             try:
                 relation = self._ask(alert, asked, batches)
