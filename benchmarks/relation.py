@@ -1,8 +1,8 @@
 """How often goods are related to an oven that had nothing to do with it, and how often to the one that had.
 
-`python -m benchmarks.relation [--runs N] [--days N] [--json]` makes bakeries by the hundred. In each the crust gets darker on some
-day. In the first table nothing of the oven has to do with it, and what the oven's twelve channels do by themselves is made as
-misleading as ovens can be; every report is a false one. In the second an element's duty rises at the same moment.
+`python -m benchmarks.relation [--runs N] [--days N …] [--ovens NAME …] [--json]` makes bakeries by the hundred. In each the crust gets
+darker on some day. In the rows `false` nothing of the oven has to do with it, and what the oven's twelve channels do by themselves is
+made as misleading as ovens can be; every report is a false one. In the rows `right` an element's duty rises at the same moment.
 """
 
 from __future__ import annotations
@@ -20,7 +20,10 @@ HOUR_NS = 3_600_000_000_000
 START_NS = 1_780_012_800_000_000_000
 """A midnight."""
 STEP_S = 300
+LONG = 20
+"""Days of history from which on it is also asked again and again, as the gateway does."""
 CHANNELS = 12
+ASKED = 30
 LOADS = 6
 """A day, from 4 o'clock on, 100 minutes apart."""
 GOODS = Goods("roll", "lightness", "L*", 2.0)
@@ -143,6 +146,19 @@ def false_reports(oven: Oven, *, days: int, runs: int, gradual: bool) -> int:
     return told
 
 
+def false_after_all(oven: Oven, *, days: int, runs: int) -> int:
+    """Of so many bakeries, those in which something is said at last: asked with each of the 30 batches after the change."""
+    told = 0
+    for seed in range(runs):
+        rng = np.random.default_rng([seed, days, 2])
+        _, histories = machine(rng, days, oven)
+        when = days - 5.0 - 2.0 * rng.random()
+        goods = batches(rng, days, when, 6.0)
+        before = sum(point.time_ns < START_NS + round(when * 24 * HOUR_NS) for point in goods)
+        told += any(relate(goods[: before + more], histories, GOODS) is not None for more in range(1, ASKED + 1))
+    return told
+
+
 class Cause(NamedTuple):
     """A bakery whose element is the cause: what else its oven does, how much darker the crust gets, and how much later."""
 
@@ -177,7 +193,7 @@ def main() -> int:
     parser.add_argument("--ovens", nargs="+", default=list(OVENS), choices=list(OVENS), help="of the first table")
     parser.add_argument("--json", action="store_true", help="only one JSON object")
     options = parser.parse_args()
-    report: dict[str, list[Mapping[str, object]]] = {"false": [], "right": []}
+    report: dict[str, list[Mapping[str, object]]] = {"false": [], "after_all": [], "right": []}
     for days in options.days:
         for name in options.ovens:
             for gradual in (False, True):
@@ -187,6 +203,12 @@ def main() -> int:
                 )
                 if not options.json:
                     print(_line("false", days, f"{name}, {'gradual' if gradual else 'at once'}", told, options.runs))
+            if days >= LONG:
+                runs = max(options.runs // 4, 1)
+                told = false_after_all(OVENS[name], days=days, runs=runs)
+                report["after_all"].append({"days": days, "oven": name, "told": told, "of": runs})
+                if not options.json:
+                    print(_line("false", days, f"{name}, asked {ASKED} times", told, runs))
         for cause in CAUSES:
             told, right = right_reports(cause, days=days, runs=options.runs)
             name = f"{cause.oven.__name__}, {cause.by:g} L*, {cause.lag_h:g} h later"
