@@ -104,6 +104,7 @@ if [ ! -x "$folder/python" ]; then
   mkdir -p "$caches"
   work=$(mktemp -d "$caches/making.XXXXXX")
   trap 'rm -rf "$work"' EXIT
+  trap 'exit 1' INT TERM
   chmod 755 "$work"
   say "making ready a Python with another runtime ($kind)"
   "make_$kind" "$work"

@@ -24,7 +24,7 @@ make_venv "$root/deploy/locks/dev.txt"
 
 # Other runtimes that the same pictures are graded with; fetched while the code is looked at.
 for kind in tflite aarch64; do
-  sh "$root/deploy/runtime.sh" "$kind" >"$root/.venv/.$kind" || {
+  timeout 150 sh "$root/deploy/runtime.sh" "$kind" >"$root/.venv/.$kind" || {
     : >"$root/.venv/.$kind"
     say "LACKING: another Python to grade with ($kind): the test that needs it will be skipped"
   } &

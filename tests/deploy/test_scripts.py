@@ -62,6 +62,25 @@ def test_a_program_that_tests_can_do_without_is_told_and_no_obstacle(tmp_path: P
     assert "went on" in done.stderr
 
 
+@pytest.mark.parametrize(("word", "said"), [("", "say which"), ("armv7l", "say which"), ("tflite", ".venv is missing")])
+def test_another_runtime_is_made_ready_only_for_who_says_which(word: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "deploy").mkdir()
+    for name in ("setup.sh", "runtime.sh"):
+        shutil.copy(ROOT / "deploy" / name, tmp_path / "deploy")
+    environment = {"PATH": "/usr/bin:/bin", "XDG_CACHE_HOME": str(tmp_path / "cache"), "HOME": str(tmp_path)}
+    done = subprocess.run(
+        ["/bin/sh", str(tmp_path / "deploy/runtime.sh"), *filter(None, [word])],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+        env=environment,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert said in done.stderr
+    assert not (tmp_path / "cache").exists()
+
+
 def test_a_missing_python_is_named(tmp_path: Path) -> None:
     done = sourced(tmp_path, 'echo x >"$root/lock"\nmake_venv "$root/lock"')
     assert done.returncode == 1
