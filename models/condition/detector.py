@@ -18,7 +18,6 @@ from river.base import AnomalyDetector
 from models.condition.learning import (
     FARTHEST,
     FOLLOWING,
-    SIGMAS_RANGE,
     VIEWS,
     Limits,
     learn,
@@ -29,8 +28,6 @@ from models.condition.yardstick import INSIDE, LASTING, Presence, Yardstick
 
 Floats: TypeAlias = NDArray[np.float64]
 
-YIELD = 0.8
-"""Share of the limit from which a smoothed residual is followed no more: nearer to it, less and less (Tukey's biweight)."""
 CATCHING_UP = 60
 """Samples in which what an alarm left behind is taken over: who repaired a machine has also touched it."""
 TOUCHED = 1.5
@@ -72,7 +69,7 @@ class Normal(AnomalyDetector):
         self.samples = 0
         self._stick: Yardstick | None = None
         self._logarithmic = np.zeros(len(self.names), dtype=bool)
-        self._columns = np.zeros(0, dtype=np.intp)
+        self._linear = ~self._logarithmic
         self._floor = np.zeros(len(self.names))
         self._catching_up = 0
         self._touched = np.zeros(len(self.names), dtype=bool)
@@ -90,7 +87,7 @@ class Normal(AnomalyDetector):
         known = np.isfinite(table)
         least = np.zeros((table.shape[1], 3)) if least is None else least
         self._logarithmic = logarithmic & ((table > 0) | ~known).all(axis=0)
-        self._columns = np.flatnonzero(self._logarithmic)
+        self._linear = ~self._logarithmic
         self._floor = 0.02 * np.array(
             [float(np.median(c[k])) if k.any() else 1.0 for c, k in zip(table.T, known.T, strict=True)]
         )
@@ -149,7 +146,6 @@ class Normal(AnomalyDetector):
         if stick is None:
             return
         near = stick.unrest()
-        near /= YIELD * SIGMAS_RANGE[1]
         near *= near
         rate = np.maximum(np.subtract(1.0, near, out=near), 0.0, out=near)
         rate *= rate
@@ -267,7 +263,7 @@ class Normal(AnomalyDetector):
         normal = cls([str(name) for name in state["names"]], float(state["budget"]))
         normal.samples = int(state["samples"])
         normal._logarithmic = np.array(state["logarithmic"], dtype=bool)
-        normal._columns = np.flatnonzero(normal._logarithmic)
+        normal._linear = ~normal._logarithmic
         normal._floor = np.array(state["floor"], dtype=np.float64)
         normal._catching_up = int(state["catching_up"])
         normal._touched = np.array(state["touched"], dtype=bool)
@@ -280,17 +276,17 @@ class Normal(AnomalyDetector):
         return np.array([x.get(name, np.nan) for name in self.names], dtype=np.float64)
 
     def _transform(self, x: Floats) -> Floats:
-        columns = self._columns
-        if not len(columns):
+        if self._linear.all():
             return x
-        transformed: Floats = x.astype(np.float64)
-        transformed[..., columns] = np.log(np.maximum(x.take(columns, axis=-1), self._floor.take(columns)))
+        transformed: Floats = np.maximum(x, self._floor)
+        np.log(transformed, out=transformed)
+        np.copyto(transformed, x, where=self._linear)
         return transformed
 
     def _ratio(self, stick: Yardstick, unit: Floats, presence: Presence) -> tuple[float, float]:
         """Largest multiple of a limit of (views, features), and the same with the slow memory of what came back made quick."""
-        distance, largest = stick.multiples(unit, presence)
-        ratio = max(*distance, *largest)
+        squares, largest = stick.multiples(unit, presence)
+        ratio = _most(squares, largest)
         if ratio < WATCH_SHARE:
             return ratio, ratio
         level, deviation = stick.level(), stick.fit.deviation
@@ -299,7 +295,11 @@ class Normal(AnomalyDetector):
         life = unit.copy()
         life[-1] = np.where(back, quick, unit[-1]) * presence.mask
         now = stick.multiples(life, presence)
-        return ratio, max(*distance[:-1], *largest[:-1], now[0][-1], now[1][-1])
+        return ratio, _most([*squares[:-1], now[0][-1]], [*largest[:-1], now[1][-1]])
+
+
+def _most(squares: list[float], largest: list[float]) -> float:
+    return max(math.sqrt(max(*squares, 0.0)), *largest)
 
 
 def _told(views: list[float]) -> float:

@@ -109,7 +109,10 @@ class Regimes:
         """Leaf number, whether it was met before, and the regime's name for this sample."""
         levels: dict[str, float] = {}
         for name, members in self._drivers.items():
-            present = [values[member] for member in members if member in values]
+            try:
+                present = [*map(values.__getitem__, members)]
+            except KeyError:
+                present = [values[member] for member in members if member in values]
             if present:
                 levels[name] = sum(present) / len(present)
         direction = self._strange(levels)

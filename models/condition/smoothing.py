@@ -50,9 +50,8 @@ class Smoother:
     def __init__(self, smooth: Floats) -> None:
         features = smooth.shape[1]
         self._smooth = smooth
-        self._change = np.empty_like(smooth)
         # Operands of one shape: to spread a number over an array takes as long again as the operation.
-        self._weights = np.repeat(WEIGHTS, features, axis=1)
+        self._kept = np.repeat(1.0 - WEIGHTS, features, axis=1)
         apart = np.empty(features)
         # A memory, the next quicker one, room for their difference, and how small and how large that may be.
         self._pairs = [
@@ -60,11 +59,13 @@ class Smoother:
             for k in range(1, LIFE)
         ]
 
-    def add(self, residuals: Floats) -> None:
-        """Takes (memories, features) of residuals in deviations: against the following centre, the last against the life's."""
-        change = np.subtract(residuals, self._smooth, out=self._change)
-        change *= self._weights
-        self._smooth += change
+    def add(self, weighted: Floats) -> None:
+        """Takes (memories, features) of residuals in deviations, each times its memory's weight.
+
+        The last is against the life's centre, the others are against the one that follows.
+        """
+        self._smooth *= self._kept
+        self._smooth += weighted
         for slower, quicker, apart, least, most in self._pairs:
             np.subtract(slower, quicker, out=apart)
             np.minimum(np.maximum(apart, least, out=apart), most, out=apart)
@@ -108,7 +109,7 @@ def smoothed(residual: Floats, level: Floats, known: NDArray[np.bool_]) -> Float
             if bounds is not None:
                 bounds = np.where(there, bounds[0], -np.inf), np.where(there, bounds[1], np.inf)
         _in_turn(gain, offset, bounds)
-    return result.swapaxes(1, 2).reshape(len(FADING), -1, features)[:, :rows]
+    return result.swapaxes(1, 2).reshape(len(FADING), stretches * length, features)[:, :rows]
 
 
 def _in_turn(gain: Floats, offset: Floats, bounds: tuple[Floats, Floats] | None) -> None:

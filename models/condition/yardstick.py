@@ -8,14 +8,14 @@ computed once.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import sqrt
+from operator import mul
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.condition.learning import ARRAYS, FARTHEST, VIEWS, Fit, Limits
-from models.condition.smoothing import LIFE, Smoother, bounded
+from models.condition.learning import ARRAYS, FARTHEST, SIGMAS_RANGE, VIEWS, Fit, Limits
+from models.condition.smoothing import LIFE, WEIGHTS, Smoother, bounded
 
 Floats: TypeAlias = NDArray[np.float64]
 Bools: TypeAlias = NDArray[np.bool_]
@@ -24,6 +24,8 @@ INSIDE, LASTING = 0, 2
 """Positions of views: the instant residual, and the one smoothed over twelve samples."""
 REACH = 6.0
 """How far the centre may follow from where it was fitted, in (widened) deviations: the rest is a change."""
+YIELD = 0.8
+"""Share of the limit from which a smoothed residual is followed no more: nearer to it, less and less (Tukey's biweight)."""
 MOST_PRESENCES = 16
 """Sets of present features that are kept ready; channels of different rates make a handful."""
 
@@ -42,12 +44,10 @@ class Presence(NamedTuple):
     """and whether these are all or none."""
     inverse: Floats
     """Precision matrix over what is present."""
-    weights: list[float]
-    """(views,) sums of the weights, no less than one feature's."""
-    distance: list[float]
-    """(views,) limits of the weighted distance."""
+    squares: list[float]
+    """(views,) what makes the square of a multiple of its limit of a square of residuals,"""
     largest: list[float]
-    """(views,) limits of the largest single residual."""
+    """and a multiple of its limit of the largest residual."""
 
 
 class Yardstick:
@@ -67,9 +67,9 @@ class Yardstick:
 
     def __init__(self, fit: Fit, limits: Limits, smooth: Floats | None = None) -> None:
         size = len(fit.centre)
-        # What each smoothed residual is taken from: the centre that follows, and at last the life's.
-        self._centres = np.vstack([fit.centre] * LIFE + [fit.life])
-        self.fit = fit._replace(centre=self._centres[0], life=self._centres[LIFE])
+        # What each view is taken from: the centre that follows, and at last the life's.
+        self._centres = np.vstack([fit.centre] * (VIEWS - 1) + [fit.life])
+        self.fit = fit._replace(centre=self._centres[INSIDE], life=self._centres[-1])
         self.limits = limits
         self.reach = REACH * fit.scale * fit.deviation[INSIDE]
         self._raw = np.zeros((VIEWS, size))
@@ -79,19 +79,19 @@ class Yardstick:
             self.smooth[:] = smooth
         self._smoother = Smoother(self.smooth)
         self.unit = np.zeros((VIEWS, size))
-        self._apart = np.empty((LIFE + 1, size))
-        self._residual = self._apart[0]
+        self._apart = np.empty((VIEWS, size))
+        self._parts = self._apart[INSIDE], self._apart[INSIDE + 1 :]
         self._size = np.empty((VIEWS, size))
         self._product = np.empty((VIEWS, size))
         self._step = np.empty(size)
         self._usable: Bools = fit.weight[INSIDE] > 0
         # Operands of one shape: to spread an array over a larger one takes as long again as the operation.
-        self._scales = np.tile(fit.scale, (LIFE + 1, 1))
-        self._farthest = _range(np.full(size, FARTHEST))
-        self._bound = _range(np.tile(fit.bound, (LIFE + 1, 1)))
+        share = np.vstack([np.ones((1, size)), np.repeat(WEIGHTS, size, axis=1)])
+        self._scales = fit.scale / share
+        self._bounds = _range(share * np.vstack([np.full(size, FARTHEST)] + [fit.bound] * (VIEWS - 1)))
         self._stride = _range(3.0 * fit.scale)
-        self._reach = _range(self.reach)
-        self._following = self.smooth[:LIFE], np.ascontiguousarray(fit.deviation[INSIDE + 1 : -1])
+        self._reach = fit.anchor - self.reach, fit.anchor + self.reach
+        self._following = self.smooth[:LIFE], YIELD * SIGMAS_RANGE[1] * fit.deviation[INSIDE + 1 : -1]
         self._quick = np.empty((LIFE, size))
         self._presences: dict[bytes, Presence] = {}
 
@@ -119,15 +119,16 @@ class Yardstick:
         apart /= self._scales
         if not presence.all:
             apart[:, ~presence.mask] = 0.0
-        _draw_in(self._residual, self._farthest, self._instant)
+        _draw_in(apart, self._bounds, apart)
+        self._instant[:], weighted = self._parts
         if settled:
-            self._smoother.add(_draw_in(apart, self._bound, apart))
+            self._smoother.add(weighted)
         np.divide(self._raw, self.fit.deviation, out=self.unit)
         if not presence.all:
             self.unit *= presence.mask
 
     def unrest(self) -> Floats:
-        """(features,) the largest size of the smoothed residuals against the centre that follows, in deviations."""
+        """(features,) how far the smoothed residuals against the centre that follows are from normal; from 1 on it follows no more."""
         quick = np.divide(*self._following, out=self._quick)
         unrest: Floats = np.maximum.reduce(np.abs(quick, out=quick), axis=0)
         return unrest
@@ -148,10 +149,7 @@ class Yardstick:
         _draw_in(step, self._stride, step)
         step *= rate
         step += fit.centre
-        step -= fit.anchor
-        _draw_in(step, self._reach, step)
-        step += fit.anchor
-        self._centres[:LIFE] = step
+        self._centres[:-1] = _draw_in(step, self._reach, step)
 
     def follow_life(self, x: Floats, rate: Floats) -> None:
         """Moves the life's centre likewise; it has no bounds."""
@@ -160,23 +158,17 @@ class Yardstick:
 
     def begin(self, centre: Floats) -> None:
         """Sets the centre of the first features."""
-        self._centres[:LIFE, : len(centre)] = centre
+        self._centres[:-1, : len(centre)] = centre
 
     def multiples(self, unit: Floats, presence: Presence) -> tuple[list[float], list[float]]:
-        """(views,) each: distances, and largest sizes, of (views, features) of widened residuals, as multiples of their limits.
+        """(views,) each: squares of distances, and largest sizes, of (views, features) of widened residuals, as multiples of their limits.
 
         See `models.condition.learning.views`.
         """
         unit.dot(presence.inverse, self._product)
         squares = np.vecdot(self._product, unit).tolist()
         largest = np.maximum.reduce(np.abs(unit, out=self._size), axis=1, initial=0.0).tolist()
-        return (
-            [
-                sqrt(max(square, 0.0) / weight) / most
-                for square, weight, most in zip(squares, presence.weights, presence.distance, strict=True)
-            ],
-            [size / most for size, most in zip(largest, presence.largest, strict=True)],
-        )
+        return list(map(mul, squares, presence.squares)), list(map(mul, largest, presence.largest))
 
     def beyond(self, least: float) -> list[int]:
         """Positions of the features that are at least so far out in any view of the last sample."""
@@ -221,9 +213,8 @@ class Yardstick:
             bool(mask.all()),
             not mask.any(),
             np.ascontiguousarray(_restricted(self.fit.inverse, mask)),
-            np.maximum(weight.sum(axis=1), 1.0).tolist(),
-            np.maximum(np.sqrt(1.0 + square), most).tolist(),
-            self.limits.largest.tolist(),
+            (1.0 / (np.maximum(weight.sum(axis=1), 1.0) * np.maximum(1.0 + square, most**2))).tolist(),
+            (1.0 / self.limits.largest).tolist(),
         )
 
 

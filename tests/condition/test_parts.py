@@ -17,7 +17,7 @@ from models.condition.persistence import Persistence
 from models.condition.reach import effective_samples, widening
 from models.condition.regime import Regimes, two_clusters
 from models.condition.severity import by_score, by_velocity, worse
-from models.condition.smoothing import LIFE, Smoother, nothing, smoothed
+from models.condition.smoothing import LIFE, WEIGHTS, Smoother, nothing, smoothed
 
 CURRENT = {f"l{k}": FeatureInfo("A", "current", "current") for k in (1, 2, 3)}
 
@@ -153,7 +153,7 @@ class TestSmoothing:
         smooth = nothing(1)
         smoother = Smoother(smooth)
         for _ in range(400):
-            smoother.add(np.full_like(smooth, 6.0))
+            smoother.add(WEIGHTS * 6.0)
         for _ in range(30):
             smoother.add(np.zeros_like(smooth))
         assert smooth[2, 0] < 1.0
@@ -164,7 +164,7 @@ class TestSmoothing:
         smooth, plain, apart = nothing(1), 0.0, 0.0
         smoother = Smoother(smooth)
         for value in rng.standard_normal(3000):
-            smoother.add(np.full_like(smooth, value))
+            smoother.add(WEIGHTS * value)
             plain += 0.04 * (value - plain)
             apart = max(apart, abs(smooth[2, 0] - plain))
         assert apart < 0.15
@@ -178,9 +178,10 @@ class TestSmoothing:
         smoother, one_by_one = Smoother(smooth), []
         for row in range(500):
             before = smooth.copy()
-            smoother.add(np.vstack([residual[row], residual[row], residual[row], level[row]]))
+            smoother.add(WEIGHTS * np.vstack([residual[row], residual[row], residual[row], level[row]]))
             smooth[:, ~known[row]] = before[:, ~known[row]]
             one_by_one.append(smooth.copy())
+        assert smoothed(residual[:, :0], level[:, :0], known[:, :0]).shape == (LIFE + 1, 500, 0)
         for rows in (1, 2, 3, 500):
             found = smoothed(residual[:rows], level[:rows], known[:rows])
             assert np.allclose(found.swapaxes(0, 1), one_by_one[:rows], rtol=0.0, atol=1e-12)
