@@ -12,13 +12,13 @@ arm_python=3.13
 arm_packages="libbz2-1.0 libc6 libexpat1 libffi8 libgcc-s1 liblzma5 libpython3.13-minimal libpython3.13-stdlib libssl3t64 libstdc++6
   python3.13-minimal zlib1g"
 
-# locked LOCK NAME…: these packages' entries, without markers: pip would ask them of the Python that it runs on itself.
+# locked LOCK NAME…: these packages' entries, all without a name; without markers: pip would ask them of the Python that it runs on.
 locked() {
   lock=$1
   shift
   awk -v names="$*" '
     BEGIN { count = split(names, list, " "); for (at = 1; at <= count; at++) wanted[list[at]] }
-    /^[a-z0-9]/ { split($0, part, "=="); keep = part[1] in wanted; sub(/ ;.*\\$/, " \\") }
+    /^[a-z0-9]/ { split($0, part, "=="); keep = !count || part[1] in wanted; sub(/ ;.*\\$/, " \\") }
     keep' "$lock"
 }
 
@@ -71,7 +71,7 @@ make_tflite() {
     [ "$(python_version "$candidate" || true)" != 3.11 ] || { python=$("$candidate" -c 'import sys; print(sys.executable)') && break; }
   done
   [ -n "$python" ] || stop "no Python 3.11 is here, and tflite-runtime ends there"
-  locked "$root/deploy/locks/camera-py311.txt" msgspec numpy opencv-python-headless tflite-runtime | wheels "$1/site" 3.11 "$(uname -m)"
+  locked "$root/deploy/locks/camera-py311.txt" | wheels "$1/site" 3.11 "$(uname -m)"
   starter "$1" "'$python'"
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import subprocess
@@ -14,10 +15,19 @@ import pytest
 from numpy.typing import NDArray
 
 from benchmarks.vision.rows.grading import OLD_RUNTIME, OTHER_PYTHON
+from edge.vision.decode import encode
+from edge.vision.scene import tray
 from models.training.dataset import Dataset, rendered_part
 from werkpuls.train import cropper
 
 ROOT = Path(__file__).parents[2]
+CALL = """
+import argparse, importlib, sys
+command = importlib.import_module(f"werkpuls.{sys.argv[1]}")
+parser = argparse.ArgumentParser()
+command.add_arguments(parser)
+sys.exit(command.run(parser.parse_args(sys.argv[2:])))
+"""
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +76,33 @@ def test_tflite_runtime_with_numpy_1_says_what_litert_says(older: list[str], cro
     assert set(here["verdicts"]) >= {"good", "reject"}
     assert (there["verdicts"] == here["verdicts"]).mean() > 0.97
     assert np.abs(there["probabilities"] - here["probabilities"]).max() < 0.1
+
+
+def test_a_camera_node_with_numpy_1_teaches_and_classifies_alike(older: list[str], tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for number in range(2):
+        image, _ = tray(np.random.default_rng(number), (800, 600), 0.6, count=8)
+        (photos / f"{number}.jpg").write_bytes(encode(image))
+    said = []
+    for name, command in (("here", [sys.executable]), ("older", older)):
+        profile = str(tmp_path / f"{name}.json")
+        for words in (
+            ["teach", profile, "--good", str(photos)],
+            ["classify", str(photos), "--profile", profile, "--json"],
+        ):
+            done = subprocess.run(
+                [*command, "-c", CALL, *words], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+            )
+            assert done.returncode == 0, done.stderr[-2000:]
+        said.append([json.loads(line)["items"] for line in done.stdout.splitlines()])
+    here, there = said
+    assert [len(items) for items in there] == [len(items) for items in here] == [8, 8]
+    pairs = [pair for one, other in zip(here, there, strict=True) for pair in zip(one, other, strict=True)]
+    # Their versions of OpenCV differ by fractions of a pixel.
+    assert all(one["box"] == pytest.approx(other["box"], abs=0.002) for one, other in pairs)
+    assert all(one["verdict"] == other["verdict"] for one, other in pairs)
+    assert all(abs(one["lightness"] - other["lightness"]) < 0.5 for one, other in pairs)
 
 
 @pytest.mark.timeout(280)  # each view of a crop takes some 50 ms when a processor is imitated
