@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import re
 import socket
 import sys
@@ -65,6 +66,9 @@ def run(args: argparse.Namespace) -> int:
     elif config is not None and not config.is_file():
         sys.stderr.write(f"werkpuls doctor: --config {config}: no such file\n")
         return BAD_USE
+    # OpenCV's own complaints about a camera would stand between the lines that say the same in words.
+    for name, level in (("OPENCV_LOG_LEVEL", "OFF"), ("OPENCV_FFMPEG_LOGLEVEL", "-8")):
+        os.environ.setdefault(name, level)
     root = args.root.absolute()
     world = World(root=root, buses=LinuxBuses(str(root / "dev")))
     if root != Path("/"):

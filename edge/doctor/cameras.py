@@ -79,6 +79,7 @@ def cameras(root: Path, config: NodeConfig | None) -> list[Camera]:
     options = () if config is None else config.options.cameras
     labels = {f"{one.machine}/{one.name}": one for one in options}
     machines = [] if config is None else [machine.name for machine in config.options.machines]
+    machines += [one.machine for one in options]
     found = list(plugged(root))
     matched: list[str] = []
     for each in found:
@@ -101,7 +102,7 @@ def cameras(root: Path, config: NodeConfig | None) -> list[Camera]:
 
 
 def _proposal(found: Plugged, name: str, machines: Sequence[str]) -> str:
-    """A `[[camera]]` table, ready to paste; the machine is the only one there is, or an example."""
+    """A `[[camera]]` table, ready to paste; the machine is the first one there is, or an example."""
     options: dict[str, object] = {"name": name, "machine": machines[0] if machines else "oven", "type": found.type}
     if found.source:
         options["source"] = found.source

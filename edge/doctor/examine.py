@@ -20,7 +20,7 @@ from edge.doctor.grading import grading
 from edge.doctor.i2c import Sight, clock_khz, held, i2c_buses, look_at_i2c, pace
 from edge.doctor.meters import look_at_modbus
 from edge.doctor.pictures import judge as judge_camera
-from edge.doctor.pictures import look
+from edge.doctor.pictures import look, without_corners
 from edge.doctor.ports import onewire, serial
 from edge.doctor.spi import in_use, look_at_spi, spi_selects
 from edge.doctor.system import clock, heat, memory, power, software
@@ -126,6 +126,7 @@ def _cameras(world: World, config: NodeConfig | None, seconds: float) -> tuple[l
     if running is None:
         known = look(world, config, known, seconds)
     checks += [one for camera in known for one in judge_camera(camera)]
+    checks += without_corners(known)
     return known, [*checks, *grading(() if config is None else config.options.cameras)]
 
 

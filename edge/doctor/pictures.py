@@ -77,8 +77,17 @@ def judge(camera: Camera) -> Iterator[Check]:
     elif seen is not None and seen.fault:
         values = {"brightness": round(seen.brightness), "sharpness": round(seen.sharpness)}
         yield check("camera", seen.fault, camera=name, **values)
-    if camera.options is not None and camera.options.corners is None and camera.type != "simulated":
-        yield check("camera", "corners", camera=name)
+
+
+def without_corners(known: list[Camera]) -> Iterator[Check]:
+    """The configured cameras whose whole picture is searched for goods, all at once."""
+    open_wide = [
+        one.named
+        for one in known
+        if one.options is not None and one.options.corners is None and one.type != "simulated"
+    ]
+    if open_wide:
+        yield check("camera", "corners", camera=", ".join(open_wide))
 
 
 def _looked(world: World, config: NodeConfig | None, camera: Camera, seconds: float) -> Look | None:
