@@ -8,14 +8,15 @@ importing `scipy.signal` costs 70 MB on a node. What all together cost in real F
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 
 from models.condition.bearing import Bearing
 from models.condition.features import current, envelope, vibration
+from models.condition.features.naming import axis_names, named
 from models.condition.features.plans import Plans
-from models.condition.features.spectrum import NOTHING, Floats, Found, Rows, axis_names, fast_length, rows_of, with_axes
+from models.condition.features.spectrum import NOTHING, Floats, Found, Rows, fast_length, hann, rows_of
 from models.condition.features.speed import TOP_HZ, RunningSpeed, salient
 from models.condition.features.track import ENOUGH_S, Track
 
@@ -48,7 +49,6 @@ class Features:
         self._plans = Plans(bearing, gear_teeth, nominal_hz)
         self._tracks: dict[str, Track] = {}
         self._told: dict[str, dict[str, float]] = {}
-        self._named: dict[tuple[object, ...], tuple[tuple[str, ...], Mapping[str, str]]] = {}
 
     def interrupt(self) -> None:
         """What comes does not follow what was, though times may look so; what was learned of the speed is kept."""
@@ -97,16 +97,16 @@ class Features:
                 self._look(density, rate_hz / samples, start_s or 0.0)
         elif start_s is not None:
             track = self._joined(channel, values, whole, rate_hz, start_s)
-        speed_hz, factor = self.speed.hz, vibration.ACCELERATION_UNITS.get(unit)
-        plan, beat = self._plans.pair(samples, rate_hz, speed_hz, factor, divisor)
-        found = vibration.of_block(rows, density, plan)
+        speed_hz = self.speed.hz
+        plan = self._plans.block(samples, rate_hz, speed_hz, divisor, unit, len(rows.wave))
+        found = vibration.of_block(rows, density, plan.wave)
         depth = envelope.depths(rhythm)
-        knocks = envelope.knocks(depth, beat)
-        more = envelope.ratios(depth, beat)
+        found += envelope.ratios(depth, plan.rhythm)
+        knocks = envelope.knocks(depth, plan.rhythm)
         if knocks is not None:
-            more["envelope_line"], more["envelope_shaft"] = 100.0 * knocks.depth, 100.0 * knocks.shaft
+            found += (100.0 * knocks.depth, 100.0 * knocks.shaft)
         signs = _signs(speed_hz, knocks) if track is None else self._longer(channel, track, rate_hz / divisor)
-        return self._found(plan.names, len(rows.wave), found, unit, more, signs)
+        return Found(dict(zip(plan.names, found, strict=True)), plan.units, signs)
 
     def current(self, values: Floats, rate_hz: float, unit: str, *, start_s: float | None = None) -> Found:
         """Features of a current waveform of one or more phases sampled together; see `models.condition.features.current`.
@@ -131,16 +131,19 @@ class Features:
             if told is not None:
                 self.speed.hear(*told)
         found = [value for row in each.values() for value in row.tolist()]
-        return self._found(tuple(each), len(rows.wave), found, unit, whole, {})
+        found += whole.values()
+        names, units = named(tuple(each), tuple(whole), len(rows.wave), unit)
+        return Found(dict(zip(names, found, strict=True)), units, {})
 
-    def _spectra(self, rows: Rows, whole: Floats) -> tuple[Floats, Floats]:
+    @staticmethod
+    def _spectra(rows: Rows, whole: Floats) -> tuple[Floats, Floats]:
         """Power of the waves and amplitude of their envelope at each line."""
-        samples, window = rows.wave.shape[1], self._plans.window
-        if len(whole) != samples:
-            return vibration.spectrum_of(rows.wave, window(samples)), envelope.spectrum_of(whole, window(len(whole)))
+        window = hann(rows.wave.shape[1])
+        if len(whole) != len(window):
+            return vibration.spectrum_of(rows.wave, window), envelope.spectrum_of(whole, hann(len(whole)))
         # One transform of all rows together is quicker than two.
         rows.room[-1] = whole
-        power = vibration.spectrum_of(rows.room, window(samples))
+        power = vibration.spectrum_of(rows.room, window)
         return power[:-1], np.sqrt(power[-1])
 
     def _longer(self, channel: str, track: Track, rhythm_hz: float) -> Mapping[str, float]:
@@ -149,7 +152,7 @@ class Features:
         if speed_hz is not None and track.renewed():
             joined = track.rhythm()
             plan = self._plans.rhythm(len(joined), rhythm_hz, speed_hz)
-            depth = envelope.depths(envelope.spectrum_of(joined, self._plans.window(len(joined))))
+            depth = envelope.depths(envelope.spectrum_of(joined, hann(len(joined))))
             self._told[channel] = _signs(speed_hz, envelope.knocks(depth, plan))
         return self._told.get(channel, {})
 
@@ -165,31 +168,12 @@ class Features:
         wave = track.low(factor)
         samples = wave.shape[1]
         if samples >= MIN_SAMPLES:
-            self._look(vibration.spectrum_of(wave, np.hanning(samples)), rate_hz / factor / samples, time_s)
+            self._look(vibration.spectrum_of(wave, hann(samples)), rate_hz / factor / samples, time_s)
 
     def _look(self, density: Floats, step_hz: float, time_s: float) -> None:
         lines = int(TOP_HZ / step_hz) + 1
         source = salient(np.sqrt(density[:, :lines]), step_hz, self._nominal_hz)
         self.speed.look(time_s, source, 1.0 / step_hz)
-
-    def _found(
-        self,
-        names: tuple[str, ...],
-        axes: int,
-        found: Sequence[float],
-        unit: str,
-        more: Mapping[str, float],
-        signs: Mapping[str, float],
-    ) -> Found:
-        key = (names, axes, unit)
-        named = self._named.get(key)
-        if named is None:
-            spoken = with_axes(names, axes)
-            units = [_unit(name, unit) for name in names for _ in range(axes)]
-            named = self._named[key] = spoken, dict(zip(spoken, units, strict=True)) | _WHOLE_UNITS
-        values = dict(zip(named[0], found, strict=True))
-        values.update(more)
-        return Found(values, named[1], signs)
 
 
 def _signs(speed_hz: float | None, knocks: envelope.Knocks | None) -> dict[str, float]:
@@ -206,16 +190,3 @@ def _signs(speed_hz: float | None, knocks: envelope.Knocks | None) -> dict[str, 
         "knock_shaft": knocks.shaft,
         "knock_cage": knocks.cage,
     }
-
-
-def _unit(name: str, unit: str) -> str:
-    return f"{unit}·s" if name == "velocity" else _UNITS.get(name, unit)
-
-
-_UNITS = {
-    "crest": "1", "kurtosis": "1", "skewness": "1", "entropy": "1", "velocity_rms": "mm/s", "harmonics": "%", "sidebands": "%",
-}  # fmt: skip
-_WHOLE_UNITS = {
-    "envelope_line": "%", "envelope_shaft": "%", "unbalance": "%", "negative_real": "%", "negative_imaginary": "%",
-    **{f"envelope_{line}": "1" for line in ("bpfo", "bpfi", "bsf", "ftf", "mesh")},
-}  # fmt: skip

@@ -11,6 +11,7 @@ bearing diagnostics: a tutorial, MSSP 25, 2011): they roll, and slip a little, w
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -37,14 +38,19 @@ _RATE_HZ = 1600.0
 class EnvelopePlan(NamedTuple):
     """What is fixed for one length, rate and running speed."""
 
-    step_hz: float
-    names: tuple[str, ...]
+    told: tuple[str, ...]
+    """Features: what `ratios` tells, then line and shaft where `knocks` tells anything."""
     lines: Floats
-    """(1 + names, lines of the spectrum): the mean of the spectrum, then that of the harmonics of each name."""
-    races: Floats
-    """1 where a ring's frequency may be; of length 0 while the running speed is unknown or too slow for the window."""
+    """(1 + ratios, lines of the spectrum): the mean of the spectrum, then that of the harmonics of each line that is watched."""
+    races: slice
+    """Lines at which a ring's frequency may be; empty while the running speed is unknown or too slow for the window."""
+    apart: Floats | None
+    """Of these lines 0 at the shaft's own multiples and 1 elsewhere; None where a window is too short to tell them apart."""
     order: float
     """The running speed, in lines."""
+    once: int
+    twice: int
+    """The lines nearest to it and to twice of it."""
     cage: tuple[int, ...]
     """Where once and twice the cage's speed begin and end; empty where a window is too short to tell them from the shaft's."""
 
@@ -103,21 +109,23 @@ def envelope_plan(samples: int, rate_hz: float, speed_hz: float | None, lines: d
     top = max(frequency[-1] * 0.5, 8 * step_hz)
     background = ((frequency > 1.5 * step_hz) & (frequency <= top)).astype(np.float64)
     order = (speed_hz or 0.0) / step_hz
-    races = np.zeros(0)
+    races, apart = slice(0, 0), None
     if order >= LEAST_REVOLUTIONS:
-        turns = np.arange(len(frequency)) / order
-        races = ((turns >= RACE_ORDERS[0]) & (turns <= RACE_ORDERS[1])).astype(np.float64)
+        first, last = math.ceil(RACE_ORDERS[0] * order), math.floor(RACE_ORDERS[1] * order)
+        races = slice(first, max(min(last + 1, len(frequency)), first))
         if order >= RESOLVED:
-            apart = max(_SYNCHRONOUS_LINES / order, _SYNCHRONOUS_SHARE)
-            races *= np.abs(turns - np.round(turns)) > apart
-        races = races if races.any() else np.zeros(0)
+            turns = np.arange(races.start, races.stop) / order
+            least = max(_SYNCHRONOUS_LINES / order, _SYNCHRONOUS_SHARE)
+            apart = (np.abs(turns - np.round(turns)) > least).astype(np.float64)
     ends = tuple(round(k * end * order) for k in (1, 2) for end in CAGE_ORDERS) if order >= RESOLVED else ()
     return EnvelopePlan(
-        step_hz,
-        tuple(names),
+        (*names, "envelope_line", "envelope_shaft") if races.stop > races.start else tuple(names),
         np.array([background / max(background.sum(), 1.0), *rows]),
         races,
+        apart,
         order,
+        round(order),
+        round(2 * order),
         ends,
     )
 
@@ -132,13 +140,13 @@ def depths(amplitude: Floats) -> Floats:
     return amplitude * (2.0 / max(float(amplitude[0]), 1e-300))
 
 
-def ratios(depth: Floats, plan: EnvelopePlan) -> dict[str, float]:
-    """How far the watched frequencies stand above the mean of the spectrum, by `envelope_<name>`."""
-    if not plan.names:
-        return {}
+def ratios(depth: Floats, plan: EnvelopePlan) -> list[float]:
+    """How far the watched frequencies stand above the mean of the spectrum."""
+    if len(plan.lines) == 1:
+        return []
     background, *lines = plan.lines.dot(depth).tolist()
     level = max(background, 1e-300)
-    return {name: line / level for name, line in zip(plan.names, lines, strict=True)}
+    return [line / level for line in lines]
 
 
 class Knocks(NamedTuple):
@@ -162,11 +170,14 @@ class Knocks(NamedTuple):
 
 def knocks(depth: Floats, plan: EnvelopePlan) -> Knocks | None:
     """The strongest line where a bearing's rings may have theirs, and what stands around it."""
-    if not len(plan.races):
+    places = depth[plan.races]
+    if not len(places):
         return None
-    at = int((depth * plan.races).argmax())
-    line = float(depth[at])
-    once, twice = round(plan.order), round(2 * plan.order)
+    if plan.apart is not None:
+        places = places * plan.apart
+    at = plan.races.start + int(places.argmax())
+    line = depth.item(at)
+    once, twice = plan.once, plan.twice
     # A few numbers are quicker in Python, taken from the array at once.
     slow = depth[: twice + 2].tolist()
     shaft = 0.5 * (max(slow[once - 1 : once + 2]) + max(slow[twice - 1 :]))
@@ -182,4 +193,5 @@ def knocks(depth: Floats, plan: EnvelopePlan) -> Knocks | None:
             below, above = twice - apart, twice + apart
             both = max(near_by[below : below + 3]) + max(near_by[above : above + 3], default=0.0)
             beside = max(beside, both)
+    at = at if line > 0.0 else 0
     return Knocks(plan.order, at / plan.order, line, 0.5 * beside / max(line, 1e-12), shaft, cage)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from typing import Generic, TypeVar
-
-import numpy as np
+from collections.abc import Mapping
+from typing import Generic, NamedTuple, TypeVar
 
 from models.condition.bearing import Bearing
 from models.condition.features.current import CurrentPlan, current_plan
 from models.condition.features.envelope import EnvelopePlan, envelope_plan
-from models.condition.features.spectrum import Floats
-from models.condition.features.vibration import VibrationPlan, vibration_plan
+from models.condition.features.naming import named
+from models.condition.features.vibration import ACCELERATION_UNITS, VibrationPlan, vibration_plan
 
 Plan = TypeVar("Plan")
 
@@ -21,19 +20,29 @@ STEPS = 1000
 _KEPT = 16
 
 
+class BlockPlan(NamedTuple):
+    """For one block of acceleration."""
+
+    wave: VibrationPlan
+    rhythm: EnvelopePlan
+    names: tuple[str, ...]
+    """Of all features, in the order in which they are computed."""
+    units: Mapping[str, str]
+
+
 class _Kept(Generic[Plan]):
     """The plans that were used last."""
 
     def __init__(self) -> None:
-        self._plans: OrderedDict[tuple[float, ...], Plan] = OrderedDict()
+        self._plans: OrderedDict[tuple[float | str, ...], Plan] = OrderedDict()
 
-    def find(self, key: tuple[float, ...]) -> Plan | None:
+    def find(self, key: tuple[float | str, ...]) -> Plan | None:
         plan = self._plans.get(key)
         if plan is not None:
             self._plans.move_to_end(key)
         return plan
 
-    def keep(self, key: tuple[float, ...], plan: Plan) -> Plan:
+    def keep(self, key: tuple[float | str, ...], plan: Plan) -> Plan:
         self._plans[key] = plan
         if len(self._plans) > _KEPT:
             self._plans.popitem(last=False)
@@ -53,26 +62,22 @@ class Plans:
         self._bearing = bearing
         self._gear_teeth = gear_teeth
         self._nominal_hz = nominal_hz
-        self._windows: _Kept[Floats] = _Kept()
-        self._blocks: _Kept[VibrationPlan] = _Kept()
-        self._pairs: _Kept[tuple[VibrationPlan, EnvelopePlan]] = _Kept()
+        self._blocks: _Kept[BlockPlan] = _Kept()
         self._rhythms: _Kept[EnvelopePlan] = _Kept()
         self._currents: _Kept[CurrentPlan] = _Kept()
 
-    def window(self, samples: int) -> Floats:
-        """The window of a block."""
-        window = self._windows.find((samples,))
-        return self._windows.keep((samples,), np.hanning(samples)) if window is None else window
-
-    def block(self, samples: int, rate_hz: float, speed_hz: float | None, factor: float | None) -> VibrationPlan:
-        """For a block of acceleration; `factor` makes m/s² of its unit, None where that is unknown."""
-        key = (samples, _step(rate_hz), _step(speed_hz), factor or 0.0)
+    def block(
+        self, samples: int, rate_hz: float, speed_hz: float | None, divisor: int, unit: str, axes: int
+    ) -> BlockPlan:
+        """For a block of acceleration and its envelope, whose rate is lower by the divisor."""
+        key = (samples, _step(rate_hz), _step(speed_hz), divisor, unit, axes)
         plan = self._blocks.find(key)
         if plan is None:
-            speed_hz = _rounded(speed_hz)
-            mesh_hz = speed_hz * self._gear_teeth if speed_hz is not None and self._gear_teeth else None
-            made = vibration_plan(samples, _rounded(rate_hz) or rate_hz, speed_hz, mesh_hz, factor)
-            plan = self._blocks.keep(key, made)
+            near_hz, factor = _rounded(speed_hz), ACCELERATION_UNITS.get(unit)
+            mesh_hz = near_hz * self._gear_teeth if near_hz is not None and self._gear_teeth else None
+            wave = vibration_plan(samples, _rounded(rate_hz) or rate_hz, near_hz, mesh_hz, factor)
+            rhythm = self.rhythm(samples // divisor, rate_hz / divisor, speed_hz)
+            plan = self._blocks.keep(key, BlockPlan(wave, rhythm, *named(wave.names, rhythm.told, axes, unit)))
         return plan
 
     def rhythm(self, samples: int, rate_hz: float, speed_hz: float | None) -> EnvelopePlan:
@@ -87,17 +92,6 @@ class Plans:
             made = envelope_plan(samples, _rounded(rate_hz) or rate_hz, speed_hz, lines)
             plan = self._rhythms.keep(key, made)
         return plan
-
-    def pair(
-        self, samples: int, rate_hz: float, speed_hz: float | None, factor: float | None, divisor: int
-    ) -> tuple[VibrationPlan, EnvelopePlan]:
-        """For a block of acceleration and its envelope, whose rate is lower by the divisor: one search instead of two."""
-        key = (samples, _step(rate_hz), _step(speed_hz), factor or 0.0, divisor)
-        pair = self._pairs.find(key)
-        if pair is None:
-            beat = self.rhythm(samples // divisor, rate_hz / divisor, speed_hz)
-            pair = self._pairs.keep(key, (self.block(samples, rate_hz, speed_hz, factor), beat))
-        return pair
 
     def current(self, samples: int, rate_hz: float) -> CurrentPlan:
         """For a block of current."""

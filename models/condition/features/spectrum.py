@@ -36,6 +36,14 @@ class Found(NamedTuple):
 NOTHING = Found({}, {}, {})
 
 
+@lru_cache(maxsize=32)
+def hann(samples: int) -> Floats:
+    """The window of a block; not to be written to."""
+    window = np.hanning(samples)
+    window.setflags(write=False)
+    return window
+
+
 @lru_cache(maxsize=256)
 def fast_length(samples: int) -> int:
     """The largest length up to this one that has no prime factors but 2, 3 and 5.
@@ -90,15 +98,3 @@ def near(
         reach = max(lobe * step_hz, SPEED_TOLERANCE * centre) * (1 + 1e-9)
         chosen[np.abs(frequency - centre) <= reach] = 1.0
     return chosen
-
-
-def axis_names(axes: int) -> tuple[str, ...]:
-    """Names of axes: x, y, z, then a4, a5 and so on."""
-    return tuple("xyz"[index] if index < 3 else f"a{index + 1}" for index in range(axes))
-
-
-def with_axes(names: Iterable[str], axes: int) -> tuple[str, ...]:
-    """Names for (features, axes) row by row: `<axis>.` in front where there is more than one axis."""
-    if axes == 1:
-        return tuple(names)
-    return tuple(f"{axis}.{name}" for name in names for axis in axis_names(axes))

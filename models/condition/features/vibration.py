@@ -135,13 +135,12 @@ def of_block(rows: Rows, density: Floats, plan: VibrationPlan) -> list[float]:
     fourths = np.vecdot(squared, squared).tolist()
     thirds = np.vecdot(squared, wave).tolist()
     # A few numbers are quicker in Python than in arrays of three.
-    shapes: list[tuple[float, ...]] = []
+    shapes: list[float] = []
     for power, top, fourth, third in zip(rows.power, tops, fourths, thirds, strict=True):
-        least = max(_LEAST_POWER, power)
-        whole = samples * least
-        rms, peak, root = math.sqrt(power), math.sqrt(top), math.sqrt(least)
-        shapes.append((rms, peak, peak / root, fourth / (whole * least), third / (whole * root)))
-    found: list[float] = [value for row in zip(*shapes, strict=True) for value in row]
+        least = max(power, _LEAST_POWER)
+        whole, root, peak = samples * least, math.sqrt(least), math.sqrt(top)
+        shapes += (math.sqrt(power), peak, peak / root, fourth / (whole * least), third / (whole * root))
+    found = shapes[::5] + shapes[1::5] + shapes[2::5] + shapes[3::5] + shapes[4::5]
     found += entropy(np.add.reduceat(density, plan.bins, axis=1))
     found += np.sqrt(plan.weights.dot(density.T)).ravel().tolist()
     if len(plan.fit):
@@ -159,8 +158,8 @@ def entropy(power: Floats) -> list[float]:
     """
     totals = np.add.reduce(power, axis=1).tolist()
     weighted = np.vecdot(power, np.log(np.maximum(power, _LEAST_POWER))).tolist()
-    most = math.log(max(power.shape[1], 2))
+    share = 1.0 / math.log(max(power.shape[1], 2))
     return [
-        max(math.log(total) - each / total, 0.0) / most if total > _LEAST_POWER else 0.0
+        max(math.log(total) - each / total, 0.0) * share if total > _LEAST_POWER else 0.0
         for total, each in zip(totals, weighted, strict=True)
     ]
