@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 Floats: TypeAlias = NDArray[np.float64]
 
 MOST = 1e3
+FEW_LAGS = 12
+"""What is alike for fewer samples than this is found out lag by lag; the spectrum tells all lags, but takes as long as dozens of them."""
 
 
 def effective_samples(table: Floats) -> Floats:
@@ -31,19 +33,33 @@ def effective_samples(table: Floats) -> Floats:
     True
     """
     rows = len(table)
-    variance = (table**2).mean(axis=0)
-    size = _quick_size(2 * rows)
-    spectrum = np.fft.rfft(np.ascontiguousarray(table.T), size)
-    covariance = np.fft.irfft(spectrum.real**2 + spectrum.imag**2, size)[:, :rows] / rows
-    correlation = covariance / np.where(variance > 0, variance, 1.0)[:, None]
+    columns = np.ascontiguousarray(table.T)
+    variance = np.vecdot(columns, columns) / rows
     # Lags up to the first within the standard error of white noise (Bartlett 1946): beyond it there is only noise of the estimate.
-    negative = correlation < rows**-0.5
-    first = np.where(negative.any(axis=1), negative.argmax(axis=1), rows)
-    time = np.array(
-        [1.0 + 2.0 * float(lags[1:lag].sum()) for lags, lag in zip(correlation, first.tolist(), strict=True)]
-    )
-    looks: Floats = np.where(variance > 0, rows / np.maximum(time, 1.0), float(rows))
+    least = rows**0.5 * variance
+    time, alike_yet = np.ones(len(columns)), np.flatnonzero(variance > 0)
+    for lag in range(1, min(FEW_LAGS, rows)):
+        covariance = np.vecdot(columns[alike_yet, lag:], columns[alike_yet, :-lag])
+        alike = covariance >= least[alike_yet]
+        alike_yet = alike_yet[alike]
+        if not len(alike_yet):
+            break
+        time[alike_yet] += 2.0 * covariance[alike] / (rows * variance[alike_yet])
+    if len(alike_yet):
+        time[alike_yet] = _long_time(columns[alike_yet], variance[alike_yet])
+    looks: Floats = rows / np.maximum(time, 1.0)
     return looks
+
+
+def _long_time(columns: Floats, variance: Floats) -> Floats:
+    """The integrated autocorrelation time of each of (features, rows), from its spectrum."""
+    rows = columns.shape[1]
+    size = _quick_size(2 * rows)
+    spectrum = np.fft.rfft(columns, size)
+    correlation = np.fft.irfft(spectrum.real**2 + spectrum.imag**2, size)[:, :rows] / (rows * variance[:, None])
+    negative = correlation < rows**-0.5
+    first = np.where(negative.any(axis=1), negative.argmax(axis=1), rows).tolist()
+    return np.array([1.0 + 2.0 * float(lags[1:lag].sum()) for lags, lag in zip(correlation, first, strict=True)])
 
 
 def _quick_size(least: int) -> int:
