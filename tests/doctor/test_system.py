@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -96,6 +97,26 @@ def test_the_projects_own_list_of_packages_is_read() -> None:
     assert {"msgspec", "numpy", "paho-mqtt", "river"} <= set(found)
     assert "cryptography" not in found, "only the gateway needs it"
     assert all(version is not None and " " not in version for version in found.values())
+
+
+def test_every_line_about_a_package_counts_and_those_for_older_pythons_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [
+        "numpy>=1.26",
+        'numpy>=2.2.5; extra == "node"',
+        'numpy<2; extra == "camera-py311"',
+        'opencv-python-headless>=4.11; extra == "camera"',
+        'simplejpeg>=1.9; python_version < "3.12" and extra == "camera"',
+        'ancient>=1; python_version < "3.0" and extra == "camera"',
+    ]
+    have = {"numpy": "1.26.4", "opencv-python-headless": "4.11.0.86", "simplejpeg": "1.8.1"}
+    monkeypatch.setattr("edge.doctor.system.requires", lambda _project: lines)
+    monkeypatch.setattr("edge.doctor.system.version", have.__getitem__)
+    assert installed("werkpuls", "node") == {"numpy": "1.26.4, not >=2.2.5"}
+    assert installed("werkpuls", "camera-py311") == {"numpy": "1.26.4"}
+    found = installed("werkpuls", "camera")
+    assert (found["numpy"], found["opencv-python-headless"]) == ("1.26.4", "4.11.0.86")
+    assert "ancient" not in found
+    assert found.get("simplejpeg") == ("1.8.1, not >=1.9" if sys.version_info < (3, 12) else None)
 
 
 def test_a_disk_in_order_and_a_small_one(pi: Pi) -> None:
