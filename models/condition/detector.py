@@ -37,6 +37,8 @@ BACK = 0.5
 MODE_WIDTH = 1.5
 """A normal that a person pointed out is taken to be this much wider than a learned one."""
 MOST_MODES = 8
+HALF = 0.5
+"""Multiple of the limit of a single sample from which it may be half of another regime: sensors are not read at one moment."""
 NO_SAY = 0.05
 """Weight below which a feature hardly counts."""
 QUIET = 3.0
@@ -71,11 +73,12 @@ class Normal(AnomalyDetector):
         self._logarithmic = np.zeros(len(self.names), dtype=bool)
         self._linear = ~self._logarithmic
         self._floor = np.zeros(len(self.names))
+        self._alone = 0.0
         self._catching_up = 0
         self._touched = np.zeros(len(self.names), dtype=bool)
         self._modes: list[tuple[Floats, Floats]] = []
 
-    def fit(self, table: Floats, logarithmic: NDArray[np.bool_], least: Floats | None = None) -> None:
+    def fit(self, table: Floats, logarithmic: NDArray[np.bool_], least: Floats | None = None, age: float = 0.0) -> None:
         """Learns from (rows, features), in time order, NaN where absent.
 
         Args:
@@ -83,6 +86,7 @@ class Normal(AnomalyDetector):
             logarithmic: which features are judged by their ratio to normal, where they are always positive.
             least: (features, 3) the least deviation of each as a share of its mean and absolute, and how many samples make a
                 look at it (see `tolerance`).
+            age: healthy samples in the machine's life so far, for the limits.
         """
         known = np.isfinite(table)
         least = np.zeros((table.shape[1], 3)) if least is None else least
@@ -98,7 +102,7 @@ class Normal(AnomalyDetector):
         tolerances = least.copy()
         # A share of the mean is an absolute number for a logarithm.
         tolerances[self._logarithmic, :2] = np.column_stack([np.zeros(len(least)), least[:, 0]])[self._logarithmic]
-        self._stick = Yardstick(*learn(x, tolerances, self.budget))
+        self._stick = Yardstick(*learn(x, tolerances, self.budget, age))
 
     @property
     def limits(self) -> Limits | None:
@@ -145,8 +149,7 @@ class Normal(AnomalyDetector):
         stick = self._stick
         if stick is None:
             return
-        near = stick.unrest()
-        near *= near
+        near = np.square(stick.unrest())
         rate = np.maximum(np.subtract(1.0, near, out=near), 0.0, out=near)
         rate *= rate
         rate *= FOLLOWING
@@ -171,6 +174,7 @@ class Normal(AnomalyDetector):
             smooth[LASTING:LIFE] = smooth[LASTING - 1]
             smooth[LIFE] = bounded(stick.level(), stick.fit.bound)
             self._catching_up = CATCHING_UP
+            stick.calm()
 
     def inherit(self, older: Normal) -> None:
         """Goes on where an older normal of the same regime had followed to, as far as this one's reach allows."""
@@ -201,6 +205,11 @@ class Normal(AnomalyDetector):
         self._modes.append((centre, np.maximum(MODE_WIDTH * fit.scale * fit.deviation[INSIDE], wide)))
         self._modes = self._modes[-MOST_MODES:]
         self.settle()
+
+    def leave(self) -> None:
+        """The machine is in another regime: the last sample, if it was odd for this one, was half of the next and is taken back."""
+        if self._stick is not None and self._alone > HALF:
+            self._stick.take_back()
 
     def settle(self) -> None:
         """Forgets the smoothed residual: the machine has just come into this regime."""
@@ -251,6 +260,7 @@ class Normal(AnomalyDetector):
             "samples": self.samples,
             "logarithmic": self._logarithmic.astype(int).tolist(),
             "floor": self._floor.tolist(),
+            "alone": self._alone,
             "catching_up": self._catching_up,
             "touched": self._touched.astype(int).tolist(),
             "modes": [[centre.tolist(), scale.tolist()] for centre, scale in self._modes],
@@ -265,6 +275,7 @@ class Normal(AnomalyDetector):
         normal._logarithmic = np.array(state["logarithmic"], dtype=bool)
         normal._linear = ~normal._logarithmic
         normal._floor = np.array(state["floor"], dtype=np.float64)
+        normal._alone = float(state["alone"])
         normal._catching_up = int(state["catching_up"])
         normal._touched = np.array(state["touched"], dtype=bool)
         normal._modes = [(np.array(c, dtype=np.float64), np.array(s, dtype=np.float64)) for c, s in state["modes"]]
@@ -286,6 +297,7 @@ class Normal(AnomalyDetector):
     def _ratio(self, stick: Yardstick, unit: Floats, presence: Presence) -> tuple[float, float]:
         """Largest multiple of a limit of (views, features), and the same with the slow memory of what came back made quick."""
         squares, largest = stick.multiples(unit, presence)
+        self._alone = _most(squares[: INSIDE + 1], largest[: INSIDE + 1])
         ratio = _most(squares, largest)
         if ratio < WATCH_SHARE:
             return ratio, ratio

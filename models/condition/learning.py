@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from models.condition.limit import root_mean_square, sigmas, tail_limits
+from models.condition.limit import crossing, root_mean_square, sigmas, spending, tail_limits
 from models.condition.reach import effective_samples, white_smoothed, widening
 from models.condition.smoothing import FADING, LIFE, bounded, memory_of, smoothed
 
@@ -25,7 +25,8 @@ HEAD = 60
 INSTANT_SIGMAS = 8.0
 """A single sample's least limit, in deviations: one alone says little, and what stays shows in the smoothed ones."""
 SIGMAS_RANGE = (2.5, 4.5)
-"""Least limits of smoothed residuals, in deviations; between them the alarm budget says which."""
+"""Least limits of smoothed residuals, in deviations; between them the alarm budget says which. What the noise of many features
+passes more often than the budget allows is lifted above."""
 BOUND = 8.0
 """Residuals are clipped to so many deviations before they are smoothed: one spike is not a change that stays."""
 FARTHEST = 50.0
@@ -89,6 +90,8 @@ class _Ground(NamedTuple):
     rows: int
     budget: float
     """Probability of a false excess per row, for each view of each feature."""
+    allowed: float
+    """Probability of a false alarm likewise, at the machine's age."""
     usable: NDArray[np.bool_]
     constant: NDArray[np.bool_]
     instant: Floats
@@ -116,13 +119,14 @@ class _View(NamedTuple):
     single: float
 
 
-def learn(x: Floats, tolerance: Floats, budget: float) -> tuple[Fit, Limits]:
+def learn(x: Floats, tolerance: Floats, budget: float, age: float = 0.0) -> tuple[Fit, Limits]:
     """Learns from (rows, features) in time order, NaN where absent.
 
     Args:
         x: healthy samples.
         tolerance: (features, 3), see `models.condition.tolerance`.
         budget: probability of a false excess per sample.
+        age: healthy samples in the machine's life so far, of which the rows may be a few.
     """
     rows = len(x)
     known = np.isfinite(x)
@@ -148,9 +152,11 @@ def learn(x: Floats, tolerance: Floats, budget: float) -> tuple[Fit, Limits]:
     inverse = np.asarray(np.linalg.inv(correlation), dtype=np.float64)
     # Exactly symmetric, so that half of it says all in a snapshot.
     inverse = np.tril(inverse) + np.tril(inverse, -1).T
+    said = max(float(usable.sum()), 1.0) * VIEWS
     ground = _Ground(
         rows,
-        budget / (max(float(usable.sum()), 1.0) * VIEWS),
+        budget / said,
+        spending(budget, max(age, rows)) / said,
         usable,
         deviation <= 1e-6 * largest,
         np.maximum(_deviation(residual, there), np.maximum(least / scale, LEAST_INSTANT)),
@@ -182,6 +188,8 @@ def _learn_view(view: int, values: Floats, ground: _Ground) -> _View:
     fading = (1.0, *FADING)[view]
     memory, instant, life = memory_of(fading), view == 0, view == LIFE + 1
     limit = min(max(sigmas(min(ground.budget * memory, 0.5)), SIGMAS_RANGE[0]), SIGMAS_RANGE[1])
+    noise = crossing(ground.allowed, fading)
+    limit = noise if noise > SIGMAS_RANGE[1] else limit
     every = max(LEAST_MEMORY, memory / LEAST_MEMORY)
     recorded = 1.0 / (1.0 / ground.bursts + memory / LEAST_MEMORY / ground.rows)
     if instant:

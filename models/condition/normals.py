@@ -80,7 +80,7 @@ class Normals:
                     self._normals[name] = old[name]
                 continue
             normal = Normal(names, self._budget)
-            normal.fit(np.where(scored, rows, np.nan), logarithmic, least)
+            normal.fit(np.where(scored, rows, np.nan), logarithmic, least, float(memory.offered))
             if name in old:
                 normal.inherit(old[name])
             self._normals[name] = normal
@@ -99,6 +99,12 @@ class Normals:
     def score(self, normal: Normal, vector: Floats, *, settled: bool) -> Score | None:
         """What a normal says of a vector; None where it can judge nothing of it."""
         return normal.score(self._select(vector, normal), settled=settled)
+
+    def leave(self, regime: str) -> None:
+        """The machine has gone from this regime to another that is known."""
+        normal = self._normals.get(regime)
+        if normal is not None:
+            normal.leave()
 
     def take(self, time_s: float, regime: str, vector: Floats) -> None:
         """Remembers a healthy sample and follows it; all is fitted anew when enough has come together."""

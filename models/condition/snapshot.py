@@ -14,7 +14,7 @@ from math import isnan
 from typing import Any
 
 FORMAT = "werkpuls-condition"
-VERSION = 2
+VERSION = 3
 
 
 def stamp(parts: Mapping[str, Any]) -> dict[str, Any]:

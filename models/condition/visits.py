@@ -21,14 +21,17 @@ class Visits:
         self._regime = ""
         self._samples = 0
 
-    def enter(self, regime: str) -> None:
-        """Takes the regime of a sample."""
+    def enter(self, regime: str) -> str | None:
+        """Takes the regime of a sample; the one that the machine has just left, if it did."""
+        left = None
         if regime != self._regime:
+            left = self._regime or None
             if self._regime and self._samples:
                 usual = self._usual.get(self._regime, float(self._samples))
                 self._usual[self._regime] = usual + NEWEST * (self._samples - usual)
             self._regime, self._samples = regime, 0
         self._samples += 1
+        return left
 
     @property
     def settling(self) -> bool:

@@ -22,6 +22,9 @@ Bools: TypeAlias = NDArray[np.bool_]
 
 INSIDE, LASTING = 0, 2
 """Positions of views: the instant residual, and the one smoothed over twelve samples."""
+UNREST_FADES = 0.99
+"""What is left of a smoothed residual's nearness to its limit with each sample that is followed: it is remembered as long as the
+slowest memory. Were it forgotten within a cycle of the machine, one end of the cycle would be followed more than the other."""
 REACH = 6.0
 """How far the centre may follow from where it was fitted, in (widened) deviations: the rest is a change."""
 YIELD = 0.8
@@ -50,13 +53,24 @@ class Presence(NamedTuple):
     """and a multiple of its limit of the largest residual."""
 
 
+class Recent(NamedTuple):
+    """What the last samples left behind."""
+
+    smooth: Floats
+    """(memories, features) smoothed residuals, in units of the scale,"""
+    before: Floats
+    """the same without the last sample,"""
+    unrest: Floats
+    """and (features,) how far they were from normal lately."""
+
+
 class Yardstick:
     """Measures samples of one normal.
 
     Args:
         fit: what was learned; its arrays are copied where they move.
         limits: of each view.
-        smooth: (memories, features) smoothed residuals, in units of the scale, to go on from.
+        memory: what it was told before, to go on from.
 
     Attributes:
         fit: as it is now: the centres move.
@@ -65,7 +79,7 @@ class Yardstick:
         reach: (features,) how far the centre may follow from where it was fitted.
     """
 
-    def __init__(self, fit: Fit, limits: Limits, smooth: Floats | None = None) -> None:
+    def __init__(self, fit: Fit, limits: Limits, memory: Recent | None = None) -> None:
         size = len(fit.centre)
         # What each view is taken from: the centre that follows, and at last the life's.
         self._centres = np.vstack([fit.centre] * (VIEWS - 1) + [fit.life])
@@ -75,8 +89,8 @@ class Yardstick:
         self._raw = np.zeros((VIEWS, size))
         self._instant = self._raw[INSIDE]
         self.smooth = self._raw[INSIDE + 1 :]
-        if smooth is not None:
-            self.smooth[:] = smooth
+        if memory is not None:
+            self.smooth[:] = memory.smooth
         self._smoother = Smoother(self.smooth)
         self.unit = np.zeros((VIEWS, size))
         self._apart = np.empty((VIEWS, size))
@@ -93,11 +107,13 @@ class Yardstick:
         self._reach = fit.anchor - self.reach, fit.anchor + self.reach
         self._following = self.smooth[:LIFE], YIELD * SIGMAS_RANGE[1] * fit.deviation[INSIDE + 1 : -1]
         self._quick = np.empty((LIFE, size))
+        self._before = self.smooth.copy() if memory is None else memory.before.copy()
+        self._unrest = np.zeros(size) if memory is None else memory.unrest.copy()
         self._presences: dict[bytes, Presence] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Parts of it are views of others, which a plain copy would part.
-        return Yardstick, (self.fit, self.limits, self.smooth)
+        return Yardstick, (self.fit, self.limits, Recent(self.smooth, self._before, self._unrest))
 
     def presence(self, vector: Floats) -> Presence:
         """What of a vector can be judged."""
@@ -121,17 +137,27 @@ class Yardstick:
             apart[:, ~presence.mask] = 0.0
         _draw_in(apart, self._bounds, apart)
         self._instant[:], weighted = self._parts
+        self._before[:] = self.smooth
         if settled:
             self._smoother.add(weighted)
         np.divide(self._raw, self.fit.deviation, out=self.unit)
         if not presence.all:
             self.unit *= presence.mask
 
+    def take_back(self) -> None:
+        """The last sample was not of this regime: nothing of it stays in the smoothed residuals."""
+        self.smooth[:] = self._before
+
     def unrest(self) -> Floats:
-        """(features,) how far the smoothed residuals against the centre that follows are from normal; from 1 on it follows no more."""
+        """(features,) how far smoothed residuals against the centre that follows were from normal lately; from 1 on it follows no more."""
         quick = np.divide(*self._following, out=self._quick)
+        self._unrest *= UNREST_FADES
         unrest: Floats = np.maximum.reduce(np.abs(quick, out=quick), axis=0)
-        return unrest
+        return np.maximum(unrest, self._unrest, out=self._unrest)
+
+    def calm(self) -> None:
+        """What was near its limit is over."""
+        self._unrest[:] = 0.0
 
     def level(self) -> Floats:
         """(features,) where the machine has been over the last samples, against its life, in units of the scale."""
@@ -181,6 +207,8 @@ class Yardstick:
         return {
             "limits": [each.tolist() for each in self.limits],
             "smooth": self.smooth.tolist(),
+            "before": self._before.tolist(),
+            "unrest": self._unrest.tolist(),
             "fit": {
                 **{key: getattr(fit, key).tolist() for key in ARRAYS},
                 "inverse": fit.inverse[np.tril_indices(len(fit.centre))].tolist(),
@@ -197,7 +225,8 @@ class Yardstick:
         inverse = inverse + np.tril(inverse, -1).T
         arrays = {key: np.array(fit[key], dtype=np.float64) for key in ARRAYS}
         limits = Limits(*(np.array(each, dtype=np.float64) for each in state["limits"]))
-        return cls(Fit(**arrays, inverse=inverse), limits, np.array(state["smooth"], dtype=np.float64))
+        recent = Recent(*(np.array(state[key], dtype=np.float64) for key in Recent._fields))
+        return cls(Fit(**arrays, inverse=inverse), limits, recent)
 
     def _over(self, known: Bools) -> Presence:
         mask = known & self._usable
