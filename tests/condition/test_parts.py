@@ -11,7 +11,7 @@ from river.base import AnomalyDetector
 
 from models.condition.contract import FeatureInfo
 from models.condition.detector import Normal
-from models.condition.limit import fit_pareto, root_mean_square, sigmas, tail_limits
+from models.condition.limit import YOUNG, crossing, fit_pareto, root_mean_square, sigmas, spending, tail_limits
 from models.condition.memory import Memory, round_significant
 from models.condition.persistence import Persistence
 from models.condition.reach import effective_samples, widening
@@ -141,6 +141,23 @@ class TestLimit:
     def test_smaller_budget_higher_limit(self) -> None:
         scores = np.random.default_rng(0).exponential(1.0, 2000)
         assert limit_of(scores, 1e-7) > limit_of(scores, 1e-3)
+
+    def test_a_budget_is_spent_once(self) -> None:
+        budget = 1e-5
+        assert sum(spending(budget, age) for age in range(int(YOUNG), int(1 / budget))) == pytest.approx(1.0, rel=0.02)
+
+    @pytest.mark.parametrize("fading", [0.4, 0.15, 0.04])
+    def test_noise_passes_a_crossing_as_often_as_stated(self, fading: float) -> None:
+        rng, rate, chains, rows = np.random.default_rng(0), 1e-4, 2000, 1500
+        limit = crossing(rate, fading) * math.sqrt(fading / (2.0 - fading))
+        smooth = np.zeros(chains)
+        recent, above, raised = np.zeros((3, chains)), np.zeros(chains, dtype=int), 0
+        for row in range(rows + 100):
+            smooth += fading * (rng.standard_normal(chains) - smooth)
+            recent[row % 3] = np.abs(smooth)
+            above = np.where(np.median(recent, axis=0) > limit, above + 1, 0)
+            raised += int((above == 3).sum()) if row >= 100 else 0
+        assert 0.4 < raised / (rate * chains * rows) < 1.5
 
     def test_many_features_need_a_smaller_mean_distance(self) -> None:
         distances = [root_mean_square(freedom, 4.5) for freedom in (1, 5, 30, 1000)]
@@ -321,6 +338,37 @@ class TestNormal:
         for _ in range(5000):
             normal.follow(np.array([100.0]))
         assert _ratio(normal, np.array([100.0])) > 1
+
+    def test_both_ends_of_a_cycle_are_followed_alike(self) -> None:
+        rng = np.random.default_rng(6)
+
+        def cold_room(row: int) -> np.ndarray:
+            return np.array([2.0 + 0.5 * (row % 7) + 0.05 * rng.standard_normal()])
+
+        normal = Normal(["room"])
+        # What was learned lay a little beside what follows.
+        normal.fit(np.array([cold_room(row) for row in range(400)]) - 0.2, np.zeros(1, dtype=bool))
+        for row in range(4000):
+            _ratio(normal, vector := cold_room(row))
+            normal.follow(vector)
+        assert normal.expected(0) == pytest.approx(3.5, abs=0.1)
+
+    def test_a_sample_half_of_the_next_regime_leaves_nothing(self) -> None:
+        rng = np.random.default_rng(7)
+        normal = Normal(["a", "b"])
+        normal.fit(rng.standard_normal((300, 2)), np.zeros(2, dtype=bool))
+        for row in rng.standard_normal((20, 2)):
+            _ratio(normal, row)
+        before = normal.state()["smooth"]
+        _ratio(normal, np.array([20.0, 20.0]))
+        assert normal.state()["smooth"] != before
+        normal.leave()
+        assert normal.state()["smooth"] == before
+        usual = np.array([0.1, 0.1])
+        _ratio(normal, usual)
+        after = normal.state()["smooth"]
+        normal.leave()
+        assert normal.state()["smooth"] == after, "an ordinary last sample counts"
 
     def test_judges_what_is_there(self) -> None:
         rng = np.random.default_rng(4)
