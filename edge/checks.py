@@ -6,6 +6,7 @@ when good readings have come back. What is normal for the machine is none of thi
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -67,14 +68,29 @@ class ChannelCheck:
         names = [f".{axis}" for axis in axis_names(self.channel.axes)] if self.channel.axes > 1 else [""]
         self.axes = [SlowCheck(self.channel, f"{self.channel.name}{axis}") for axis in names]
 
-    def look(self, now_ns: int, blocks: Sequence[Block], error: str | None = None) -> list[Block]:
-        """Takes one tick's blocks of this channel; returns those that are readings."""
+    def way(self, blocks: Sequence[Block]) -> int:
+        """Whether this channel of single readings jumps up (1) or down (-1) with these blocks, or neither (0)."""
+        if len(blocks) != 1 or blocks[0].values.shape != (1,) or not self.axes[0].levels.switched:
+            return 0
+        return self.axes[0].levels.way(float(blocks[0].values[0]))
+
+    def look(
+        self, now_ns: int, blocks: Sequence[Block], error: str | None = None, *, alone: bool = False
+    ) -> list[Block]:
+        """Takes one tick's blocks of this channel; returns those that are readings.
+
+        Args:
+            now_ns: monotonic time of the tick.
+            blocks: what arrived.
+            error: why its sensor cannot be read.
+            alone: it jumps, and no other channel of the machine jumps the same way.
+        """
         if self._started_ns is None:
             self._started_ns = now_ns
         usable: list[Block] = []
         found: list[FaultText] = []
         for block in blocks:
-            faults = self._faults(block)
+            faults = self._faults(block, alone=alone)
             found.extend(faults)
             doubted = any(axis.doubted for axis in self.axes)
             if len(block.values) and not doubted and not any(fault is not Fault.OVERRUN for fault, _ in faults):
@@ -110,7 +126,7 @@ class ChannelCheck:
         silent = (now_ns - self._usable_ns) / 1e9
         return silent <= (OVERDUE * self.rhythm.mean_s if self.rhythm.regular else self.limit_s)
 
-    def _faults(self, block: Block) -> list[FaultText]:
+    def _faults(self, block: Block, *, alone: bool) -> list[FaultText]:
         faults = list(block.faults)
         values = block.values
         for axis in self.axes:
@@ -135,7 +151,7 @@ class ChannelCheck:
             faults.extend(wave_faults(self.channel, values, block.rate_hz))
         else:
             for axis, column in zip(self.axes, values.reshape(len(values), -1).T, strict=False):
-                faults.extend(axis.hear(column[np.isfinite(column)].tolist()))
+                faults.extend(axis.hear(column[np.isfinite(column)].tolist(), alone=alone))
         return faults
 
     def _slots(self, block: Block) -> list[FaultText]:
@@ -207,8 +223,11 @@ class Checks:
                     self._checks[name] = ChannelCheck(arrived[0].channel)
                 by_channel.setdefault(name, []).extend(arrived)
         failed = {name: text for sensor, text in errors.items() for name in self._of(sensor)}
+        ways = {name: check.way(by_channel.get(name, ())) for name, check in self._checks.items()}
+        together = Counter(ways.values())
         for name, check in self._checks.items():
-            good = check.look(now_ns, by_channel.get(name, ()), failed.get(name))
+            alone = ways[name] != 0 and together[ways[name]] == 1
+            good = check.look(now_ns, by_channel.get(name, ()), failed.get(name), alone=alone)
             if good:
                 usable[name] = good
         return usable

@@ -40,6 +40,9 @@ SAME_SHARE = 0.1
 MOST_ONWARDS = 2.0
 """A second reading beyond the first, by so much of the jump at most, may be something that goes on changing."""
 LONGEST_DOUBT = 5
+LEAST_JUMPS = 30
+MOST_ALONE = 0.05
+"""A channel that has jumped so often, and of this share of its jumps alone at most, is doubted when it does."""
 
 
 @dataclass
@@ -168,6 +171,24 @@ class Oddities:
         return self.count >= least + int(3.0 * len(self.recent) * most)
 
 
+@dataclass
+class Company:
+    """How often a channel jumps while no other of the machine jumps the same way: phases of one motor, and its power, never do."""
+
+    jumps: int = 0
+    alone: int = 0
+
+    def hear(self, *, alone: bool) -> None:
+        """Takes a jump that was real."""
+        self.jumps += 1
+        self.alone += alone
+
+    @property
+    def expected(self) -> bool:
+        """Whether a jump without company is odd."""
+        return self.jumps >= LEAST_JUMPS and self.alone <= MOST_ALONE * self.jumps
+
+
 class Heard(Enum):
     """What became of a reading, and of the one before it."""
 
@@ -200,9 +221,15 @@ class Levels:
     last: float = math.nan
     _doubted: list[float] = field(default_factory=list)
 
-    def hear(self, value: float) -> Heard:
-        """Takes the next reading."""
-        if self.count < LEVELS_KNOWN_AFTER or not self._far(value):
+    def way(self, value: float) -> int:
+        """Whether a reading would be a jump from the last good one: up (1), down (-1) or not at all (0)."""
+        if self.count < LEVELS_KNOWN_AFTER or not abs(value - self.last) > self._reach:
+            return 0
+        return 1 if value > self.last else -1
+
+    def hear(self, value: float, *, odd: bool = False) -> Heard:
+        """Takes the next reading; `odd` where its jump is doubtful wherever it leads."""
+        if self.count < LEVELS_KNOWN_AFTER or not (self._far(value) or (odd and self.way(value))):
             spiked = bool(self._doubted) and not (self.switched and abs(value - self.last) > self._reach)
             self._accept(value)
             return Heard.SPIKE if spiked else Heard.READING

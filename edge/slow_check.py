@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from edge.habits import Heard, Levels, Oddities, Runs
+from edge.habits import Company, Heard, Levels, Oddities, Runs
 from edge.sensors.base import Channel, Fault, FaultText, Quantity
 
 WINDOW = 30
@@ -35,6 +35,7 @@ class SlowCheck:
     runs: Runs = field(default_factory=Runs)
     levels: Levels = field(default_factory=Levels)
     spikes: Oddities = field(default_factory=lambda: Oddities(WINDOW))
+    company: Company = field(default_factory=Company)
     doubted: bool = False
     """The last reading may be none."""
 
@@ -46,8 +47,13 @@ class SlowCheck:
         """Whether the last reading is better not held: doubted itself, or one of a run that is odd."""
         return self.doubted or (self.runs.doubtful and not self._may_rest)
 
-    def hear(self, values: Sequence[float]) -> list[FaultText]:
-        """Takes readings, oldest first, none of which is missing or out of range."""
+    def hear(self, values: Sequence[float], *, alone: bool = False) -> list[FaultText]:
+        """Takes readings, oldest first, none of which is missing or out of range.
+
+        Args:
+            values: of one moment, mostly one.
+            alone: no other channel of the machine goes the same way at this moment.
+        """
         channel, faults, spiked = self.channel, list[FaultText](), False
         self.doubted = False
         for value in values:
@@ -59,7 +65,10 @@ class SlowCheck:
                 spiked = False
             else:
                 jump, before = self.levels.jump, self.levels.last
-                heard = self.levels.hear(value)
+                jumped = len(values) == 1 and self.levels.way(value) != 0
+                heard = self.levels.hear(value, odd=jumped and alone and self.company.expected)
+                if jumped and heard is Heard.READING:
+                    self.company.hear(alone=alone)
                 spiked = heard in {Heard.SPIKE, Heard.WILD}
                 self.doubted = heard in {Heard.DOUBT, Heard.WILD}
                 if heard is Heard.SPIKE and self._impossible(jump, abs(value - before)):
@@ -82,6 +91,7 @@ class SlowCheck:
             "runs": [self.runs.longest, self.runs.pairs, self.runs.repeats],
             "levels": self.levels.state(),
             "spikes": [self.spikes.odd, self.spikes.all],
+            "company": [self.company.jumps, self.company.alone],
         }
 
     def load(self, state: Mapping[str, Any]) -> None:
@@ -90,6 +100,7 @@ class SlowCheck:
         self.runs = Runs(longest=run, pairs=pairs, repeats=repeats)
         self.levels.load([float(number) for number in state["levels"]])
         self.spikes.odd, self.spikes.all = (int(number) for number in state["spikes"])
+        self.company = Company(*(int(number) for number in state.get("company", ())))
 
     @property
     def _may_rest(self) -> bool:

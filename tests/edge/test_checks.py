@@ -330,6 +330,47 @@ def test_starting_currents_that_few_readings_fall_into_are_no_spikes_and_a_plug_
     assert feed.fault is Fault.SPIKE
 
 
+class Phases:
+    """Three clamps on one motor that starts and stops, and a heater with a switch of its own."""
+
+    def __init__(self) -> None:
+        names = ("l1", "l2", "l3", "heater")
+        self.channels = {name: Channel(name, "A", Quantity.CURRENT, 0, 30, resolution=0.001) for name in names}
+        self.checks = Checks(list(self.channels.values()))
+        self.rng = np.random.default_rng(5)
+        self.now_ns = 10**12
+
+    def tick(self, *, motor: bool, heater: bool, **instead: float) -> set[str]:
+        self.now_ns += SECOND
+        levels = {
+            name: 0.02 if not (heater if name == "heater" else motor) else 5.0 for name in self.channels
+        } | instead
+        blocks = {
+            name: [Block(c, self.now_ns, np.array([levels[name] * (1 + 0.01 * self.rng.standard_normal())]))]
+            for name, c in self.channels.items()
+        }
+        return set(self.checks.look(self.now_ns, {"clamps": blocks}, {}))
+
+    def day(self, hours: int) -> None:
+        for k in range(hours):
+            assert len(self.tick(motor=k % 8 < 4, heater=k % 22 < 11)) == 4
+            assert not self.checks.faults
+
+
+def test_one_phase_that_jumps_without_the_others_is_doubted_until_it_stays() -> None:
+    machine = Phases()
+    machine.day(600)
+    for on in (True, True, False):
+        assert machine.tick(motor=on, heater=False) == set(machine.channels), "all together, and a heater alone as ever"
+    assert "l2" not in machine.tick(motor=False, heater=False, l2=5.0), "where it often was, but never alone"
+    assert "l2" in machine.tick(motor=False, heater=False)
+    assert len(machine.tick(motor=True, heater=False)) == 4
+    assert "l1" not in machine.tick(motor=True, heater=False, l1=0.02)
+    for _ in range(5):
+        assert "l1" in machine.tick(motor=True, heater=False, l1=0.02), "a lost phase is a reading"
+    assert not machine.checks.faults
+
+
 def test_a_reading_at_the_very_end_of_its_range_is_clipped() -> None:
     feed = Feed(TEMPERATURE)
     feed.noisy(30)
