@@ -62,6 +62,8 @@ class AlertingStats:
     """Entries that could not be worked on, by reason."""
     failures: int
     last_error: str
+    goods_error: str
+    """Why pictures of goods cannot be kept now; empty where they can."""
     running: bool
     progress_ns: int
     """Monotonic time of the loop's last turn, for a watchdog."""
@@ -153,6 +155,7 @@ class Alerting:
             set_apart=dict(self._tally.set_apart),
             failures=self._failures,
             last_error=self._last_error,
+            goods_error=self._goods_error,
             running=self._thread.is_alive(),
             progress_ns=self._progress_ns,
         )

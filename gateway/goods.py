@@ -127,6 +127,8 @@ class Goods:
     def __init__(self, path: Path, options: GoodsOptions | None = None) -> None:
         self._path = path
         self._options = options if options is not None else GoodsOptions()
+        self.refused = 0
+        """Pictures since start that were no JPEG."""
         self._lock = Lock()
         self._tidied_ns: int | None = None
         try:
@@ -142,7 +144,7 @@ class Goods:
             for each in seen:
                 at_ns = min(each.time_ns, now_ns)
                 if self._options.keep_days > 0:
-                    _keep_items(db, each, at_ns)
+                    self.refused += _keep_items(db, each, at_ns)
                 for quantity, point in each.charts.items():
                     _keep_point(db, each, quantity, point, at_ns)
         self.tidy(now_ns)
@@ -274,18 +276,21 @@ def _require_known(db: sqlite3.Connection) -> None:
         raise sqlite3.DatabaseError(f"version {version}; this program knows up to {_VERSION}")
 
 
-def _pictured(seen: Inspection) -> list[_Pictured]:
-    """Its items with a usable picture."""
-    found = []
+def _pictured(seen: Inspection) -> tuple[list[_Pictured], int]:
+    """Its items with a usable picture, and how many pictures are none."""
+    found: list[_Pictured] = []
+    refused = 0
     for number, item in enumerate(seen.items):
-        jpeg = _jpeg(item.picture)
-        if not jpeg or item.cut_off or item.verdict == "good":
+        if not item.picture or item.cut_off or item.verdict == "good":
             continue
-        spots = _jpeg(item.seen)
+        jpeg, spots = _jpeg(item.picture), _jpeg(item.seen)
+        refused += (not jpeg) + bool(item.seen and not spots)
+        if not jpeg:
+            continue
         found.append(_Pictured(_doubtful(seen, number, item, seen_too=bool(spots)), jpeg, spots))
         if len(found) == MOST_ITEMS:
             break
-    return found
+    return found, refused
 
 
 def _doubtful(seen: Inspection, number: int, item: Item, *, seen_too: bool) -> DoubtfulItem:
@@ -319,10 +324,12 @@ def _jpeg(text: str) -> bytes:
     return jpeg if jpeg.startswith(b"\xff\xd8\xff") and jpeg.endswith(b"\xff\xd9") else b""
 
 
-def _keep_items(db: sqlite3.Connection, seen: Inspection, at_ns: int) -> None:
+def _keep_items(db: sqlite3.Connection, seen: Inspection, at_ns: int) -> int:
+    """Keeps what was not there; returns how many pictures were none."""
     if db.execute("SELECT 1 FROM items WHERE node = ? AND inspection = ?", (seen.node, seen.id)).fetchone():
-        return
-    for body, item, spots in _pictured(seen):
+        return 0
+    pictured, refused = _pictured(seen)
+    for body, item, spots in pictured:
         kept = msgspec.structs.replace(body, at_ns=at_ns)
         owner = db.execute(
             "INSERT INTO items(node, inspection, item, at_ns, bytes, body) VALUES (?, ?, ?, ?, ?, ?)",
@@ -331,6 +338,7 @@ def _keep_items(db: sqlite3.Connection, seen: Inspection, at_ns: int) -> None:
         for kind, jpeg in (("item", item), ("seen", spots)):
             if jpeg:
                 db.execute("INSERT INTO pictures VALUES (?, ?, ?)", (owner, kind, jpeg))
+    return refused
 
 
 def _keep_point(db: sqlite3.Connection, seen: Inspection, quantity: str, point: ChartPoint, at_ns: int) -> None:

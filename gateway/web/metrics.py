@@ -52,6 +52,9 @@ class GatewayCollector(Collector):
         for status, count in now.requests_refused.items():
             requests.add_metric([status], count)
         yield requests
+        yield CounterMetricFamily(
+            "werkpuls_pictures_refused", "Pictures of goods that were none", value=self._services.goods.refused
+        )
         yield GaugeMetricFamily("werkpuls_store_backlog", "Messages not yet stored", value=now.backlog)
         yield GaugeMetricFamily("werkpuls_journal_bytes", "Size of the journal", value=now.journal_bytes)
         yield GaugeMetricFamily("werkpuls_alerts_open", "Alerts that wait for somebody", value=now.alerts_open)

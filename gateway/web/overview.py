@@ -83,6 +83,7 @@ class Overview:
             "owner": alert.owner,
             "acknowledged": alert.state is State.ACKNOWLEDGED,
             "state_name": words.word("states", alert.state),
+            "goods": alert.kind in ("quality", "camera"),
             "until": str(self._page["until"]).format(when=words.when(alert.snoozed_until_ns or 0)),
         }
 

@@ -157,6 +157,8 @@ def health(services: Services) -> views.HealthView:
             trouble.append("the store cannot be reached")
     except JournalError:
         trouble.append("the journal cannot be read")
+    if services.alerting.stats().goods_error:
+        trouble.append("pictures of goods cannot be kept")
     try:
         services.ledger.counts()
     except (LedgerError, LedgerUnavailable):

@@ -87,8 +87,8 @@ def test_a_persons_verdict_counts_at_once_and_the_camera_is_told(office: Office)
     assert office.ledger.batches()[0].rate.share == pytest.approx(2 / 9)
 
     office.alerting.turn()
-    node, origin, sent = office.sent[0]
-    assert (node, origin, sent.id) == ("pi-1", "watch", command.id)
+    node, origin, sent = next(each for each in office.sent if each[2].id == command.id)
+    assert (node, origin) == ("pi-1", "watch")
     assert (sent.action, sent.inspection, sent.item, sent.verdict) == ("correct_verdict", "i-1", 6, "good")
     found = office.ledger.goods.corrections("bakery", [("pi-1", "i-1", number) for number in range(10)])
     assert {key[2]: (each.verdict, each.by) for key, each in found.items()} == {
@@ -125,3 +125,4 @@ def test_pictures_that_cannot_be_kept_hold_up_nothing(office: Office) -> None:
     office.inspect(8, 2)
     assert counts(office) == (10, 2, 0)
     assert office.alerting.stats().failures == 0
+    assert "goods.sqlite" in office.alerting.stats().goods_error

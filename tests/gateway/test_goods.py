@@ -70,6 +70,7 @@ def test_what_is_no_jpeg_is_not_kept(tmp_path: Path, picture: str) -> None:
     goods = Goods(tmp_path / "goods.sqlite")
     goods.take([inspection([item(picture=picture), item(seen=picture)])], now_ns=NOW)
     assert [(each.item, each.seen) for each in goods.items()] == [(1, False)]
+    assert goods.refused == (2 if picture else 0)
 
 
 def test_a_node_that_sends_too_many_pictures_is_held(tmp_path: Path) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver import Chrome
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
@@ -77,8 +78,11 @@ def save(driver: Chrome, name: str) -> None:
 
 
 def text(driver: Chrome, selector: str) -> str:
-    found = driver.find_elements(By.CSS_SELECTOR, selector)  # none while the page changes
-    return found[0].text if found else ""
+    """What stands there; nothing while the page changes."""
+    found = driver.find_elements(By.CSS_SELECTOR, selector)
+    with suppress(StaleElementReferenceException):
+        return found[0].text if found else ""
+    return ""
 
 
 def overflow(driver: Chrome) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
+from support.broker import until
 from support.gateways import Feed
 from support.goods import cameras, inspect, item, point, settled, tray
 from support.openapi import check, problem
@@ -241,7 +242,7 @@ def test_what_a_node_sends_is_shown_and_never_run(gateway: Gateway, feed: Feed, 
 
 
 def test_pictures_that_cannot_be_read_take_nothing_else_away(
-    gateway: Gateway, http: httpx.Client, monkeypatch: pytest.MonkeyPatch
+    gateway: Gateway, feed: Feed, http: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object, **__: object) -> None:
         raise GoodsUnavailable("disk")
@@ -252,3 +253,22 @@ def test_pictures_that_cannot_be_read_take_nothing_else_away(
     assert "können gerade nicht gelesen werden" in page.text
     assert "Anteil Ausschuss" in page.text
     problem(http.get(f"{GOODS}/items"), 503)
+    assert "pictures of goods cannot be kept" not in http.get("/health").text
+    monkeypatch.setattr(gateway.goods, "take", fail)
+    inspect(feed, tray(1), name="i-full-disk")
+    settled(gateway)
+    until(lambda: "pictures of goods cannot be kept" in http.get("/health").text)
+    monkeypatch.undo()
+    inspect(feed, tray(1), name="i-well-again")
+    settled(gateway)
+    until(lambda: "pictures of goods cannot be kept" not in http.get("/health").text)
+
+
+def test_an_alert_about_goods_leads_to_their_pictures(gateway: Gateway, feed: Feed, http: httpx.Client) -> None:
+    alert = feed.alert(id="dark", machine="oven", type="quality", cause="too_dark")
+    page = http.get("/?lang=de").text
+    card = page[page.index(f'id="alert-{alert}"') :].partition("</article>")[0]
+    assert '<a href="/goods?lang=de">Bilder und Verlauf ansehen</a>' in card
+    assert f'href="/?lang=de#alert-{alert}"' in http.get("/goods?lang=de").text
+    gateway.ledger.resolve(alert, done="nichts", by="Anna")
+    assert f'href="/?lang=de#alert-{alert}"' not in http.get("/goods?lang=de").text

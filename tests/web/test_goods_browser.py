@@ -141,8 +141,8 @@ def test_a_verdict_is_given_with_one_press_and_the_camera_learns_it(
     press(chromium, "r-13", 2, "good")
     until(lambda: "Laut Anna: gut" in text(chromium, "#item-oven-pi-r-13-2"))
     assert chromium.find_element(By.NAME, "by").get_attribute("value") == "Anna", "the name is not asked for twice"
-    where = chromium.execute_script("return arguments[0].getBoundingClientRect().top", card(chromium, "r-13", 2))
-    assert 0 <= where < PHONE[1], "back at the picture"
+    top = "return document.getElementById('item-oven-pi-r-13-2').getBoundingClientRect().top"
+    until(lambda: 0 <= chromium.execute_script(top) < PHONE[1], what="not back at the picture")
     (command, *_) = gateway.ledger.commands(limit=1)
     reply = {**feed.node.envelope(time.time_ns()), "origin": "watch"}
     feed.tell(Reply(command=command.id, machine="oven", action="correct_verdict", ok=True, **reply))

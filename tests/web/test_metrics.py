@@ -41,3 +41,4 @@ def test_metrics(gateway: Gateway, http: httpx.Client, feed: Feed) -> None:
     assert found["werkpuls_part_up", (("part", "storing"),)] == 1.0
     assert found["werkpuls_store_latency_seconds", (("quantile", "0.99"),)] >= 0
     assert found["werkpuls_journal_bytes", ()] > 0
+    assert found["werkpuls_pictures_refused_total", ()] == 0
