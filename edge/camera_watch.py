@@ -26,6 +26,7 @@ from edge.vision.geometry import BeltCrop
 from edge.vision.inspector import Inspector, Setting
 from edge.vision.registry import World, make_camera, make_trigger
 from edge.vision.retention import Lessons, PictureStore
+from edge.vision.tracking import Tracker
 from edge.vision.white import Patch
 from models.quality.card import ModelRefused
 from models.quality.classifier import Classifier
@@ -104,7 +105,8 @@ class CameraWatch:
             pictures,
             place.drafter,
             place.world,
-            belt=belt,
+            # A file's pictures come as fast as they are worked on: only those of a live camera have a time of their own.
+            belt=Tracker(timed=camera.live) if belt else None,
         )
         self.loop = CameraLoop(
             options.name,

@@ -68,7 +68,7 @@ class GoodsPath:
         pictures: of items, and what people said of them.
         drafter: makes the records.
         world: clock and journal.
-        belt: whether an item is counted once however often it is seen.
+        belt: follows items from picture to picture, so that each is counted once; None: each picture is a tray of its own.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class GoodsPath:
         drafter: Drafter,
         world: Surroundings,
         *,
-        belt: bool,
+        belt: Tracker | None,
     ) -> None:
         self.inspections = 0
         self.items = 0
@@ -95,7 +95,7 @@ class GoodsPath:
         self._pictures = pictures
         self._drafter = drafter
         self._world = world
-        self._tracker = Tracker() if belt else None
+        self._tracker = belt
         self._findings = QualityFindings(
             options.name, options.machine, options.reject_above, drafter, world.mark(f"quality/{options.name}")
         )
@@ -221,7 +221,7 @@ class GoodsPath:
             self._tell(self.camera.bad("camera_blocked", detail, now_ns))
             return
         records = self.camera.good(now_ns)
-        found = self._to_count(result)[:MOST_ITEMS]
+        found = self._to_count(result, crop, frame.taken_ns)[:MOST_ITEMS]
         if not found:
             # An empty tray, or a belt on which nothing new has come.
             self._tell(records)
@@ -277,7 +277,7 @@ class GoodsPath:
             inspector.profile = None
         return inspector.inspect(crop)
 
-    def _to_count(self, result: InspectionResult) -> list[InspectedItem]:
+    def _to_count(self, result: InspectionResult, crop: Image, taken_ns: int) -> list[InspectedItem]:
         """All items of a tray; of a belt those that are seen whole for the first time. No crumbs."""
         items = [item for item in result.items if not self._crumb(item)]
         for item in items:
@@ -285,7 +285,8 @@ class GoodsPath:
                 self._usual_px.add(item.found.area_px)
         if self._tracker is None:
             return items
-        tracked = self._tracker.track([item.found for item in items])
+        size = (crop.shape[1], crop.shape[0])
+        tracked = self._tracker.track([item.found for item in items], size=size, taken_ns=taken_ns)
         return [item for item, known in zip(items, tracked, strict=True) if known.new]
 
     def _crumb(self, item: InspectedItem) -> bool:

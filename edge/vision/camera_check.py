@@ -166,9 +166,10 @@ class CameraCheck:
         tiles = _detail(grey)
         if self._learned < _LEARN:
             self._learned += 1
-            before = self._usual if self._usual is not None else np.zeros_like(tiles)
-            self._usual = np.asarray(before + (tiles - before) / self._learned, np.float32)
-            self._recent = self._usual
+            # What a tile showed in every picture: on a belt goods come and go, and where there are none nothing is lost.
+            self._usual = tiles if self._usual is None else np.minimum(self._usual, tiles)
+            before = self._recent if self._recent is not None else np.zeros_like(tiles)
+            self._recent = np.asarray(before + (tiles - before) / self._learned, np.float32)
             return None
         if self._usual is None or self._recent is None:
             return None

@@ -112,3 +112,46 @@ def test_nothing_is_tracked_in_empty_frames() -> None:
     tracker.track(find_items(render([Thing(disc(40), 300, 300)])))
     assert tracker.track([]) == []
     assert tracker.counted == 1
+
+
+def belt_of(seed: int, columns: int = 12) -> list[tuple[float, float]]:
+    """Two uneven rows of items, the first about to come in from the left."""
+    rng = np.random.default_rng(seed)
+    x, places = -60.0, []
+    for _ in range(columns):
+        places += [(x + float(rng.uniform(-10, 10)), 100 + 200 * row + float(rng.uniform(-8, 8))) for row in range(2)]
+        x -= 180 * float(rng.uniform(1.0, 1.5))
+    return places
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_a_belt_that_stops_and_starts_again_counts_exactly(seed: int) -> None:
+    places, tracker, moved = belt_of(seed), Tracker(), 0.0
+    steps = (70, 70, 0, 0, 0, 70, 35, 70)
+    for number in range(90):
+        tracker.track(seen([(x + moved, y) for x, y in places], 640), size=(640, 420))
+        moved += steps[number % len(steps)]
+    assert abs(tracker.counted - len(places)) <= 1, "a start after a long stop may be taken for another one"
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 10_000), late=st.lists(st.integers(1, 3), min_size=5, max_size=9))
+def test_frames_that_a_busy_computer_left_out_make_no_difference(seed: int, late: list[int]) -> None:
+    places, tracker, seconds = belt_of(seed), Tracker(timed=True), 0
+    for number in range(100):
+        found = seen([(x + 60.0 * seconds, y) for x, y in places], 640)
+        tracker.track(found, size=(640, 420), taken_ns=1_000_000_000 * (5 + seconds))
+        # The belt's speed is seen first.
+        seconds += late[number % len(late)] if number > 6 else 1
+    assert tracker.counted == len(places)
+
+
+def test_three_hundred_items_in_a_frame_cost_neither_time_nor_memory() -> None:
+    rng = np.random.default_rng(2)
+    places = [(20.0 + 39 * (k % 20), 20.0 + 39 * (k // 20)) for k in range(300)]
+    tracker = Tracker()
+    for step in range(3):
+        found = [item(x + 8 * step, y, 24, 20) for x, y in places]
+        tracker.track([found[k] for k in rng.permutation(300)], size=(1000, 640))
+    assert tracker.counted == 300
