@@ -9,28 +9,24 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from base64 import b64decode
-from binascii import Error as Base64Error
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
-from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
 from msgspec import Meta, Struct
 
-from gateway.batches import Verdict
+from gateway.doubtful import DoubtfulItem, pictured
 from gateway.store.database import is_corruption, move_aside
-from wire.messages import ChartPoint, Inspection, Item
+from wire.messages import ChartPoint, Inspection
 
 PictureKind: TypeAlias = Literal["item", "seen"]
 """The item itself; the same with the places that spoke for its label."""
 Quantity: TypeAlias = Literal["lightness", "size"]
 DAY_NS = 86_400_000_000_000
 TIDY_NS = 60_000_000_000
-MOST_ITEMS = 12
-"""Items kept of one inspection; a node sends three."""
 MOST_POINTS = 200_000
 """Points of all charts together, about 60 MB; the oldest go."""
 _VERSION = 1
@@ -58,33 +54,6 @@ class GoodsOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     chart_days: Annotated[float, Meta(gt=0, le=3650, description="days that points of control charts are kept")] = 90.0
 
 
-class DoubtfulItem(Struct, frozen=True, kw_only=True):
-    """One rejected or doubtful item with a picture, as the camera saw it."""
-
-    id: int = 0
-    """Where it stands in this file; rises with every item that comes in."""
-    site: str
-    node: str
-    inspection: str
-    item: int
-    at_ns: int
-    machine: str
-    camera: str
-    product: str
-    batch: str
-    label: str
-    verdict: Verdict
-    confidence: float
-    lightness: float | None
-    size_mm: float | None
-    why: list[str]
-    """Codes of what speaks against it, the strongest first, where a taught product judged."""
-    within: tuple[float, float, float, float] | None
-    """Its box in the picture: x, y, width and height as fractions."""
-    seen: bool
-    """Whether there is a picture of the places that spoke for its label."""
-
-
 class DatedPoint(Struct, frozen=True, kw_only=True):
     """A point of a control chart with its time."""
 
@@ -105,12 +74,6 @@ class ProductChart(Struct, frozen=True, kw_only=True):
 
 class GoodsUnavailable(Exception):
     """The file cannot be read or written now."""
-
-
-class _Pictured(NamedTuple):
-    body: DoubtfulItem
-    item: bytes
-    seen: bytes
 
 
 class Goods:
@@ -276,60 +239,12 @@ def _require_known(db: sqlite3.Connection) -> None:
         raise sqlite3.DatabaseError(f"version {version}; this program knows up to {_VERSION}")
 
 
-def _pictured(seen: Inspection) -> tuple[list[_Pictured], int]:
-    """Its items with a usable picture, and how many pictures are none."""
-    found: list[_Pictured] = []
-    refused = 0
-    for number, item in enumerate(seen.items):
-        if not item.picture or item.cut_off or item.verdict == "good":
-            continue
-        jpeg, spots = _jpeg(item.picture), _jpeg(item.seen)
-        refused += (not jpeg) + bool(item.seen and not spots)
-        if not jpeg:
-            continue
-        found.append(_Pictured(_doubtful(seen, number, item, seen_too=bool(spots)), jpeg, spots))
-        if len(found) == MOST_ITEMS:
-            break
-    return found, refused
-
-
-def _doubtful(seen: Inspection, number: int, item: Item, *, seen_too: bool) -> DoubtfulItem:
-    return DoubtfulItem(
-        site=seen.site,
-        node=seen.node,
-        inspection=seen.id,
-        item=number,
-        at_ns=seen.time_ns,
-        machine=seen.machine,
-        camera=seen.camera,
-        product=seen.product,
-        batch=seen.batch,
-        label=item.label,
-        verdict=item.verdict,
-        confidence=item.confidence,
-        lightness=item.lightness,
-        size_mm=item.size_mm,
-        why=item.why,
-        within=item.within,
-        seen=seen_too,
-    )
-
-
-def _jpeg(text: str) -> bytes:
-    """What base64 of a JPEG holds; nothing where it is none, as it will be served as one."""
-    try:
-        jpeg = b64decode(text, validate=True)
-    except (Base64Error, ValueError):
-        return b""
-    return jpeg if jpeg.startswith(b"\xff\xd8\xff") and jpeg.endswith(b"\xff\xd9") else b""
-
-
 def _keep_items(db: sqlite3.Connection, seen: Inspection, at_ns: int) -> int:
     """Keeps what was not there; returns how many pictures were none."""
     if db.execute("SELECT 1 FROM items WHERE node = ? AND inspection = ?", (seen.node, seen.id)).fetchone():
         return 0
-    pictured, refused = _pictured(seen)
-    for body, item, spots in pictured:
+    found, refused = pictured(seen)
+    for body, item, spots in found:
         kept = msgspec.structs.replace(body, at_ns=at_ns)
         owner = db.execute(
             "INSERT INTO items(node, inspection, item, at_ns, bytes, body) VALUES (?, ?, ?, ?, ?, ?)",

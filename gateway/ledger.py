@@ -18,7 +18,7 @@ import msgspec
 
 from gateway.alerts import Alert, Entry, Fault, Policy
 from gateway.batches import Batch, BatchPolicy
-from gateway.goods import DoubtfulItem
+from gateway.doubtful import DoubtfulItem
 from gateway.ledger_file import LedgerError, LedgerFile, LedgerUnavailable
 from gateway.ledger_goods import GoodsReads
 from gateway.ledger_records import AuditEntry, CommandState, Counts, SetApart

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from gateway.alerts import SECOND_NS
 from gateway.batches import Batch, Rate, Verdict, corrected, tally
-from gateway.goods import DoubtfulItem
+from gateway.doubtful import DoubtfulItem
 from gateway.ledger_file import LedgerFile
 from wire.messages import Inspection
 

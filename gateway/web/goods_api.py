@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from gateway.goods import DAY_NS, DoubtfulItem, PictureKind, ProductChart, Quantity
+from gateway.doubtful import DoubtfulItem
+from gateway.goods import DAY_NS, PictureKind, ProductChart, Quantity
 from gateway.services import Services
 from gateway.web import goods_state as state
 from gateway.web import goods_views as views

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gateway.batches import Batch
-from gateway.goods import DoubtfulItem, PictureKind
+from gateway.doubtful import DoubtfulItem
+from gateway.goods import PictureKind
 from gateway.ledger_goods import Correction
 from gateway.services import Services
 from gateway.web import goods_views as views

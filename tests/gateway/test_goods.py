@@ -14,7 +14,8 @@ import pytest
 from support.goods import item, jpeg, point, tray
 from support.messages import Node
 
-from gateway.goods import DAY_NS, MOST_ITEMS, TIDY_NS, Goods, GoodsOptions, GoodsUnavailable
+from gateway.doubtful import MOST_ITEMS
+from gateway.goods import DAY_NS, TIDY_NS, Goods, GoodsOptions, GoodsUnavailable
 from wire.messages import Inspection, Item
 
 NOW = time.time_ns()

@@ -1,0 +1,98 @@
+"""Rejected and doubtful items as an inspection brings them, with their pictures. Pure."""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from binascii import Error as Base64Error
+from typing import NamedTuple
+
+from msgspec import Struct
+
+from gateway.batches import Verdict
+from wire.messages import Inspection, Item
+
+MOST_ITEMS = 12
+"""Items kept of one inspection; a node sends three."""
+
+
+class DoubtfulItem(Struct, frozen=True, kw_only=True):
+    """One rejected or doubtful item with a picture, as the camera saw it."""
+
+    id: int = 0
+    """Where it stands in the file of goods; rises with every item that comes in. 0 before."""
+    site: str
+    node: str
+    inspection: str
+    item: int
+    at_ns: int
+    machine: str
+    camera: str
+    product: str
+    batch: str
+    label: str
+    verdict: Verdict
+    confidence: float
+    lightness: float | None
+    size_mm: float | None
+    why: list[str]
+    """Codes of what speaks against it, the strongest first, where a taught product judged."""
+    within: tuple[float, float, float, float] | None
+    """Its box in the picture: x, y, width and height as fractions."""
+    seen: bool
+    """Whether there is a picture of the places that spoke for its label."""
+
+
+class Pictured(NamedTuple):
+    """An item with its pictures as JPEG; `seen` is empty where there is none."""
+
+    body: DoubtfulItem
+    item: bytes
+    seen: bytes
+
+
+def pictured(seen: Inspection) -> tuple[list[Pictured], int]:
+    """Its items with a usable picture, and how many pictures are none."""
+    found: list[Pictured] = []
+    refused = 0
+    for number, item in enumerate(seen.items):
+        if not item.picture or item.cut_off or item.verdict == "good":
+            continue
+        jpeg, spots = _jpeg(item.picture), _jpeg(item.seen)
+        refused += (not jpeg) + bool(item.seen and not spots)
+        if not jpeg:
+            continue
+        found.append(Pictured(_doubtful(seen, number, item, seen_too=bool(spots)), jpeg, spots))
+        if len(found) == MOST_ITEMS:
+            break
+    return found, refused
+
+
+def _doubtful(seen: Inspection, number: int, item: Item, *, seen_too: bool) -> DoubtfulItem:
+    return DoubtfulItem(
+        site=seen.site,
+        node=seen.node,
+        inspection=seen.id,
+        item=number,
+        at_ns=seen.time_ns,
+        machine=seen.machine,
+        camera=seen.camera,
+        product=seen.product,
+        batch=seen.batch,
+        label=item.label,
+        verdict=item.verdict,
+        confidence=item.confidence,
+        lightness=item.lightness,
+        size_mm=item.size_mm,
+        why=item.why,
+        within=item.within,
+        seen=seen_too,
+    )
+
+
+def _jpeg(text: str) -> bytes:
+    """What base64 of a JPEG holds; nothing where it is none, as it will be served as one."""
+    try:
+        jpeg = b64decode(text, validate=True)
+    except (Base64Error, ValueError):
+        return b""
+    return jpeg if jpeg.startswith(b"\xff\xd8\xff") and jpeg.endswith(b"\xff\xd9") else b""
