@@ -16,13 +16,14 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from gateway.wording import LANGUAGES
+from werkpuls.demo.goods import BatchSeen
 from werkpuls.demo.plan import MACHINES
-from werkpuls.demo.processes import Usage
+from werkpuls.demo.processes import Child, Usage
 from werkpuls.demo.proof import Proof
 from werkpuls.demo.report import WRONG, passed, print_words, result
 from werkpuls.demo.run import FaultRun, Show
 from werkpuls.demo.screen import Keyboard, draw, keys_of
-from werkpuls.demo.site import Site
+from werkpuls.demo.site import CAMERA_PROCESS, Site
 
 WIDTHS = (80, 120)
 OVEN = next(machine for machine in MACHINES if machine.name == "ofen")
@@ -67,6 +68,16 @@ def show(folder: Path, language: str, *faults: FaultRun) -> Show:
         ],
         "budget": [event("cost", {"reference": "a1", "total": 2412.6, "currency": "EUR"})],
     }
+    return made
+
+
+def with_camera(made: Show) -> Show:
+    """It has seen a day's rolls, the last load dark."""
+    made.site.camera = True
+    made.site.children[CAMERA_PROCESS] = Child(CAMERA_PROCESS, ["true"], log=made.site.folder / "log")
+    made.look.goods = [{"items": 252, "rejects": 73}, {"items": 10, "rejects": 1}]
+    made.look.batches = [{"items": 36, "rejects": 33, "lightness": 42.8}]
+    made.goods.batches["b1"] = BatchSeen("b1", "rolls", 36, 33, 2, 36 * 42.8)
     return made
 
 
@@ -132,10 +143,11 @@ def test_every_key_is_shown_with_what_it_breaks(tmp_path: Path, width: int) -> N
 def test_on_a_low_screen_details_give_way_and_events_stay(
     tmp_path: Path, width: int, height: int, *, details: bool
 ) -> None:
-    made = show(tmp_path, "de")
+    made = with_camera(show(tmp_path, "de"))
     flat = drawn(made, width, height)
     assert len(flat.splitlines()) <= height
     assert "→ budget" in flat
+    assert "Kamera: 262 Stück, 74 Ausschuss · letzte Ladung: 33 von 36" in flat
     assert "Lagerschaden, Außenring" in flat
     assert ("Lager prüfen" in flat) == details
 
@@ -151,6 +163,19 @@ def test_the_worst_alert_has_the_details_and_the_others_their_titles(tmp_path: P
     assert flat.count("Nebensache") == 3
     assert "Nebenerklärung" not in flat
     assert flat.index("Lagerschaden, Außenring  [") < flat.index("Nebensache")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_is_with_the_camera_is_said_in_one_line(tmp_path: Path, language: str) -> None:
+    made = show(tmp_path, language)
+    text = made.wording.catalogue["demo"]
+    assert not any(text[key].split(":")[0] + ":" in drawn(made, 100) for key in ("camera", "camera_learns"))
+    made.site.camera = True
+    assert text["camera_learns"] in drawn(made, 100)
+    made.site.camera_lacks = "No module named 'cv2'"
+    assert text["no_camera"].format(reason=made.site.camera_lacks) in drawn(made, 100)
+    made.site.camera_lacks = ""
+    assert made.wording.number(42.8) in drawn(with_camera(made), 100)
 
 
 def test_a_key_that_waits_for_the_machine_to_learn_shows_it(tmp_path: Path) -> None:
@@ -197,6 +222,38 @@ def test_the_result_is_json_and_says_what_was_measured(tmp_path: Path) -> None:
     assert [fault["injected"] for fault in outcome["faults"]] == [True, True, False]
     assert outcome["processes"]["broker"]["cpu_share"] == 0.025
     assert outcome["processes"]["late"]["cpu_share"] is None
+
+
+def test_the_result_says_what_the_camera_saw_and_which_fault_was_seen_in_the_goods(tmp_path: Path) -> None:
+    fault = FaultRun("heating_element_open", OVEN, 1.0, command="c", injected_ns=10**18, alert=None)
+    made = with_camera(show(tmp_path, "en", fault))
+    alert = {
+        "id": "q1", "machine": "ofen", "node": "backstube", "kind": "quality", "cause": "too_dark", "severity": "alarm",
+        "state": "open", "opened_ns": 10**18 + 9 * 10**9,
+    }  # fmt: skip
+    made.look.alerts = [
+        {"alert": alert, "text": {**made.look.alerts[0]["text"], "title": "Alarm: Deck oven – Too dark"}}
+    ]
+    made.look.history = made.look.alerts
+    made._follow(fault)
+    outcome = result(made, Proof(published=3, accepted=3, stored=3), {}, 20.0)
+    (told,) = outcome["faults"]
+    assert (told["goods_after_s"], told["goods_cause"], told["alert_after_s"]) == (9.0, "too_dark", None)
+    goods = outcome["goods"]
+    assert (goods["camera"], goods["items"], goods["rejects"], goods["unsure"]) == (True, 36, 33, 2)
+    assert goods["batches"] == [
+        {"batch": "b1", "product": "rolls", "items": 36, "rejects": 33, "unsure": 2, "lightness": 42.8}
+    ]
+    assert goods["findings"] == [{"cause": "too_dark", "severity": "alarm", "title": "Alarm: Deck oven – Too dark"}]
+    console = Console(width=100, file=io.StringIO())
+    with console.capture() as capture:
+        print_words(console, made.wording, outcome)
+    assert "36 items of 1 oven loads inspected, 33 rejects, 2 unsure" in capture.get()
+    assert "Noticed in the goods after 9" in capture.get()
+    made.site.camera_lacks = "no OpenCV"
+    with console.capture() as capture:
+        print_words(console, made.wording, result(made, Proof(), {}, 20.0))
+    assert "Without the camera" in capture.get()
 
 
 @pytest.mark.parametrize("name", WRONG)

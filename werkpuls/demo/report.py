@@ -125,7 +125,7 @@ def _goods(show: Show) -> dict[str, Any]:
     site, goods = show.site, show.goods
     quality = [view for view in show.look.history if view["alert"]["kind"] == "quality"]
     return {
-        "camera": site.camera and not site.camera_lacks,
+        "camera": site.sees,
         "lacks": site.camera_lacks,
         "inspections": goods.inspections,
         "items": goods.items,

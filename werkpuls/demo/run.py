@@ -58,6 +58,10 @@ class Look:
     """Every alert of the run, at its end."""
     nodes: list[dict[str, Any]] = field(default_factory=list)
     deliveries: list[dict[str, Any]] = field(default_factory=list)
+    goods: list[dict[str, Any]] = field(default_factory=list)
+    """Today's items by machine and product."""
+    batches: list[dict[str, Any]] = field(default_factory=list)
+    """Of goods, the latest first."""
     events: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
 
@@ -164,6 +168,9 @@ class Show:
         alerts = self._client.get("/api/v1/alerts", lang=self._language)
         if alerts is not None:
             look.alerts = alerts
+        if self.site.sees:
+            look.goods = self._client.get("/api/v1/goods/today") or look.goods
+            look.batches = self._client.get("/api/v1/goods/batches", limit=1) or look.batches
         for name in RECEIVERS:
             look.events.setdefault(name, []).extend(self._new_events(name))
 

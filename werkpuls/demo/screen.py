@@ -66,7 +66,7 @@ def draw(show: Show, keys: list[Key], width: int = 120, height: int | None = Non
     return Group(
         Panel(flow, title=f"Werkpuls · {show.site.url}", title_align="left", border_style="dim"),
         helped,
-        Panel(machines, title=text["machines"], title_align="left"),
+        Panel(machines, title=text["machines"], title_align="left", subtitle=_camera(show), subtitle_align="left"),
         Panel(
             _alerts(show, width - 2 * FRAME, rest), title=text["alerts"], title_align="left", border_style=_worst(show)
         ),
@@ -116,6 +116,27 @@ def _machines(show: Show) -> RenderableType:
             state,
         )
     return table
+
+
+def _camera(show: Show) -> Text | None:
+    """What the camera has seen; None without one. It stands in a border, where it takes no row."""
+    words, text = show.wording, show.wording.catalogue["demo"]
+    if not show.site.camera:
+        return None
+    if show.site.camera_lacks:
+        return Text(text["no_camera"].format(reason=show.site.camera_lacks), style="yellow")
+    if not show.site.sees:
+        return Text(text["camera_learns"], style="cyan")
+    counts = {name: sum(product[name] for product in show.look.goods) for name in ("items", "rejects")}
+    line = Text(text["camera"].format(**counts))
+    for batch in show.look.batches[:1]:
+        if batch["items"] and batch["lightness"] is not None:
+            bad = 2 * batch["rejects"] > batch["items"]
+            said = text["camera_batch"].format(
+                items=batch["items"], rejects=batch["rejects"], lightness=words.number(batch["lightness"])
+            )
+            line.append(said, style=STYLES["alarm"] if bad else "")
+    return line
 
 
 def _bar(score: float, limit: float | None, style: str) -> Text:
@@ -181,7 +202,7 @@ def _events(show: Show, most: int) -> RenderableType:
         f"{_clock(event['time'])}  → {name:<8}  {show.wording.machine(event['subject'])}  {_event(event, show)}"
         for name, event in arrived[-most:]
     ]
-    return Text("\n".join(lines), no_wrap=True, overflow="ellipsis")
+    return Text("\n".join(lines))
 
 
 def _clock(time: str) -> str:

@@ -102,6 +102,11 @@ class Site:
         return self.state_folders.get(name, self.folder / "state" / name)
 
     @property
+    def sees(self) -> bool:
+        """Whether the camera runs."""
+        return CAMERA_PROCESS in self.children
+
+    @property
     def camera_files(self) -> CameraFiles:
         """Where oven, camera and teaching meet."""
         return CameraFiles(self.folder / "crust", self.folder / "profiles")
