@@ -66,7 +66,10 @@ class FeatureTaking:
 
     def forget(self, name: str) -> None:
         """Drops what is held of a channel whose readings turned out to be none."""
-        self._held.pop(name, None)
+        held = self._held.get(name)
+        if held is not None:
+            held.values.clear()
+            held.temperature.clear()
 
     def values(self, holds: Callable[[str], bool]) -> dict[str, float]:
         """The held features of all channels that still hold."""

@@ -21,12 +21,21 @@ def test_slope_of_a_straight_line_is_its_own() -> None:
     assert made.settling() is None
 
 
-def test_a_minute_is_needed_for_a_slope() -> None:
+def test_half_a_minute_is_needed_for_a_slope_and_a_whole_one_after_a_gap() -> None:
     assert course(np.arange(6.0)).slope() is None
-    assert course(np.arange(40.0), 1.0).slope() is None
-    assert course(np.arange(60.0), 1.0).slope() == pytest.approx(60.0)
-    assert course(np.arange(8.0), 7.5).slope() == pytest.approx(8.0)
-    assert course(np.arange(8.0), 600.0).slope() == pytest.approx(0.1)
+    assert course(np.arange(20.0), 1.0).slope() is None
+    assert course(np.arange(20.0), 2.0).slope() == pytest.approx(30.0)
+    again = course(np.arange(60.0), 1.0)
+    again.clear()
+    for k in range(60):
+        again.add(100.0 + k, 3.0 * k)
+        assert (again.slope() is None) == (k < 51)
+    for count, step_s, slope in ((8, 7.5, 8.0), (8, 600.0, 0.1)):
+        seldom = Temperature()
+        seldom.clear()
+        for k in range(count):
+            seldom.add(k * step_s, float(k))
+        assert seldom.slope() == pytest.approx(slope)
 
 
 @settings(max_examples=30, deadline=None)

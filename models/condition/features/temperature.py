@@ -16,8 +16,8 @@ KEPT = 240
 LEAST_STEP_S = SLOPE_WINDOW_S / 120.0
 """Readings closer together than this are thinned, so that the kept ones always reach over the window."""
 LEAST_READINGS = 8
-WHOLE = 0.85
-"""Share of a window that eight readings in it reach over at least."""
+HALF, WHOLE = 0.5, 0.85
+"""Shares of a window: from half of it on a slope is told at first; eight readings in a whole one reach over the other at least."""
 SETTLING_READINGS = 24
 CLEAR = 8.0
 """A curve is told where the temperature moved by so many times its readings' scatter."""
@@ -30,6 +30,12 @@ class Temperature:
 
     def __init__(self) -> None:
         self._points: deque[tuple[float, float]] = deque(maxlen=KEPT)
+        self._least = HALF
+
+    def clear(self) -> None:
+        """What comes does not follow what was."""
+        self._points.clear()
+        self._least = WHOLE
 
     def add(self, time_s: float, value: float) -> None:
         """Takes a reading; of those that come faster than the windows need, the newest of each stretch is kept."""
@@ -38,9 +44,9 @@ class Temperature:
         self._points.append((time_s, value))
 
     def slope(self) -> float | None:
-        """Least-squares slope per minute over a minute; None before that, and eight readings, are there.
+        """Least-squares slope per minute over a minute; None before half of it, or eight readings, are there.
 
-        Over less of it a door or a switch would move it farther than it ever did: after each gap it would be another feature.
+        After a gap the minute must be whole: over less of it a door or a switch would move it farther than it ever did.
         """
         if len(self._points) < LEAST_READINGS:
             return None
@@ -48,7 +54,7 @@ class Temperature:
         start_s = min(last_s - SLOPE_WINDOW_S, self._points[-LEAST_READINGS][0])
         table = np.array([(t - last_s, value) for t, value in self._points if t >= start_s])
         minutes = table[:, 0] / 60.0
-        if -minutes[0] * 60.0 < WHOLE * SLOPE_WINDOW_S:
+        if -minutes[0] * 60.0 < self._least * SLOPE_WINDOW_S:
             return None
         centred = minutes - minutes.mean()
         spread = float(centred @ centred)
