@@ -31,6 +31,7 @@ SUMMARY = "find and grade every item in photos"
 EXAMPLE = "werkpuls classify trays/ --profile rolls.json --json"
 DONE, PROBLEM, WRONG_USE = 0, 1, 2
 _DIGITS = 5
+BLOCKED = "camera_blocked"
 
 log = logging.getLogger(__name__)
 
@@ -119,6 +120,7 @@ class _Desk:
         if photo.image is None or seen.image is None:
             return photo.problem
         result, margin = self._result(seen.image)
+        self._warn(photo.path, photo.image, seen.image, obstructed=result.obstructed)
         height, width = photo.image.shape[:2]
         outlines = [item.found.contour - np.float32(margin) for item in result.items]
         if self._belt is not None:
@@ -131,6 +133,19 @@ class _Desk:
             sys.stdout.flush()
             return ""
         return self._draw(photo.path, photo.image, result, outlines)
+
+    def _warn(self, path: Path, frame: NDArray[np.uint8], crop: NDArray[np.uint8], *, obstructed: bool) -> None:
+        """Says where a camera's picture would not be graded, as it is dark, say, or a hand is in it.
+
+        Whether it is sharp is for eyes to say: a camera has a limit of its own for that.
+        """
+        from edge.vision.camera_check import CameraCheck, CheckLimits  # noqa: PLC0415  # needs OpenCV
+
+        fault = CameraCheck(CheckLimits(blurred_below=0.0), live=False).look(frame, crop)
+        if fault is not None:
+            _say(f"{path}: {self._words.cause(fault.cause).name} ({fault.cause}: {fault.detail})", PROBLEM)
+        elif obstructed:
+            _say(f"{path}: {self._words.cause(BLOCKED).name} ({BLOCKED})", PROBLEM)
 
     def _result(self, image: NDArray[np.uint8]) -> tuple[InspectionResult, int]:
         from models.quality.profile import recognise  # noqa: PLC0415  # needs OpenCV

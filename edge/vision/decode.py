@@ -17,6 +17,8 @@ LARGE_PIXELS: Final = 1_800_000
 crops, and no figure on the biscuits changes by it."""
 _JPEG, _PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
 _END = b"\xff\xd9"
+_FILL = 128
+_CUT_SHORT = "the file ends in the middle of the picture"
 _FRAMES = frozenset({0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF})
 _SCAN = 0xDA
 
@@ -58,6 +60,8 @@ def decode(data: bytes, name: str) -> Image:
         raise Unreadable(f"{name}: {exc.err or 'damaged'}") from exc
     if image is None:
         raise Unreadable(f"{name}: damaged")
+    if data.startswith(_JPEG) and _filled(image):
+        raise Unreadable(f"{name}: {_CUT_SHORT}")
     return np.asarray(image, np.uint8)
 
 
@@ -89,6 +93,15 @@ def encode(image: Image, quality: int = 85) -> bytes:
     return bytes(data)
 
 
+def _filled(image: NDArray[np.generic]) -> bool:
+    """Whether libjpeg has found no data for the end of a picture: it fills that with middle grey.
+
+    The end is at any of the four sides, as EXIF may have turned the picture; one that is grey all over is just that.
+    """
+    edges = (image[-1], image[:, -1], image[0], image[:, 0])
+    return any((edge == _FILL).all() for edge in edges) and not (image == _FILL).all()
+
+
 def _size(data: bytes) -> tuple[int, int]:
     """Width and height that the file states; raises ValueError where it is neither format or ends too early.
 
@@ -96,7 +109,7 @@ def _size(data: bytes) -> tuple[int, int]:
     """
     if data.startswith(_PNG):
         if b"IEND" not in data[-64:]:
-            raise ValueError("the file ends in the middle of the picture")
+            raise ValueError(_CUT_SHORT)
         width, height = struct.unpack(">II", data[16:24])
         return width, height
     if not data.startswith(_JPEG):
@@ -118,5 +131,5 @@ def _size(data: bytes) -> tuple[int, int]:
         if marker == _SCAN:
             break
     if data.rfind(_END) < at:
-        raise ValueError("the file ends in the middle of the picture")
+        raise ValueError(_CUT_SHORT)
     return size

@@ -252,6 +252,7 @@ def test_pictures_of_every_kind_are_decoded_and_bad_ones_refused(tmp_path: Path)
     whole = encode(image)
     for name, data, why in (
         ("cut.jpg", whole[: len(whole) // 2], "middle"),
+        ("cut and closed.jpg", whole[: len(whole) // 2] + whole[-2:], "middle"),
         ("cut.png", deep[: len(deep) // 2], "middle"),
         ("head.jpg", whole[:20], ""),
         ("text.jpg", b"Teig", "neither"),

@@ -219,6 +219,22 @@ def test_unusual_but_sound_files_are_graded(tmp_path: Path, capsys: pytest.Captu
         assert one["lightness"] == pytest.approx(other["lightness"], abs=2)
 
 
+def test_of_a_picture_that_shows_too_little_it_is_said_why_in_words(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tray = photo("good", 1)
+    cv2.imwrite(str(tmp_path / "night.png"), tray // 40)
+    height, width = tray.shape[:2]
+    hand = cv2.ellipse(tray, (width // 2, height), (width // 3, height // 2), 0, 0, 360, (130, 160, 215), -1)
+    cv2.imwrite(str(tmp_path / "hand.png"), hand)
+    assert classify(tmp_path, "--json") == 0
+    said = capsys.readouterr()
+    assert len(lines(said.out)) == 2
+    hidden, dark = said.err.splitlines()
+    assert hidden == f"{tmp_path}/hand.png: Sicht verdeckt (camera_blocked)"
+    assert dark.startswith(f"{tmp_path}/night.png: Bild zu dunkel (camera_dark: brightness ")
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_a_folder_without_rights_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     closed = folder(tmp_path / "closed", "good", 1)
