@@ -17,6 +17,8 @@ SUBGROUP = 8
 """Items that make a subgroup at least; a tray with fewer waits for the next one."""
 DIGITS = 6
 """Significant digits of what is told of a chart."""
+ALMOST = 0.999
+"""Learned with this subgroup: the first with limits is the next one."""
 GOOD_SHARE = 0.8
 """A subgroup with fewer good and doubtful items than this teaches no limits."""
 
@@ -143,7 +145,7 @@ def _point(signal: Signal, items: int, state: ChartState, unit: str) -> ChartPoi
         jump_low=jump_low,
         jump_high=jump_high,
         rule=signal.rule,
-        learned=min(state.learned / ChartSettings().learn, 1.0) if signal.learning else 1.0,
+        learned=min(state.learned / ChartSettings().learn, ALMOST) if signal.learning else 1.0,
     )
 
 

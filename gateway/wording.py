@@ -30,6 +30,8 @@ _NOT_OF_MACHINES = re.compile(r"unknown|own|(camera|node)_.*|rejects_high|(colou
 _MUCH, _VERY_MUCH = 6.0, 15.0
 """Deviations from which something has moved clearly, and far."""
 _SHOWN_EVIDENCE = 3
+_SHARES = frozenset({"reject_rate", "shift", "detail"})
+"""Figures of goods and cameras that are shares of one."""
 
 
 class WordingError(Exception):
@@ -212,8 +214,17 @@ class Wording:
     def evidence(self, item: Evidence, *, at_ns: int, now_ns: int) -> str:
         """One feature that moved: what was measured, what is usual, in which direction, and since when.
 
-        `at_ns` is the moment that the evidence is relative to; 0 where it is not known.
+        `at_ns` is the moment that the evidence is relative to; 0 where it is not known. Of goods and cameras some figures
+        come with their limit instead of what is usual.
+
+        >>> few = Evidence(feature="reject_rate", value=0.31, expected=0.1, unit="", deviation=7.0)
+        >>> Wording("en").evidence(few, at_ns=0, now_ns=0)
+        'Measured: Share of rejects 31 % (limit 10 %)'
         """
+        limited = self.catalogue["features"]["limited"].get(item.feature)
+        if limited is not None:
+            value, limit = (self._figure(item.feature, each) for each in (item.value, item.expected))
+            return self.text("evidence_limit", feature=limited, value=value, limit=limit)
         said = self.text(
             "evidence",
             feature=self.feature(item.feature),
@@ -227,6 +238,9 @@ class Wording:
         since_ns = at_ns + round(item.since_ms * 1e6)
         when = self.clock(since_ns)[:5] if now_ns - since_ns < 12 * _HOUR * 1e9 else self.when(since_ns)
         return self.text("moved_since", evidence=said, direction=direction, when=when)
+
+    def _figure(self, name: str, value: float) -> str:
+        return f"{self.number(100 * value)} %" if name in _SHARES else self.number(value)
 
     def when(self, time_ns: int) -> str:
         """A moment in the people's own time."""

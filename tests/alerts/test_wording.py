@@ -79,6 +79,20 @@ def test_every_code_that_the_program_can_produce_is_there(language: str) -> None
     assert set(get_args(Resolution)) - {""} == set(found["resolutions"])
 
 
+def test_figures_of_goods_and_cameras_come_with_their_limit_and_in_words() -> None:
+    source = (ROOT / "edge" / "vision" / "camera_check.py").read_text(encoding="utf-8")
+    figures = set(re.findall(r'Fault\("camera_[a-z]+", "([a-z_]+)"', source))
+    assert len(figures) > 5
+    for language in LANGUAGES:
+        known = WORDINGS[language].catalogue["features"]
+        assert figures | {"reject_rate"} == set(known["limited"])
+        assert {"lightness", "size"} <= set(known["channels"])
+    dark = Evidence(feature="brightness", value=4.25, expected=20.0, unit="", deviation=0.0)
+    assert WORDINGS["de"].evidence(dark, at_ns=0, now_ns=0) == "Gemessen: Helligkeit des Bildes 4,25 (Grenze 20)"
+    rejects = Evidence(feature="reject_rate", value=0.425, expected=0.1, unit="", deviation=9.0)
+    assert WORDINGS["de"].evidence(rejects, at_ns=0, now_ns=0) == "Gemessen: Anteil Ausschuss 42,5 % (Grenze 10 %)"
+
+
 def test_every_history_entry_has_a_name() -> None:
     written: set[str] = set()
     for module in (lifecycle, triage):
