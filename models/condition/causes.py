@@ -205,7 +205,7 @@ def _thermocouple_drift(symptoms: Symptoms) -> Finding:
 
 def _leader(symptoms: Symptoms) -> tuple[str, list[Deviation], float | None] | None:
     """The regulated temperature, if it moved, else the one that moved most; its deviations; and how far the others lean along."""
-    moved = symptoms.heat().moved
+    moved = symptoms.heat.moved
     if not moved:
         return None
     leader = symptoms.regulated
@@ -218,7 +218,7 @@ def _leader(symptoms: Symptoms) -> tuple[str, list[Deviation], float | None] | N
 
 def _door_seal(symptoms: Symptoms) -> Finding:
     """Heat is lost past the regulated temperature, which keeps its points at the cost of more time on (DIN 18873-2: holding losses)."""
-    moved = symptoms.heat().moved
+    moved = symptoms.heat.moved
     losing = [d for channel, d in moved.items() if d.sigma < 0 and channel != symptoms.regulated]
     costly = symptoms.up("power", "duty") + symptoms.up("current", "duty")
     if symptoms.kind in COOLING or not symptoms.switches or symptoms.regulated in moved:

@@ -48,6 +48,7 @@ class Suspects:
         self._samples: dict[str, int] = {}
         self._signs: dict[str, float] = {}
         self._known = True
+        self._ranked: tuple[str, int, tuple[PossibleCause, ...]] | None = None
 
     def __bool__(self) -> bool:
         return bool(self._traces)
@@ -61,6 +62,7 @@ class Suspects:
         known: bool = True,
     ) -> None:
         """Takes one alarmed sample: everything that moved by `LEANING` or more, and the signs that are not scored."""
+        self._ranked = None
         count = min(self._samples.get(regime, 0) + 1, MOST_SAMPLES)
         self._samples[regime] = count
         weight = max(1.0 / count, NEWEST)
@@ -82,6 +84,7 @@ class Suspects:
 
     def clear(self) -> None:
         """The alarm is over."""
+        self._ranked = None
         self._traces.clear()
         self._samples.clear()
         self._signs.clear()
@@ -99,7 +102,11 @@ class Suspects:
 
     def ranked(self, info: Mapping[str, FeatureInfo], kind: str = "generic") -> tuple[PossibleCause, ...]:
         """Most likely first, `unknown` last."""
-        return explain(self.picture(), info, kind, known_regime=self._known, signs=self._signs).causes
+        if self._ranked is None or self._ranked[:2] != (kind, len(info)):
+            causes = explain(self.picture(), info, kind, known_regime=self._known, signs=self._signs).causes
+            # It is asked for a sample's learning, and again for its explanation.
+            self._ranked = kind, len(info), causes
+        return self._ranked[2]
 
     def state(self) -> dict[str, Any]:
         """For the snapshot."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 from models.condition.contract import Deviation, FeatureInfo
@@ -55,6 +56,13 @@ class Symptoms:
         self._signs = signs or {}
         self._all = deviations
         self._info = info
+        # Rules ask many questions, so what moved is sorted once: by quantity, and by the last part of its name too.
+        self._by_quantity: dict[str, list[Deviation]] = {}
+        self._by_ending: dict[tuple[str, str], list[tuple[int, Deviation]]] = {}
+        for place, d in enumerate(deviations):
+            if (i := info.get(d.feature)) is not None:
+                self._by_quantity.setdefault(i.quantity, []).append(d)
+                self._by_ending.setdefault((i.quantity, _ending(d.feature)), []).append((place, d))
 
     def up(self, quantity: str, *endings: str) -> list[Deviation]:
         """Features of a quantity that rose, with one of these last name parts (any, when none is given)."""
@@ -78,26 +86,31 @@ class Symptoms:
 
     def measures(self, ending: str) -> bool:
         """Whether any feature with this last name part is computed at all."""
-        return any(name.rsplit(".", 1)[-1] == ending for name in self._info)
+        return ending in self._endings
 
     def count(self, quantity: str, ending: str) -> int:
         """How many features of that quantity with this last name part are computed."""
-        return sum(i.quantity == quantity and name.rsplit(".", 1)[-1] == ending for name, i in self._info.items())
+        return sum(i.quantity == quantity and _ending(name) == ending for name, i in self._info.items())
 
     def sign(self, ending: str) -> float | None:
         """The largest of the unscored features with this last name part; None where there is none."""
-        return max((value for name, value in self._signs.items() if name.rsplit(".", 1)[-1] == ending), default=None)
+        return max((value for name, value in self._signs.items() if _ending(name) == ending), default=None)
 
     @property
     def switches(self) -> bool:
         """Whether a thermostat switches this machine."""
         return self.kind in THERMOSTATIC or self.measures("set_point")
 
-    @property
+    @cached_property
     def regulated(self) -> str:
         """The regulated temperature's channel; empty where it is not known."""
         return next((i.channel for name, i in self._info.items() if name.endswith(".set_point")), "")
 
+    @cached_property
+    def _endings(self) -> set[str]:
+        return {_ending(name) for name in self._info}
+
+    @cached_property
     def heat(self) -> Heat:
         """Which temperatures moved."""
         channels = sorted({i.channel for i in self._info.values() if i.quantity == "temperature"})
@@ -161,25 +174,31 @@ class Symptoms:
         return abs(deviation.value - deviation.expected) > MUCH * full and abs(deviation.sigma) > SOMEWHAT
 
     def _warmer(self, chosen: Callable[[float], bool]) -> list[Deviation]:
-        return [d for d in self.heat().moved.values() if d.sigma > 0 and chosen(d.expected)]
+        return [d for d in self.heat.moved.values() if d.sigma > 0 and chosen(d.expected)]
 
     def _levels(self, quantities: tuple[str, ...]) -> list[Deviation]:
         return [
             d
-            for d in self._all
-            if (i := self._info.get(d.feature)) is not None
-            and i.quantity in quantities
-            and (d.feature == i.channel or d.feature.endswith(".rms"))
+            for d in self._chosen(quantities)
+            if d.feature == self._info[d.feature].channel or d.feature.endswith(".rms")
         ]
 
+    def _chosen(self, quantities: tuple[str, ...]) -> list[Deviation]:
+        if len(quantities) == 1:
+            return self._by_quantity.get(quantities[0], [])
+        return [d for d in self._all if (i := self._info.get(d.feature)) is not None and i.quantity in quantities]
+
     def _of(self, quantity: str, endings: tuple[str, ...]) -> list[Deviation]:
-        return [
-            d
-            for d in self._all
-            if (i := self._info.get(d.feature)) is not None
-            and i.quantity == quantity
-            and (not endings or d.feature.rsplit(".", 1)[-1] in endings)
-        ]
+        if not endings:
+            return self._by_quantity.get(quantity, [])
+        found = [entry for ending in endings for entry in self._by_ending.get((quantity, ending), ())]
+        # In the order of the deviations, and each once.
+        return [d for _, d in sorted(dict(found).items())]
+
+
+def _ending(feature: str) -> str:
+    """The last part of a feature's name."""
+    return feature.rsplit(".", 1)[-1]
 
 
 def strength(deviations: Sequence[Deviation]) -> float:
