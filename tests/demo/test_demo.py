@@ -17,9 +17,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
+from urllib.request import urlopen
 
 import psutil  # type: ignore[import-untyped]  # ships no types
 import pytest
+
+from werkpuls.demo.site import free_port
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 200.0
@@ -106,7 +109,7 @@ def clean(result: dict[str, Any]) -> bool:
 
 
 def test_a_fault_becomes_an_alert_and_an_event_at_each_receiver(tmp_path: Path) -> None:
-    with Demo(tmp_path, "--for", 25, "--fault", "bearing_outer@1", "--json") as demo:
+    with Demo(tmp_path, "--for", 25, "--fault", "bearing_outer@1", "--blind", "--json") as demo:
         demo.until(demo.nodes_online)
         assert demo.addresses() == {"127.0.0.1"}
         result = demo.result()
@@ -121,7 +124,38 @@ def test_a_fault_becomes_an_alert_and_an_event_at_each_receiver(tmp_path: Path) 
     assert all(count >= 1 for count in result["forwarded"].values())
     assert "de.werkpuls.cost.v1" in result["events"]["budget"]
     assert set(result["processes"]) == {"broker", "forecast", "budget", "gateway", "backstube", "keller"}
+    assert (result["goods"]["camera"], result["goods"]["lacks"], result["goods"]["items"]) == (False, "", 0)
     assert all(used["resident_bytes"] > 1e6 and used["cpu_s"] > 0 for used in result["processes"].values())
+
+
+def test_a_heating_element_that_fails_shows_in_the_crust_of_what_comes_out(tmp_path: Path) -> None:
+    port = free_port()
+    with Demo(tmp_path, "--fault", "heating_element_open@1", "--port", port, "--lang", "en", "--json") as demo:
+
+        def alerts() -> set[tuple[str, str]]:
+            try:
+                with urlopen(f"http://127.0.0.1:{port}/api/v1/alerts", timeout=5) as answer:  # our own
+                    found = json.load(answer)
+            except OSError:
+                return set()
+            return {(one["alert"]["kind"], one["alert"]["cause"]) for one in found if one["alert"]["machine"] == "ofen"}
+
+        demo.until(lambda: ("quality", "too_dark") in alerts(), lambda: f"{alerts()}")
+        demo.process.send_signal(signal.SIGINT)
+        result = demo.result()
+        assert demo.left_nothing()
+    assert clean(result), result
+    goods, (fault,) = result["goods"], result["faults"]
+    assert "heating_element_open" in {alert["cause"] for alert in result["alerts"]}, result["alerts"]
+    assert fault["goods_cause"] == "too_dark", fault
+    assert fault["goods_after_s"] > 0
+    assert "too_dark" in {finding["cause"] for finding in goods["findings"]}
+    first, last = goods["batches"][0], max(goods["batches"], key=lambda batch: batch["rejects"])
+    assert first["rejects"] <= 0.2 * first["items"]
+    assert last["rejects"] > 0.4 * last["items"]
+    assert last["lightness"] < first["lightness"] - 5
+    assert sum(batch["items"] for batch in goods["batches"]) == goods["items"] >= 36
+    assert "kamera" in result["processes"]
 
 
 def test_ctrl_c_ends_it_with_the_comparison(tmp_path: Path) -> None:
@@ -164,7 +198,7 @@ def test_a_recording_goes_through_the_whole_chain(tmp_path: Path) -> None:
         f"{row};{2 + 0.01 * (row * 37 % 11) + (1.5 if row > 120 else 0):.3f};{60 + row * 13 % 5}" for row in range(400)
     ]
     path.write_text("t;Current;Temperature\n" + "\n".join(rows) + "\n")
-    words = ["--recording", path, "--time", "t", "--warmup", 100, "--for", 14, "--json"]
+    words = ["--recording", path, "--time", "t", "--warmup", 100, "--for", 14, "--blind", "--json"]
     with Demo(folder, *words) as demo:
         result = demo.result()
         assert clean(result), result

@@ -25,7 +25,7 @@ from wire.clock import Stamp
 from wire.codec import Codec
 from wire.envelope import Draft, Envelope
 from wire.journal import Journal, Record
-from wire.messages import Condition, Series, Severity, Telemetry, Trust
+from wire.messages import Condition, Origin, Series, Severity, Telemetry, Trust
 
 SITE = "bakery"
 NODES = ("oven-pi", "mixer-pi")
@@ -307,6 +307,31 @@ def test_what_the_disk_bound_forced_out_is_dropped_and_not_lost(tmp_path: Path) 
     assert counts(proof) == {"dropped": dropped}
     assert proof.published == 40
     assert proof.accepted == proof.stored == 40 - dropped
+
+
+def test_a_nodes_cameras_have_a_journal_of_their_own_that_counts_as_well(tmp_path: Path) -> None:
+    sealed: list[bytes] = []
+    origins: tuple[Origin, ...] = ("sense", "watch")
+    for origin in origins:
+        with closing_journal(tmp_path / origin, [PUBLISHER]) as journal:
+            envelope = Envelope(SITE, "oven-pi", origin, journal.log)
+            draft = Draft("telemetry", "boot", b',"machine":"oven","series":{}}')
+            records = [Record(draft.stream, draft.body, number, draft.boot) for number in range(COUNT)]
+            journal.append(records, commit=True)
+            stamp = Stamp(START_NS, Trust.SYNCED)
+            sealed += [envelope.seal(draft, seq=n, prev=n - 1, stamp=stamp) for n in range(1, COUNT + 1)]
+
+    def compared(arrived: list[bytes], name: str) -> Proof:
+        with closing_journal(tmp_path / name, [STORE_READER, ALERTS_READER]) as journal:
+            journal.append([Record("telemetry", body, 0) for body in arrived], commit=True)
+            for reader in (STORE_READER, ALERTS_READER):
+                journal.advance(reader, len(arrived))
+        node, camera = {"oven-pi": tmp_path / "sense"}, {"oven-pi": tmp_path / "watch"}
+        return prove(node, tmp_path / name, lambda _key, _first, _last: set(), SITE, watch_journals=camera)
+
+    whole = compared(sealed, "whole")
+    assert (whole.published, whole.accepted, counts(whole)) == (2 * COUNT, 2 * COUNT, {})
+    assert counts(compared(sealed[:-1], "one short")) == {"lost": 1}
 
 
 def test_a_journal_that_is_not_there_is_not_made(tmp_path: Path) -> None:

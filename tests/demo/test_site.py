@@ -7,12 +7,15 @@ import ssl
 from pathlib import Path
 
 import pytest
+from support.broker import until
 
 from edge.config import check_machines, read_node
+from edge.sensors.simulated import Simulated
 from gateway.config import read_gateway
+from models.quality.profile import read_profile_card
 from werkpuls.demo.plan import MACHINES, Recording
 from werkpuls.demo.processes import ProcessFailed
-from werkpuls.demo.site import CHECKOUT, RECEIVERS, Site
+from werkpuls.demo.site import CAMERA_PROCESS, CHECKOUT, RECEIVERS, Site
 from wire.clock import boottime_ns
 
 AWKWARD = 'a "quoted" folder with blanks and ümlauts'
@@ -102,6 +105,46 @@ def test_the_daemons_accept_what_it_writes(tmp_path: Path, language: str) -> Non
     assert machine.warmup_s / machine.interval_s == pytest.approx(50)
     # As probable an excess a row as at the recording's own pace of a row a second.
     assert machine.false_alarms_per_month * machine.interval_s == pytest.approx(1.0)
+
+
+def test_the_camera_sees_the_ovens_goods_and_is_taught_before_it_starts(tmp_path: Path) -> None:
+    site = built(tmp_path / AWKWARD, camera=True, language="en")
+    config = read_node(site.folder / "backstube.toml")
+    (camera,) = config.options.cameras
+    oven = check_machines(config, boottime_ns, origin="sense")["ofen"][0]
+    assert camera.machine == "ofen"
+    assert camera.browning == site.camera_files.crust
+    assert isinstance(oven, Simulated)
+    assert oven._config.crust == camera.browning
+    assert not read_node(site.folder / "keller.toml").options.cameras
+    assert not site.sees
+    site._lesson.start()  # type: ignore[union-attr]  # there is one, as it has a camera
+    until(lambda: decided(site), 90)
+    assert site.camera_lacks == ""
+    site.stop()
+    assert read_profile_card(site.camera_files.profiles / "rolls.json").product == "rolls"
+    assert site.children[CAMERA_PROCESS].pid is None
+
+
+def decided(site: Site) -> bool:
+    """Whether there is a camera or a reason for none."""
+    site.tend()
+    return site.sees or bool(site.camera_lacks)
+
+
+def test_without_opencv_it_is_said_and_everything_else_runs_on(tmp_path: Path) -> None:
+    broken = tmp_path / "packages"
+    broken.mkdir()
+    (broken / "cv2.py").write_text("raise ImportError('libwhatever.so.1: cannot open shared object file')\n")
+    path = {"PYTHONPATH": str(broken)}
+    site = built(tmp_path / "site", camera=True, environment={"lesson": path})
+    site._lesson.start()  # type: ignore[union-attr]  # as above
+    until(lambda: decided(site), 90)
+    assert "libwhatever" in site.camera_lacks
+    assert "werkpuls[camera]" in site.camera_lacks
+    assert not site.sees
+    assert set(site.children) == {"broker", *RECEIVERS, "gateway", *site.nodes}
+    site.stop()
 
 
 def test_every_fault_has_one_machine_and_every_machine_a_title_in_both_languages() -> None:

@@ -124,7 +124,7 @@ def belt_of(seed: int, columns: int = 12) -> list[tuple[float, float]]:
     return places
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(seed=st.integers(0, 10_000))
 def test_a_belt_that_stops_and_starts_again_counts_exactly(seed: int) -> None:
     places, tracker, moved = belt_of(seed), Tracker(), 0.0
@@ -135,7 +135,7 @@ def test_a_belt_that_stops_and_starts_again_counts_exactly(seed: int) -> None:
     assert abs(tracker.counted - len(places)) <= 1, "a start after a long stop may be taken for another one"
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(seed=st.integers(0, 10_000), late=st.lists(st.integers(1, 3), min_size=5, max_size=9))
 def test_frames_that_a_busy_computer_left_out_make_no_difference(seed: int, late: list[int]) -> None:
     places, tracker, seconds = belt_of(seed), Tracker(timed=True), 0

@@ -136,6 +136,9 @@ class Show:
         while time.monotonic() < deadline and not self._drained():
             time.sleep(0.2)
         self._observe()
+        for fault in self.faults:
+            if fault.command is not None and not fault.refused:
+                self._follow(fault)
         self.look.history = self._client.get("/api/v1/alerts", state="all", lang=self._language) or self.look.alerts
         usage = {name: child.usage() for name, child in self.site.children.items()}
         self._client.close()
