@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Annotated, NamedTuple
+from typing import Annotated, NamedTuple, Protocol
 
 import numpy as np
 from msgspec import Meta, Struct
@@ -59,6 +59,30 @@ class EitherBusConfig(AccelerometerConfig, frozen=True, kw_only=True, forbid_unk
     ) = None
 
 
+class Wiring(Protocol):
+    """Options of a chip that can be on I²C or SPI."""
+
+    @property
+    def bus(self) -> int | None:
+        """Number of the bus."""
+        ...
+
+    @property
+    def address(self) -> int | None:
+        """On I²C; None for the usual one."""
+        ...
+
+    @property
+    def select(self) -> int | None:
+        """Chip select on SPI; None on I²C."""
+        ...
+
+    @property
+    def max_hz(self) -> int:
+        """Clock on SPI."""
+        ...
+
+
 class Place(NamedTuple):
     """Where a chip is wired, and how it is spoken to there."""
 
@@ -70,6 +94,23 @@ class Place(NamedTuple):
     spi_mode: int = 3
     first_byte: FirstByte | None = None
     several: int = 0
+
+    @classmethod
+    def of(
+        cls, chip: str, wiring: Wiring, usual: int, *, spi_mode: int, first_byte: FirstByte, several: int = 0
+    ) -> Place:
+        """Where such a chip is wired; raises SensorConfigError where it is said to be on both buses.
+
+        Args:
+            chip: its name, for the error.
+            wiring: its options.
+            usual: its address where none is given.
+            spi_mode, first_byte, several: how it is spoken to, see `edge.sensors.registers`.
+        """
+        if wiring.address is not None and wiring.select is not None:
+            raise SensorConfigError(f"{chip}: address is for I²C, select for SPI; give one of them")
+        address = usual if wiring.address is None else wiring.address
+        return cls(wiring.bus, address, wiring.select, wiring.max_hz, spi_mode, first_byte, several)
 
 
 class Setting(NamedTuple):
@@ -331,9 +372,3 @@ def acceleration(name: str, range_g: float, resolution_g: float, rate_hz: float,
         resolution=resolution_g,
         steady=resolution_g > COARSE_G,
     )
-
-
-def require_wiring(chip: str, address: int | None, select: int | None) -> None:
-    """Raises SensorConfigError where a chip is said to be on both buses."""
-    if address is not None and select is not None:
-        raise SensorConfigError(f"{chip}: address is for I²C, select for SPI; give one of them")

@@ -23,7 +23,6 @@ from edge.sensors.accelerometer import (
     Place,
     Setting,
     acceleration,
-    require_wiring,
     response,
 )
 from edge.sensors.bus.base import BusError, Spi
@@ -92,19 +91,11 @@ class Adxl345(FifoAccelerometer):
     Config = Adxl345Config
 
     def __init__(self, config: Adxl345Config, surroundings: Surroundings, **more: Any) -> None:
-        require_wiring(CHIP, config.address, config.select)
         step_g = (2.0 if config.rate_hz >= LOW_BIT_LOST_HZ else 1.0) / STEPS_PER_G
         super().__init__(
             Chip(CHIP, FIFO_SAMPLES),
             acceleration(config.channel, RANGE_G, step_g, float(config.rate_hz), surroundings.interval_s),
-            Place(
-                config.bus,
-                ADDRESS if config.address is None else config.address,
-                config.select,
-                config.max_hz,
-                spi_mode=3,
-                first_byte=flags_on_top,
-            ),
+            Place.of(CHIP, config, ADDRESS, spi_mode=3, first_byte=flags_on_top),
             surroundings,
             self_test=config.self_test,
             **more,

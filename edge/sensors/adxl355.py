@@ -23,7 +23,6 @@ from edge.sensors.accelerometer import (
     Place,
     Setting,
     acceleration,
-    require_wiring,
     response,
 )
 from edge.sensors.bus.base import BusError, Spi
@@ -97,7 +96,6 @@ class Adxl355(FifoAccelerometer):
     Config = Adxl355Config
 
     def __init__(self, config: Adxl355Config, surroundings: Surroundings, **more: Any) -> None:
-        require_wiring(CHIP, config.address, config.select)
         self._steps_per_g = STEPS_PER_G[config.range_g]
         temperature = ChipTemperature(config.channel, TEMP2, celsius, -55.0, 150.0, 1.0 / 9.05)
         super().__init__(
@@ -109,14 +107,7 @@ class Adxl355(FifoAccelerometer):
                 float(config.rate_hz),
                 surroundings.interval_s,
             ),
-            Place(
-                config.bus,
-                ADDRESS if config.address is None else config.address,
-                config.select,
-                config.max_hz,
-                spi_mode=0,
-                first_byte=flag_below,
-            ),
+            Place.of(CHIP, config, ADDRESS, spi_mode=0, first_byte=flag_below),
             surroundings,
             self_test=config.self_test,
             **more,

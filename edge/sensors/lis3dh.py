@@ -20,7 +20,6 @@ from edge.sensors.accelerometer import (
     Place,
     Setting,
     acceleration,
-    require_wiring,
     response,
 )
 from edge.sensors.base import SensorConfigError
@@ -98,7 +97,6 @@ class Lis3dh(FifoAccelerometer):
     Config = Lis3dhConfig
 
     def __init__(self, config: Lis3dhConfig, surroundings: Surroundings, **more: Any) -> None:
-        require_wiring(CHIP, config.address, config.select)
         low_power = config.rate_hz == LOW_POWER_HZ
         if low_power and config.high_resolution:
             raise SensorConfigError(f"{CHIP}: {LOW_POWER_HZ} Hz has 8 bits; high_resolution is for up to 1344 Hz")
@@ -109,15 +107,7 @@ class Lis3dh(FifoAccelerometer):
             acceleration(
                 config.channel, 32768 * self._step_g, resolution_g, float(config.rate_hz), surroundings.interval_s
             ),
-            Place(
-                config.bus,
-                ADDRESS if config.address is None else config.address,
-                config.select,
-                config.max_hz,
-                spi_mode=3,
-                first_byte=flags_on_top,
-                several=SEVERAL,
-            ),
+            Place.of(CHIP, config, ADDRESS, spi_mode=3, first_byte=flags_on_top, several=SEVERAL),
             surroundings,
             self_test=config.self_test,
             **more,

@@ -89,11 +89,12 @@ def test_a_run_of_the_benchmark_loses_nothing() -> None:
 
 
 def test_what_the_drivers_say_is_what_the_table_explains() -> None:
-    modules = {*MODULES, "linux"}
+    modules = {*MODULES, "linux", "checks", "wave_check"}
     source = "".join(
         path.read_text(encoding="utf-8")
-        for path in [*(ROOT / "edge" / "sensors").rglob("*.py"), ROOT / "edge" / "checks.py"]
-        if path.stem in modules or path.name == "checks.py"
+        for folder in ("edge/sensors", "edge")
+        for path in (ROOT / folder).glob("*.py" if folder == "edge" else "**/*.py")
+        if path.stem in modules
     )
     table = PAGE.partition("## What it says")[2]
     said = [text for row in re.findall(r"(?m)^\| (`.*?) \|", table) for text in re.findall(r"`([^`]+)`", row)]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,3 +85,29 @@ class Fifo:
 
     def __len__(self) -> int:
         return len(self.entries)
+
+
+class SimulatedAccelerometer(ABC):
+    """One with a FIFO of whole samples, on I²C or SPI.
+
+    Args:
+        monotonic_ns: the node's clock.
+        error: by which share its oscillator is too fast.
+        waveform: what happens to it.
+    """
+
+    FORCE_G: ClassVar[tuple[float, float, float]]
+    """What the self-test adds."""
+    DEPTH: ClassVar[int]
+    """Of the FIFO."""
+
+    def __init__(self, monotonic_ns: Callable[[], int], error: float = 0.0, waveform: Waveform = at_rest) -> None:
+        self.oscillator = Oscillator(monotonic_ns, error, waveform)
+        self.force_g: tuple[float, ...] = self.FORCE_G
+        self.fifo = Fifo(self.DEPTH)
+        self.registers = bytearray(0x40)
+        self.power_cycle()
+
+    @abstractmethod
+    def power_cycle(self) -> None:
+        """Power lost and back: every register at its reset value."""

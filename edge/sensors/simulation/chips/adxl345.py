@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from edge.sensors import adxl345 as chip
-from edge.sensors.simulation.chips.accelerometer import Fifo, Oscillator, Waveform, at_rest
+from edge.sensors.simulation.chips.accelerometer import SimulatedAccelerometer
 
 FORCE_G = (0.9, -0.9, 1.6)
 """What the self-test adds at 3.3 V (figure 43)."""
@@ -15,21 +13,11 @@ LOW_BIT = 1600.0
 READ, SEVERAL = 0x80, 0x40
 
 
-class SimulatedAdxl345:
-    """Understands I²C and SPI.
+class SimulatedAdxl345(SimulatedAccelerometer):
+    """See `SimulatedAccelerometer`."""
 
-    Args:
-        monotonic_ns: the node's clock.
-        error: by which share its oscillator is too fast.
-        waveform: what happens to it.
-    """
-
-    def __init__(self, monotonic_ns: Callable[[], int], error: float = 0.0, waveform: Waveform = at_rest) -> None:
-        self.oscillator = Oscillator(monotonic_ns, error, waveform)
-        self.force_g = FORCE_G
-        self.fifo = Fifo(chip.FIFO_SAMPLES)
-        self.registers = bytearray(0x40)
-        self.power_cycle()
+    FORCE_G = FORCE_G
+    DEPTH = chip.FIFO_SAMPLES
 
     def power_cycle(self) -> None:
         """Power lost and back: every register at its reset value."""

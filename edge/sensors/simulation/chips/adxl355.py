@@ -2,35 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from edge.sensors import adxl355 as chip
-from edge.sensors.simulation.chips.accelerometer import Fifo, Oscillator, Waveform, at_rest
+from edge.sensors.simulation.chips.accelerometer import SimulatedAccelerometer
 
 FORCE_G = (0.3, 0.3, 1.5)
 EMPTY_WORD = bytes([0x00, 0x00, chip.NO_WORD])
 
 
-class SimulatedAdxl355:
-    """Understands I²C and SPI.
+class SimulatedAdxl355(SimulatedAccelerometer):
+    """See `SimulatedAccelerometer`; its FIFO holds words, three to a sample."""
 
-    Args:
-        monotonic_ns: the node's clock.
-        error: by which share its oscillator is too fast.
-        waveform: what happens to it.
-    """
-
-    def __init__(self, monotonic_ns: Callable[[], int], error: float = 0.0, waveform: Waveform = at_rest) -> None:
-        self.oscillator = Oscillator(monotonic_ns, error, waveform)
-        self.force_g = FORCE_G
-        self.celsius = 25.0
-        self.fifo = Fifo(chip.FIFO_WORDS)
-        self.overrun = False
-        self.registers = bytearray(0x40)
-        self._word = b""
-        self.power_cycle()
+    FORCE_G = FORCE_G
+    DEPTH = chip.FIFO_WORDS
+    celsius = 25.0
+    overrun = False
+    _word = b""
 
     def power_cycle(self) -> None:
         """Power lost and back, or a reset: standby, every register at its reset value."""

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from edge.sensors import lis3dh as chip
-from edge.sensors.simulation.chips.accelerometer import Fifo, Oscillator, Waveform, at_rest
+from edge.sensors.simulation.chips.accelerometer import SimulatedAccelerometer
 
 FORCE_G = (0.4, 0.4, 0.5)
 RATES = {0x1: 1.0, 0x2: 10.0, 0x3: 25.0, 0x4: 50.0, 0x5: 100.0, 0x6: 200.0, 0x7: 400.0, 0x8: 1600.0, 0x9: 1344.0}
@@ -15,21 +13,11 @@ LOW_POWER_FACTOR = 4.0
 READ, SEVERAL = 0x80, 0x40
 
 
-class SimulatedLis3dh:
-    """Understands I²C and SPI.
+class SimulatedLis3dh(SimulatedAccelerometer):
+    """See `SimulatedAccelerometer`."""
 
-    Args:
-        monotonic_ns: the node's clock.
-        error: by which share its oscillator is too fast.
-        waveform: what happens to it.
-    """
-
-    def __init__(self, monotonic_ns: Callable[[], int], error: float = 0.0, waveform: Waveform = at_rest) -> None:
-        self.oscillator = Oscillator(monotonic_ns, error, waveform)
-        self.force_g = FORCE_G
-        self.fifo = Fifo(chip.FIFO_SAMPLES)
-        self.registers = bytearray(0x40)
-        self.power_cycle()
+    FORCE_G = FORCE_G
+    DEPTH = chip.FIFO_SAMPLES
 
     def power_cycle(self) -> None:
         """Power lost and back: every register at its reset value."""
