@@ -25,6 +25,8 @@ _STOCK = 64
 """By so many pixels the stock of noise is larger than a picture: 4096 places to take one from."""
 _SIDE = 160
 """Rolls are drawn this large and brought to the size they have in the picture."""
+_BAND = 64
+"""Rows that are worked on at once."""
 _BURNT = 0.30
 """Added to the browning of a burnt roll."""
 
@@ -66,8 +68,11 @@ def tray(
         label = "good" if rng.random() >= rejects else ("broken", "burnt")[int(rng.integers(2))]
         shown = browning + rng.normal(0.0, 0.012) + (_BURNT if label == "burnt" else 0.0)
         rolls.append(Roll(label, _lay(light, _roll(rng, shown, broken=label == "broken"), (x, y, radius))))
-    encoded = np.clip(light * _EXPOSURE, 0, 1) ** (1 / _GAMMA)
-    return np.ascontiguousarray(np.rint(encoded * 255).astype(np.uint8)[..., ::-1]), rolls
+    image = np.empty(light.shape, np.uint8)
+    for rows in _bands(height):
+        encoded = np.clip(light[rows] * _EXPOSURE, 0, 1) ** (1 / _GAMMA)
+        image[rows] = np.rint(encoded * 255)[..., ::-1]
+    return image, rolls
 
 
 def noisy(rng: np.random.Generator, image: Image) -> Image:
@@ -102,11 +107,21 @@ class Grain:
 
 def _ground(rng: np.random.Generator, width: int, height: int) -> Floats:
     """Brushed steel with the lamp's falloff, linear red, green, blue."""
-    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    x, y = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)[:, None]
     falloff = 1.05 - 0.25 * (((x / width) - 0.45) ** 2 + ((y / height) - 0.5) ** 2)
-    brushed = cv2.GaussianBlur(rng.normal(0, 1, (height, width)).astype(np.float32), (0, 0), 6.0, sigmaY=0.6)
-    shade = falloff * (1 + 0.08 * brushed)
+    noise = np.empty((height, width), np.float32)
+    for rows in _bands(height):
+        noise[rows] = rng.normal(0, 1, noise[rows].shape)
+    shade = np.asarray(cv2.GaussianBlur(noise, (0, 0), 6.0, sigmaY=0.6), np.float32)
+    shade *= np.float32(0.08)
+    shade += 1
+    shade *= falloff
     return np.asarray(shade[..., None] * np.array(_STEEL, np.float32), np.float32)
+
+
+def _bands(height: int) -> list[slice]:
+    """A node has not the memory for a large picture in large numbers several times over."""
+    return [slice(top, top + _BAND) for top in range(0, height, _BAND)]
 
 
 def _roll(rng: np.random.Generator, browning: float, *, broken: bool) -> tuple[Floats, Floats]:
