@@ -177,21 +177,24 @@ def knocks(depth: Floats, plan: EnvelopePlan) -> Knocks | None:
         places = places * plan.apart
     at = plan.races.start + int(places.argmax())
     line = depth.item(at)
+    # A few numbers are quicker in Python, each taken by itself.
+    value, last = depth.item, len(depth) - 1
+
+    def top(place: int) -> float:
+        """The largest of three lines; 0 where the spectrum has none."""
+        if place < last:
+            return max(value(place - 1), value(place), value(place + 1))
+        return max(depth[place - 1 :].tolist(), default=0.0)
+
     once, twice = plan.once, plan.twice
-    # A few numbers are quicker in Python, taken from the array at once.
-    slow = depth[: twice + 2].tolist()
-    shaft = 0.5 * (max(slow[once - 1 : once + 2]) + max(slow[twice - 1 :]))
+    shaft = 0.5 * (top(once) + top(twice))
     cage = 0.0
     if plan.cage:
-        first, end, second, last = plan.cage
-        cage = max(*slow[first : end + 1], *slow[second : last + 1])
+        first, to_first, second, to_second = plan.cage
+        cage = max(*depth[first : to_first + 1].tolist(), *depth[second : to_second + 1].tolist())
     beside = 0.0
     if line > QUIET:
         # The lowest ring turns 2.3 times as fast as the shaft: below it is always room for its neighbours, above not always.
-        near_by = depth[at - twice - 1 : at + twice + 2].tolist()
-        for apart in (once, twice):
-            below, above = twice - apart, twice + apart
-            both = max(near_by[below : below + 3]) + max(near_by[above : above + 3], default=0.0)
-            beside = max(beside, both)
+        beside = max(top(at - once) + top(at + once), top(at - twice) + top(at + twice))
     at = at if line > 0.0 else 0
     return Knocks(plan.order, at / plan.order, line, 0.5 * beside / max(line, 1e-12), shaft, cage)
