@@ -1,19 +1,46 @@
-"""The gateway's own watch over the nodes: away for too long, starved of power, hot, full. Pure; observations come out.
+"""The gateway's own watch over the nodes: away for too long, starved of power, hot, full, or with a camera that grades nothing.
 
-What a node's state *is* is kept here; what was *told* of it only after the caller says so. So a transaction that failed is simply
-asked again.
+Pure; observations come out. What a node's state *is* is kept here; what was *told* of it only after the caller says so. So a transaction
+that failed is simply asked again.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from gateway.alerts import SECOND_NS, Observation
-from wire.messages import Health, Severity
+from wire.messages import Health, SensorState, Severity
 
 HOT_C = 80.0
 """Where a Raspberry Pi begins to slow itself down (soft limit of the BCM2711 and BCM2712)."""
 LOW_DISK_BYTES = 200_000_000
+_CAUSES = {
+    "node_offline": Severity.WARNING,
+    "node_under_voltage": Severity.WARNING,
+    "node_hot": Severity.WATCH,
+    "node_disk_low": Severity.WARNING,
+    "node_dropping": Severity.WARNING,
+}
+_GRADING = {
+    "model_refused": Severity.WARNING,
+    "inspection_failed": Severity.WARNING,
+    "profile_refused": Severity.WATCH,
+}
+"""What health says of a camera that works while its goods are not graded, or not as taught; nobody else would tell people."""
+
+
+class _Trouble(NamedTuple):
+    """What can be wrong, with a node itself or with one of its cameras."""
+
+    cause: str
+    machine: str = ""
+    """Whose goods the camera sees; empty for the node itself."""
+    camera: str = ""
+
+
+_OF_NODES = frozenset(_Trouble(cause) for cause in _CAUSES)
 
 
 @dataclass(slots=True)
@@ -24,19 +51,12 @@ class _Daemon:
     online: bool = True
     since_ns: int = 0
     dropped: int | None = None
-    troubles: dict[str, tuple[int, str]] = field(default_factory=dict)
-    """Cause: since when, and a sentence."""
-    told: set[str] | None = None
-    """None: nothing was told since start, so that an all-clear is due for everything that is well."""
-
-
-_CAUSES = {
-    "node_offline": Severity.WARNING,
-    "node_under_voltage": Severity.WARNING,
-    "node_hot": Severity.WATCH,
-    "node_disk_low": Severity.WARNING,
-    "node_dropping": Severity.WARNING,
-}
+    troubles: dict[_Trouble, tuple[int, str]] = field(default_factory=dict)
+    """Since when, and a sentence."""
+    possible: frozenset[_Trouble] = _OF_NODES
+    """What could be wrong, as far as it was heard of."""
+    told: dict[_Trouble, bool] = field(default_factory=dict)
+    """Whether it was told that it is there, or that it is not; nothing since start: an all-clear is due where it is well."""
 
 
 class NodeWatch:
@@ -59,72 +79,95 @@ class NodeWatch:
         return daemon is not None and not daemon.online
 
     def health(self, seen: Health, *, at_ns: int) -> None:
-        """A node's word about itself."""
+        """A node's word about itself and its cameras."""
         daemon = self._daemon(seen.site, seen.node, seen.origin)
-        grown = daemon.dropped is not None and seen.journal.dropped > daemon.dropped
-        daemon.dropped = seen.journal.dropped
-        hot = seen.cpu_temperature_c is not None and seen.cpu_temperature_c >= HOT_C
-        full = seen.disk_free_bytes is not None and seen.disk_free_bytes < LOW_DISK_BYTES
-        troubles = {
-            "node_under_voltage": ("under-voltage reported by the board", bool(seen.under_voltage)),
-            "node_hot": (f"cpu at {seen.cpu_temperature_c} °C", hot or bool(seen.throttled)),
-            "node_disk_low": (f"{seen.disk_free_bytes} bytes free", full),
-            "node_dropping": (f"{seen.journal.dropped} messages dropped so far", grown),
+        present = _of_node(daemon, seen)
+        cameras = [camera for camera in seen.sensors if seen.origin == "watch"]
+        present |= {
+            _Trouble(camera.fault, _machine(seen, camera), camera.name): camera.detail
+            for camera in cameras
+            if camera.fault in _GRADING
         }
-        for cause, (text, present) in troubles.items():
-            if not present:
-                daemon.troubles.pop(cause, None)
-            elif cause not in daemon.troubles:
-                daemon.troubles[cause] = (at_ns, text)
+        daemon.troubles = {
+            trouble: (daemon.troubles[trouble][0] if trouble in daemon.troubles else at_ns, text)
+            for trouble, text in present.items()
+        }
+        # Of a camera that is gone only what was told of it is remembered, until it has been told that it is over.
+        daemon.possible = _OF_NODES.union(
+            (_Trouble(cause, _machine(seen, camera), camera.name) for camera in cameras for cause in _GRADING),
+            (trouble for trouble, there in daemon.told.items() if there),
+        )
+        daemon.told = {trouble: there for trouble, there in daemon.told.items() if trouble in daemon.possible}
 
     def observations(self, now_ns: int) -> list[Observation]:
         """What differs from what was told, as observations at `now_ns`."""
         found: list[Observation] = []
         for daemon in self._daemons.values():
             present = self._present(daemon, now_ns)
-            told = set(_CAUSES) if daemon.told is None else daemon.told
-            fresh = [cause for cause in present if daemon.told is None or cause not in daemon.told]
-            found += [_observe(daemon, cause, now_ns, *present[cause]) for cause in fresh]
-            found += [
-                _observe(daemon, cause, now_ns, now_ns, "", cleared=True) for cause in sorted(told - set(present))
-            ]
+            for trouble in sorted(daemon.possible):
+                if (trouble in present) is not daemon.told.get(trouble):
+                    since_ns, text = present.get(trouble, (now_ns, ""))
+                    found.append(_observe(daemon, trouble, now_ns, since_ns, text, cleared=trouble not in present))
         return found
 
-    def told(self, observations: list[Observation]) -> None:
+    def told(self, observations: Sequence[Observation]) -> None:
         """These were kept."""
         for seen in observations:
-            daemon = self._daemon(seen.site, seen.node, seen.origin)
-            known = daemon.told if daemon.told is not None else set()
-            daemon.told = known - {seen.cause} if seen.state == "cleared" else known | {seen.cause}
+            of_camera = seen.kind == "camera"
+            trouble = _Trouble(seen.cause, seen.machine, seen.channel or "") if of_camera else _Trouble(seen.cause)
+            self._daemon(seen.site, seen.node, seen.origin).told[trouble] = seen.state != "cleared"
 
-    def _present(self, daemon: _Daemon, now_ns: int) -> dict[str, tuple[int, str]]:
-        if not daemon.online:
-            # A node that is away says nothing about itself: its other troubles stand as they were told.
-            present = {cause: daemon.troubles.get(cause, (now_ns, "")) for cause in daemon.told or ()}
-            present.pop("node_offline", None)
-            if now_ns - daemon.since_ns >= self._offline_after_ns:
-                present["node_offline"] = (daemon.since_ns, f"{daemon.origin} is offline")
-            return present
-        return daemon.troubles
+    def _present(self, daemon: _Daemon, now_ns: int) -> dict[_Trouble, tuple[int, str]]:
+        if daemon.online:
+            return daemon.troubles
+        # A node that is away says nothing about itself: its other troubles stand as they were told.
+        offline = _Trouble("node_offline")
+        present = {
+            trouble: daemon.troubles.get(trouble, (now_ns, "")) for trouble, there in daemon.told.items() if there
+        }
+        present.pop(offline, None)
+        if now_ns - daemon.since_ns >= self._offline_after_ns:
+            present[offline] = (daemon.since_ns, f"{daemon.origin} is offline")
+        return present
 
     def _daemon(self, site: str, node: str, origin: str) -> _Daemon:
         return self._daemons.setdefault((site, node, origin), _Daemon(site, node, origin))
 
 
+def _machine(seen: Health, camera: SensorState) -> str:
+    return camera.machine or seen.node
+
+
+def _of_node(daemon: _Daemon, seen: Health) -> dict[_Trouble, str]:
+    grown = daemon.dropped is not None and seen.journal.dropped > daemon.dropped
+    daemon.dropped = seen.journal.dropped
+    hot = seen.cpu_temperature_c is not None and seen.cpu_temperature_c >= HOT_C
+    full = seen.disk_free_bytes is not None and seen.disk_free_bytes < LOW_DISK_BYTES
+    troubles = {
+        "node_under_voltage": ("under-voltage reported by the board", bool(seen.under_voltage)),
+        "node_hot": (f"cpu at {seen.cpu_temperature_c} °C", hot or bool(seen.throttled)),
+        "node_disk_low": (f"{seen.disk_free_bytes} bytes free", full),
+        "node_dropping": (f"{seen.journal.dropped} messages dropped so far", grown),
+    }
+    return {_Trouble(cause): text for cause, (text, present) in troubles.items() if present}
+
+
 def _observe(
-    daemon: _Daemon, cause: str, now_ns: int, since_ns: int, text: str, *, cleared: bool = False
+    daemon: _Daemon, trouble: _Trouble, now_ns: int, since_ns: int, text: str, *, cleared: bool
 ) -> Observation:
+    cause, machine, camera = trouble
     return Observation(
         site=daemon.site,
         node=daemon.node,
         origin=daemon.origin,
-        id=cause,
-        machine=daemon.node,
-        kind="node",
+        id=f"{cause}/{camera}" if camera else cause,
+        machine=machine or daemon.node,
+        kind="camera" if camera else "node",
         state="cleared" if cleared else "open",
         cause=cause,
-        severity=_CAUSES[cause],
+        severity=_CAUSES.get(cause) or _GRADING[cause],
         at_ns=now_ns,
         since_ns=since_ns,
+        channel=camera or None,
         detail=text,
     )

@@ -21,7 +21,7 @@ from gateway.ledger import LedgerUnavailable
 from gateway.outbox import Wants
 from wire.codec import Codec
 from wire.journal import Journal, Record
-from wire.messages import Command, Condition, Health, JournalState, Severity, Trust
+from wire.messages import Command, Condition, Health, JournalState, SensorState, Severity, Trust
 
 
 class Site:
@@ -230,6 +230,48 @@ def test_a_node_in_trouble_says_so_itself(site: Site) -> None:
     site.clock.pass_s(3601)
     site.alerting.turn()
     assert not site.ledger.open_alerts()
+
+
+def cameras(**faults: str) -> dict[str, object]:
+    """What a camera daemon's health says of its cameras, by name."""
+    states = [
+        SensorState(name=name, machine="oven", ok=not fault, fault=fault, detail="why")
+        for name, fault in faults.items()
+    ]
+    return {"origin": "watch", "log": "log-w", "sensors": states}
+
+
+def test_a_camera_that_grades_nothing_becomes_an_alert_though_its_pictures_are_fine(site: Site) -> None:
+    for seq in range(1, 4):
+        told = cameras(tray="model_refused", belt="camera_dark", rack="profile_refused")
+        site.put("health", health(seq, site.clock(), **told))
+        site.alerting.turn()
+        site.clock.pass_s(31)
+    found = {alert.cause: alert for alert in site.ledger.open_alerts()}
+    assert set(found) == {"model_refused", "profile_refused"}, "the camera tells the others itself"
+    refused = found["model_refused"]
+    assert (refused.kind, refused.machine, refused.channel) == ("camera", "oven", "tray")
+    assert refused.since_ns == START
+    # A gateway that was away meanwhile hears which one is well again.
+    restarted = site.make()
+    site.put("health", health(4, site.clock(), **cameras(tray="", belt="", rack="profile_refused")))
+    restarted.turn()
+    site.clock.pass_s(601)
+    restarted.turn()
+    assert [alert.cause for alert in site.ledger.open_alerts()] == ["profile_refused"]
+
+
+def test_a_camera_that_is_taken_away_is_no_longer_in_trouble(site: Site) -> None:
+    site.put("health", health(1, site.clock(), **cameras(tray="inspection_failed")))
+    site.alerting.turn()
+    site.clock.pass_s(31)
+    site.alerting.turn()
+    assert [alert.cause for alert in site.ledger.open_alerts()] == ["inspection_failed"]
+    site.put("health", health(2, site.clock(), **cameras()))
+    site.alerting.turn()
+    site.clock.pass_s(601)
+    site.alerting.turn()
+    assert site.ledger.open_alerts() == []
 
 
 def test_commands_go_out_and_again_without_a_reply(site: Site) -> None:
