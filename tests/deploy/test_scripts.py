@@ -106,3 +106,38 @@ def test_a_32_bit_system_is_told_before_anything_is_made(tmp_path: Path) -> None
     assert done.returncode == 1
     assert "64-bit" in done.stderr
     assert not (tmp_path / "a project with blanks" / ".venv").exists()
+
+
+FAKE_PYTHON = """#!/bin/sh
+case "$1 $2" in
+  "-m venv") mkdir -p "$4/bin" && cp "$0" "$4/bin/python" ;;
+  "-m pip") for word; do case "$word" in *.txt) ! grep -q "^opencv" "$word" || exit 1 ;; esac; done ;;
+  "-m werkpuls") shift 2; echo "werkpuls $*" ;;
+  "-c "*) case "$2" in *print*) echo 3.11 ;; esac ;;
+esac
+"""
+
+
+def test_where_opencv_cannot_be_installed_the_demo_is_set_up_without_and_remembers_it(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    (project / "deploy" / "locks").mkdir(parents=True)
+    for name in ("demo.sh", "setup.sh"):
+        shutil.copy(ROOT / "deploy" / name, project / "deploy")
+    shutil.copy(ROOT / "deploy" / "locks" / "run.txt", project / "deploy" / "locks")
+    shutil.copy(ROOT / "pyproject.toml", project)
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    (tools / "python3").write_text(FAKE_PYTHON)
+    (tools / "mosquitto").write_text("#!/bin/sh\n")
+    for made in tools.iterdir():
+        made.chmod(0o755)
+
+    def demo() -> subprocess.CompletedProcess[str]:
+        environment = {"PATH": f"{tools}:/usr/bin:/bin", "WERKPULS_PYTHON": str(tools / "python3")}
+        words = ["/bin/sh", str(project / "deploy" / "demo.sh"), "--for", "1"]
+        return subprocess.run(words, capture_output=True, text=True, timeout=60, check=False, env=environment)
+
+    first, second = demo(), demo()
+    assert (first.returncode, first.stdout) == (0, "werkpuls demo --for 1\n"), first.stderr
+    assert "without OpenCV" in first.stderr
+    assert (second.returncode, second.stdout, second.stderr) == (0, "werkpuls demo --for 1\n", "")

@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--lang", choices=LANGUAGES, default="de")
     args = parser.parse_args(argv)
     folder = Path(tempfile.mkdtemp(prefix="werkpuls-demo-"))
-    site = Site(folder, web_port=8077, language=args.lang)
+    site = Site(folder, web_port=8077, language=args.lang, camera=True)
     fault = FaultRun("bearing_outer", MACHINES[0], 20.0)
     console = Console(record=True, width=WIDTH, file=sys.stderr)
     try:
