@@ -67,9 +67,11 @@ def _cores(depth: NDArray[np.float32]) -> NDArray[np.int32] | None:
     most = 1
     for share in np.linspace(0.1, _WORN, _STEPS):
         worn = deepest * float(share)
-        count, labels, stats, _ = cv2.connectedComponentsWithStats(np.asarray(depth > worn, np.uint8), connectivity=4)
-        if count - 1 < 2:
+        left_over = np.asarray(depth > worn, np.uint8)
+        # Counting them costs half of what knowing them does, and most often there is one.
+        if cv2.connectedComponents(left_over, connectivity=4)[0] - 1 < 2:
             continue
+        count, labels, stats, _ = cv2.connectedComponentsWithStats(left_over, connectivity=4)
         kept = np.zeros(count, np.int32)
         number = 0
         for label in range(1, count):

@@ -84,8 +84,10 @@ def light_of(frame: NDArray[np.uint8], contours: Sequence[NDArray[np.float32]]) 
     for contour in contours:
         cv2.fillPoly(free, [np.rint(contour / step).astype(np.int32)], 0)
     free = np.asarray(cv2.erode(free, np.ones((3, 3), np.uint8)), np.uint8)
-    if free.mean() < _LEAST_BACKGROUND:
+    seen = int(np.count_nonzero(free))
+    if seen < _LEAST_BACKGROUND * free.size:
         return None
-    pixels = np.ascontiguousarray(small[free > 0][:, None])
-    lightness = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2LAB), np.uint8)[..., 0]
-    return float(np.median(lightness)) * 100 / 255
+    lightness = cv2.cvtColor(small, cv2.COLOR_BGR2LAB)
+    counts = np.cumsum(np.ravel(cv2.calcHist([lightness], [0], free, [256], [0, 256])))
+    middle = np.searchsorted(counts, ((seen - 1) // 2, seen // 2), side="right")
+    return float(middle.mean()) * 100 / 255
