@@ -8,6 +8,7 @@ machine's own healthy samples would have got (`models.condition.learning`). The 
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
@@ -39,6 +40,7 @@ MODE_WIDTH = 1.5
 MOST_MODES = 8
 HALF = 0.5
 """Multiple of the limit of a single sample from which it may be half of another regime: sensors are not read at one moment."""
+MOST_JUDGED = 16
 NO_SAY = 0.05
 """Weight below which a feature hardly counts."""
 QUIET = 3.0
@@ -77,6 +79,8 @@ class Normal(AnomalyDetector):
         self._catching_up = 0
         self._touched = np.zeros(len(self.names), dtype=bool)
         self._modes: list[tuple[Floats, Floats]] = []
+        # Vectors that were judged and may be followed later, with what was made of them.
+        self._judged: deque[tuple[Floats, Floats, Presence]] = deque(maxlen=MOST_JUDGED)
 
     def fit(self, table: Floats, logarithmic: NDArray[np.bool_], least: Floats | None = None, age: float = 0.0) -> None:
         """Learns from (rows, features), in time order, NaN where absent.
@@ -121,6 +125,7 @@ class Normal(AnomalyDetector):
         if presence.none:
             return None
         x = self._transform(vector)
+        self._judged.append((vector, x, presence))
         stick.take(x, presence, settled=settled)
         ratio, now = self._ratio(stick, stick.unit, presence)
         for centre, scale in self._modes:
@@ -153,13 +158,13 @@ class Normal(AnomalyDetector):
         rate = np.maximum(np.subtract(1.0, near, out=near), 0.0, out=near)
         rate *= rate
         rate *= FOLLOWING
-        x = self._transform(vector)
+        x, presence = self._as_judged(stick, vector)
         if self._catching_up > 0:
             quick = np.where(self._touched, 1.0 / (21.0 + CATCHING_UP - self._catching_up), 0.0)
             self._catching_up -= 1
             rate = np.maximum(rate, quick)
             stick.follow_life(x, quick)
-        stick.follow(x, rate)
+        stick.follow(x, presence, rate)
 
     @property
     def catching_up(self) -> bool:
@@ -293,6 +298,14 @@ class Normal(AnomalyDetector):
         np.log(transformed, out=transformed)
         np.copyto(transformed, x, where=self._linear)
         return transformed
+
+    def _as_judged(self, stick: Yardstick, vector: Floats) -> tuple[Floats, Presence]:
+        # They are followed in the order in which they were judged.
+        while self._judged:
+            judged, x, presence = self._judged.popleft()
+            if judged is vector:
+                return x, presence
+        return self._transform(vector), stick.presence(vector)
 
     def _ratio(self, stick: Yardstick, unit: Floats, presence: Presence) -> tuple[float, float]:
         """Largest multiple of a limit of (views, features), and the same with the slow memory of what came back made quick."""

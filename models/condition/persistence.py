@@ -46,10 +46,11 @@ class Persistence:
         """Takes the next ratio of score to limit, and what it is without slow memories; returns the smoothed one."""
         self._recent.append(min(ratio, CEILING))
         self.ratio = _middle(self._recent)
-        self._grace = max(self._grace - 1, 0)
+        if self._grace:
+            self._grace -= 1
         self._above = self._above + 1 if self.ratio > (REMAINS if self._grace else 1.0) else 0
         self._peak = max(self._peak, self.ratio) if self.alarm or self._above else 0.0
-        calm = max(WATCH_SHARE, min(GONE * self._peak, REMAINS))
+        calm = max(WATCH_SHARE, min(GONE * self._peak, REMAINS)) if self._peak else WATCH_SHARE
         self._below = self._below + 1 if (self.ratio if now is None else now) < calm else 0
         if self.alarm and self._below >= self._clear_after:
             self.alarm, self._above, self._grace = False, 0, GRACE

@@ -74,6 +74,9 @@ class Regimes:
         self._root = root
         self._ranges = dict(ranges or {})
         self._drivers = {name: tuple(members) for name, members in (drivers or {}).items()}
+        # Without a split only the ranges ask.
+        splits = isinstance(root, Split)
+        self._asked = {name: members for name, members in self._drivers.items() if splits or name in self._ranges}
 
     @classmethod
     def fit(
@@ -108,7 +111,7 @@ class Regimes:
     def assign(self, values: Mapping[str, float]) -> tuple[int, bool, str]:
         """Leaf number, whether it was met before, and the regime's name for this sample."""
         levels: dict[str, float] = {}
-        for name, members in self._drivers.items():
+        for name, members in self._asked.items():
             try:
                 present = [*map(values.__getitem__, members)]
             except KeyError:

@@ -86,6 +86,7 @@ class Trend:
     def __init__(self) -> None:
         self.scales = [Scale() for _ in range(SCALES)]
         self._buckets = 0
+        self._saying = False
 
     def add(self, time_s: float, level: float, share: float) -> None:
         """Takes a score (in limits) at an observed time; `share` is the limit that is looked out for."""
@@ -102,6 +103,8 @@ class Trend:
 
     def latest(self, time_s: float, share: float) -> Statement | None:
         """What holds now: of the scales' statements the one that rests on the clearest growth."""
+        if not self._saying:
+            return None
         holding = [
             scale.said
             for scale in self.scales
@@ -110,15 +113,18 @@ class Trend:
         return max(holding, key=lambda said: said.evidence, default=None)
 
     def _look(self, place: int, time_s: float, share: float) -> None:
+        self.scales[place].said = self._statement(place, time_s, share)
+        self._saying = any(scale.said is not None for scale in self.scales)
+
+    def _statement(self, place: int, time_s: float, share: float) -> Statement | None:
         scale = self.scales[place]
-        scale.said = None
         if len(scale.levels) < LEAST_BUCKETS:
-            return
+            return None
         times, levels = np.array(scale.times), np.array(scale.levels) / share
         # Where all of it is no clear growth the later half may be: something else happened before.
         found = crossing(times, levels, time_s) or crossing(times[-KEPT // 2 :], levels[-KEPT // 2 :], time_s)
         if found is None:
-            return
+            return None
         began_s = time_s - found.growth_s
         before = [
             level
@@ -127,7 +133,8 @@ class Trend:
             if moment < began_s
         ]
         if fmean(islice(reversed(scale.levels), 3)) > max(before, default=0.0) + HIGHER * share:
-            scale.said = Statement(time_s + found.low_s, time_s + found.high_s, share, found.evidence)
+            return Statement(time_s + found.low_s, time_s + found.high_s, share, found.evidence)
+        return None
 
     def state(self) -> list[Any]:
         """For the snapshot."""
@@ -139,6 +146,7 @@ class Trend:
         trend = cls()
         trend._buckets = int(state[0])
         trend.scales = [Scale.of(entry) for entry in state[1]]
+        trend._saying = any(scale.said is not None for scale in trend.scales)
         return trend
 
 

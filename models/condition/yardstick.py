@@ -165,11 +165,10 @@ class Yardstick:
         level: Floats = self.smooth[LASTING - 1] + (fit.centre - fit.life) / fit.scale
         return level
 
-    def follow(self, x: Floats, rate: Floats) -> None:
+    def follow(self, x: Floats, presence: Presence, rate: Floats) -> None:
         """Moves the centre by `rate` of the way towards a (transformed) sample, within its reach; not where that is absent."""
         fit = self.fit
         step = np.subtract(x, fit.centre, out=self._step)
-        presence = self.presence(x)
         if not presence.complete:
             step[~presence.known] = 0.0
         _draw_in(step, self._stride, step)
