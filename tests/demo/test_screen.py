@@ -250,10 +250,11 @@ def test_the_result_says_what_the_camera_saw_and_which_fault_was_seen_in_the_goo
         print_words(console, made.wording, outcome)
     assert "36 items of 1 oven loads inspected, 33 rejects, 2 unsure" in capture.get()
     assert "Noticed in the goods after 9" in capture.get()
-    made.site.camera_lacks = "no OpenCV"
+    made.site.camera_lacks = "no OpenCV; pip install 'werkpuls[camera]'"
     with console.capture() as capture:
         print_words(console, made.wording, result(made, Proof(), {}, 20.0))
     assert "Without the camera" in capture.get()
+    assert "'werkpuls[camera]'" in capture.get()
 
 
 @pytest.mark.parametrize("name", WRONG)

@@ -110,7 +110,8 @@ def print_words(console: Console, words: Wording, outcome: dict[str, Any]) -> No
 def _print_goods(console: Console, words: Wording, goods: dict[str, Any]) -> None:
     text = words.catalogue["demo"]
     if goods["lacks"]:
-        console.print(text["no_camera"].format(reason=goods["lacks"]))
+        # A reason may have brackets, which are no markup.
+        console.print(text["no_camera"].format(reason=goods["lacks"]), markup=False)
     elif goods["camera"]:
         console.print(
             text["goods"].format(
