@@ -219,5 +219,5 @@ class MachinePath:
         if self.setup.kind not in SWITCHED_BY_HAND:
             values.update(self._cycles.look(now_ns / 1e9, values, self._taking.info))
             self._taking.info.update(self._cycles.info)
-        values.update(self._references.distances(values, self._taking.info))
+        values.update(self._references.distances(now_ns / 1e9, values, self._taking.info))
         return Sample(now_ns / 1e9, values, self._taking.info) if values else None

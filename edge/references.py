@@ -13,7 +13,13 @@ TURNS = {"": 1 / 60, "rpm": 1 / 60, "1/min": 1 / 60, "Hz": 1.0, "1/s": 1.0, "rad
 """Revolutions a second for one of each unit of rotation."""
 STANDING_HZ = 0.5
 """Slower than this a shaft has no orders."""
-_ABSOLUTE = ("", ".at_off", ".set_point")
+PATIENCE_S = 600.0
+"""So long a temperature may come no nearer to a set point that was moved, before it counts as not following."""
+SETTLING = 0.5
+"""Share of the time that it took to get there in which it settles."""
+NEARER = 0.05
+"""Share of the first distance by which it has come nearer."""
+_MOVED = ("", ".slope", ".at_off", ".set_point")
 """Features of a regulated temperature that go where its set point goes."""
 
 
@@ -34,6 +40,33 @@ class SetPoint:
     source: str = ""
 
 
+@dataclass
+class _Way:
+    """A regulated temperature on its way to a set point that was moved."""
+
+    target: float
+    first: float = 0.0
+    """Distance, with its sign, when it was moved; 0 where it has settled."""
+    moved_s: float = 0.0
+    nearest: float = 0.0
+    nearest_s: float = 0.0
+    settled_s: float = math.inf
+
+    def goes_on(self, time_s: float, target: float, distance: float) -> bool:
+        """Whether it is still coming nearer, or has just come; takes a reading."""
+        left = abs(distance)
+        if target != self.target:
+            self.target, self.first, self.moved_s, self.settled_s = target, distance, time_s, math.inf
+            self.nearest, self.nearest_s = left, time_s
+        elif left < self.nearest - NEARER * abs(self.first):
+            self.nearest, self.nearest_s = left, time_s
+        if distance * self.first <= 0.0 and self.settled_s == math.inf:
+            self.settled_s = time_s + SETTLING * (time_s - self.moved_s)
+        if time_s >= min(self.settled_s, self.nearest_s + PATIENCE_S):
+            self.first = 0.0
+        return self.first != 0.0
+
+
 class References:
     """Of one machine.
 
@@ -47,6 +80,7 @@ class References:
         self._set_points = tuple(set_points)
         self._reading_hz: float | None = None
         self._running_hz: float | None = None
+        self._ways: dict[str, _Way] = {}
 
     def shaft_hz(self, usable: Mapping[str, Sequence[Block]], holds: Callable[[str], bool]) -> float | None:
         """Revolutions a second of the shaft; None where nothing measures it now.
@@ -71,23 +105,28 @@ class References:
             self._running_hz = running_hz
         return self._running_hz
 
-    def distances(self, values: Mapping[str, float], info: dict[str, FeatureInfo]) -> dict[str, float]:
+    def distances(self, time_s: float, values: Mapping[str, float], info: dict[str, FeatureInfo]) -> dict[str, float]:
         """`<channel>.distance` of each regulated temperature to its set point, in its unit; `info` is brought up to date.
 
         Where the set point is a channel, people move it. What moves along with it is then no sign of a fault, and the distance is
-        what is judged. Where it is fixed the level says the same already, and the distance only helps to name a cause.
+        what is judged, but not as long as the temperature is on its way to a set point that was moved. Where it is fixed the level says the
+        same already, and the distance only helps to name a cause.
         """
         found: dict[str, float] = {}
         for point in self._set_points:
             target = values.get(point.source) if point.source else point.value
             level = values.get(point.channel)
             if point.source:
-                moved = (f"{point.channel}{ending}" for ending in _ABSOLUTE)
+                moved = (f"{point.channel}{ending}" for ending in _MOVED)
                 for name in (*moved, point.source, f"{point.source}.slope"):
                     if name in info and info[name].scored:
                         info[name] = replace(info[name], scored=False)
             if level is not None and target is not None:
                 name, whole = f"{point.channel}.distance", info[point.channel]
+                if point.source:
+                    way = self._ways.setdefault(point.channel, _Way(target))
+                    if way.goes_on(time_s, target, level - target):
+                        continue
                 found[name] = level - target
                 info[name] = FeatureInfo(whole.unit, whole.channel, whole.quantity, bool(point.source))
         return found

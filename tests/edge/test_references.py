@@ -91,16 +91,36 @@ def test_a_fixed_set_point_is_a_sign_and_a_delivered_one_is_judged_instead_of_th
 
 def test_who_turns_the_set_point_up_is_no_fault_and_who_falls_behind_it_is() -> None:
     machine = Machine(MachineSetup("m", set_points=(SetPoint("deck", source="wanted"),)))
-    for wanted in (200.0, 200.0, 230.0, 180.0):
-        for _ in range(60):
-            step = machine.heated(wanted + float(machine.rng.standard_normal()), wanted)
-            assert step.verdict is not None
-            assert not step.verdict.alarm
-    for _ in range(30):
-        step = machine.heated(160.0 + float(machine.rng.standard_normal()), 180.0)
-    assert step.verdict is not None
-    assert step.verdict.alarm
-    assert step.verdict.deviations[0].feature == "deck.distance"
+    level = 200.0
+
+    def go(wanted: float, reached: float, seconds: int) -> list[Step]:
+        nonlocal level
+        steps = []
+        for _ in range(seconds):
+            level += (reached - level) / 60.0
+            steps.append(machine.heated(level + 0.5 * float(machine.rng.standard_normal()), wanted))
+        return steps
+
+    for wanted in (200.0, 230.0, 180.0):
+        steps = go(wanted, wanted, 400)
+        assert all(step.verdict is not None and not step.verdict.alarm for step in steps)
+        told = [step.sample is not None and "deck.distance" in step.sample.values for step in steps]
+        assert told[-1]
+        assert all(told) == (wanted == 200.0), "on its way there is nothing to be said of the distance"
+    last = go(180.0, 170.0, 200)[-1]
+    assert last.verdict is not None
+    assert last.verdict.alarm
+    assert last.verdict.deviations[0].feature == "deck.distance"
+
+
+def test_who_never_reaches_a_new_set_point_is_judged_after_ten_minutes() -> None:
+    machine = Machine(MachineSetup("m", set_points=(SetPoint("deck", source="wanted"),)))
+    for _ in range(60):
+        machine.heated(200.0 + 0.5 * float(machine.rng.standard_normal()), 200.0)
+    for second in range(700):
+        step = machine.heated(203.0 + 0.5 * float(machine.rng.standard_normal()), 230.0)
+        assert step.sample is not None
+        assert 600 <= second <= 650 or ("deck.distance" in step.sample.values) == (second > 650), second
 
 
 MACHINE = """
@@ -131,3 +151,14 @@ def test_a_mistake_is_named_before_anything_starts(tmp_path: Path, kind: str, ex
     with pytest.raises(SettingsError) as caught:
         check_machines(read_node(file), boottime_ns, origin="sense")
     assert said in str(caught.value)
+
+
+def test_the_example_of_the_manual_is_a_good_configuration(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "sensors.md").read_text(encoding="utf-8")
+    example = page.partition("## Speed and set points")[2].partition("```toml\n")[2].partition("```")[0]
+    file = write_node(tmp_path, more=f'[[machine]]\nname = "oven"\nkind = "oven"\n{example}')
+    check_machines(config := read_node(file), boottime_ns, origin="sense")
+    machine = config.options.machines[0]
+    assert machine.tachometer is not None
+    assert machine.tachometer.made() == Tachometer("motor_speed", 0.5)
+    assert machine.set_points[0].made() == SetPoint("chamber", source="chamber_set")
