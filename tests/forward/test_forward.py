@@ -128,7 +128,7 @@ def test_what_is_refused_becomes_a_dead_letter_and_can_be_sent_again(book: Ledge
     letter = book.dead_letters()[-1]
     assert (letter.event, letter.target, letter.attempts) == ("e1", "forecast", 3)
     assert "422" in letter.error
-    assert [entry.what for entry in book.audit()].count("dead_letter") == 2
+    assert until(lambda: [entry.what for entry in book.audit()].count("dead_letter") == 2)
     receiver.refuse_subjects = {}
     assert book.resend(letter.id, by="anna")
     assert not book.resend(letter.id, by="anna")
