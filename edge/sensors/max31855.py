@@ -25,11 +25,9 @@ from edge.sensors.registry import Surroundings
 from edge.sensors.spi_chip import (
     JUNCTION_HIGH_C,
     JUNCTION_LOW_C,
-    SpiChip,
+    ThermocoupleChip,
     ThermocoupleConfig,
     judged,
-    junction_channel,
-    temperature_channel,
 )
 from edge.sensors.spi_registers import hexadecimal, silence
 from edge.sensors.thermocouple import ThermocoupleType, temperature_c, voltage_mv
@@ -79,7 +77,7 @@ class Max31855Config(ThermocoupleConfig, frozen=True, kw_only=True, forbid_unkno
     """Seconds between readings; the chip converts ten times a second."""
 
 
-class Max31855(SpiChip):
+class Max31855(ThermocoupleChip):
     """One MAX31855; see the module.
 
     Args:
@@ -90,11 +88,9 @@ class Max31855(SpiChip):
     Config = Max31855Config
 
     def __init__(self, config: Max31855Config, surroundings: Surroundings) -> None:
-        low_c, high_c = RANGES_C[config.thermocouple]
-        self._probe = temperature_channel(config.channel, low_c, high_c, config.every_s, PROBE_STEP_C)
-        self._junction = junction_channel(config, config.every_s, JUNCTION_STEP_C)
-        channels = [self._probe, self._junction] if config.junction else [self._probe]
-        super().__init__(CHIP, SPI_MODE, config, channels, config.every_s, surroundings)
+        steps_c = (PROBE_STEP_C, JUNCTION_STEP_C)
+        range_c = RANGES_C[config.thermocouple]
+        super().__init__(CHIP, SPI_MODE, config, config.every_s, range_c, steps_c, surroundings)
         self._config = config
 
     def set_up(self) -> None:
@@ -109,10 +105,8 @@ class Max31855(SpiChip):
         """The last conversion's result."""
         frame = persistent(self._frame)
         probe_c, junction_c = decode(frame)
-        readings = [self._linearised(judged(self._probe, probe_c, frame, FAULTS), junction_c)]
-        if self._config.junction:
-            readings.append(Reading(self._junction, junction_c))
-        return readings
+        probe = self._linearised(judged(self._probe, probe_c, frame, FAULTS), junction_c)
+        return self.wanted(probe, Reading(self._junction, junction_c))
 
     def _linearised(self, reading: Reading, junction_c: float) -> Reading:
         if reading.faults or not self._config.linearise:

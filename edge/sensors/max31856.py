@@ -16,7 +16,7 @@ from edge.sensors.bus.base import BusError, Spi, persistent
 from edge.sensors.polled import Reading
 from edge.sensors.probing import SpiProbe
 from edge.sensors.registry import Surroundings
-from edge.sensors.spi_chip import SpiChip, ThermocoupleConfig, judged, junction_channel, temperature_channel
+from edge.sensors.spi_chip import ThermocoupleChip, ThermocoupleConfig, judged
 from edge.sensors.spi_registers import MAXIM_REGISTERS, SpiRegisters, hexadecimal, maxim_name, silence
 
 CHIP = "MAX31856"
@@ -96,7 +96,7 @@ class Max31856Config(ThermocoupleConfig, frozen=True, kw_only=True, forbid_unkno
     """Seconds between readings."""
 
 
-class Max31856(SpiChip):
+class Max31856(ThermocoupleChip):
     """One MAX31856; see the module.
 
     Args:
@@ -107,12 +107,9 @@ class Max31856(SpiChip):
     Config = Max31856Config
 
     def __init__(self, config: Max31856Config, surroundings: Surroundings) -> None:
-        low_c, high_c = RANGES_C[config.thermocouple]
-        self._probe = temperature_channel(config.channel, low_c, high_c, config.every_s, PROBE_STEP_C)
-        self._junction = junction_channel(config, config.every_s, JUNCTION_STEP_C)
-        channels = [self._probe, self._junction] if config.junction else [self._probe]
-        super().__init__(CHIP, SPI_MODE, config, channels, config.every_s, surroundings)
-        self._config = config
+        steps_c = (PROBE_STEP_C, JUNCTION_STEP_C)
+        range_c = RANGES_C[config.thermocouple]
+        super().__init__(CHIP, SPI_MODE, config, config.every_s, range_c, steps_c, surroundings)
         conversion_s = CONVERSION_S[config.mains_hz] + (config.average - 1) * AVERAGED_S[config.mains_hz]
         self._conversion_ns = round(conversion_s * 1e9)
         self._test_ns = OPEN_TEST_CONVERSIONS * self._conversion_ns
@@ -145,10 +142,8 @@ class Max31856(SpiChip):
         elif now_ns < self._open_until_ns:
             status |= OPEN
         probe_c, junction_c = decode(registers[CJTH:SR])
-        readings = [judged(self._probe, probe_c, status, (*PROBE_FAULTS, *JUNCTION_FAULTS))]
-        if self._config.junction:
-            readings.append(judged(self._junction, junction_c, status, JUNCTION_FAULTS))
-        return readings
+        probe = judged(self._probe, probe_c, status, (*PROBE_FAULTS, *JUNCTION_FAULTS))
+        return self.wanted(probe, judged(self._junction, junction_c, status, JUNCTION_FAULTS))
 
     def _configure(self, other: str | None) -> None:
         registers = self.registers

@@ -92,14 +92,44 @@ class SpiChip(Polled):
         return SpiRegisters(self._spi, place, self._chip)
 
 
+class ThermocoupleChip(SpiChip):
+    """A thermocouple's converter, which knows its own temperature too.
+
+    Args:
+        chip: its name, for errors.
+        mode: its SPI mode.
+        config: where it is, and whether its own temperature is wanted.
+        every_s: seconds between readings.
+        range_c: of the thermocouple.
+        steps_c: of the thermocouple's temperature and of its own.
+        surroundings: buses and clock.
+    """
+
+    def __init__(
+        self,
+        chip: str,
+        mode: int,
+        config: ThermocoupleConfig,
+        every_s: float,
+        range_c: tuple[float, float],
+        steps_c: tuple[float, float],
+        surroundings: Surroundings,
+    ) -> None:
+        self._probe = temperature_channel(config.channel, *range_c, every_s, steps_c[0])
+        own = f"{config.channel}_junction"
+        self._junction = temperature_channel(own, JUNCTION_LOW_C, JUNCTION_HIGH_C, every_s, steps_c[1])
+        self._both = config.junction
+        channels = [self._probe, self._junction] if self._both else [self._probe]
+        super().__init__(chip, mode, config, channels, every_s, surroundings)
+
+    def wanted(self, probe: Reading, junction: Reading) -> list[Reading]:
+        """What is delivered of a measurement."""
+        return [probe, junction] if self._both else [probe]
+
+
 def temperature_channel(name: str, low_c: float, high_c: float, period_s: float, step_c: float) -> Channel:
     """A channel in °C."""
     return Channel(name, "°C", Quantity.TEMPERATURE, low_c, high_c, period_s=period_s, resolution=step_c)
-
-
-def junction_channel(config: ThermocoupleConfig, period_s: float, step_c: float) -> Channel:
-    """The chip's own temperature."""
-    return temperature_channel(f"{config.channel}_junction", JUNCTION_LOW_C, JUNCTION_HIGH_C, period_s, step_c)
 
 
 def judged(channel: Channel, value: float, status: int, bits: Sequence[tuple[int, Fault, str]]) -> Reading:
