@@ -120,9 +120,9 @@ def camera_toml(files: CameraFiles, language: str) -> str:
     width, height = CAMERA.size
     return (
         f'[[camera]]\nname = "{CAMERA.name}"\nmachine = "{CAMERA.machine}"\ntype = "simulated"\n'
-        f"browning = {toml(files.crust)}\nload_trays = 3\ntray_s = 3.0\nwidth = {width}\nheight = {height}\n"
-        # A load comes every 11 s; its trays follow each other within three.
-        'trigger = "movement"\ninterval_s = 0.5\nload_gap_s = 4.0\nreject_above = 0.1\n'
+        f"browning = {toml(files.crust)}\nload_trays = 3\ntray_s = 2.5\nwidth = {width}\nheight = {height}\n"
+        # A load comes after 9 to 13 s; the last of its trays is seen after five, and they follow each other within three.
+        'trigger = "movement"\ninterval_s = 0.5\nload_gap_s = 3.4\nreject_above = 0.1\n'
         f'product = "{CAMERA.products[language]}"\nprofiles = {toml(files.profiles)}\n'
     )
 
