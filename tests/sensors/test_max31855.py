@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.chip_rig import ForeignSpi, Rig, faults, refused, sentence, values
+from support.chip_rig import Bench, ForeignSpi, faults, refused, sentence, values
 from support.sensor_contract import SensorCase, SensorContract
 
 from edge.sensors.base import Fault
@@ -18,7 +18,7 @@ from edge.sensors.simulation.chips.spi_registers import SpiRegisterChip
 from edge.sensors.thermocouple import REFERENCES, ThermocoupleType, temperature_c, voltage_mv
 
 
-class Bench(Rig):
+class Board(Bench[Max31855]):
     """One chip that got its power a while ago."""
 
     def __init__(self, **options: object) -> None:
@@ -33,8 +33,7 @@ class Bench(Rig):
 class TestContract(SensorContract):
     @pytest.fixture
     def case(self) -> SensorCase:
-        bench = Bench(junction=True)
-        return SensorCase(bench.sensor, bench.clock.step, monotonic_ns=bench.clock)
+        return Board(junction=True).case()
 
 
 def test_is_registered() -> None:
@@ -84,7 +83,7 @@ def test_raw_and_values_agree(probe: int, junction: int) -> None:
 
 @pytest.mark.parametrize("kind", list(RANGES_C))
 def test_linearised_it_is_right_over_the_whole_range(kind: ThermocoupleType) -> None:
-    bench = Bench(thermocouple=kind, junction=True)
+    bench = Board(thermocouple=kind, junction=True)
     low, high = RANGES_C[kind]
     bench.chip.kind = kind
     bench.sensor.open()
@@ -108,7 +107,7 @@ def _slope(kind: ThermocoupleType, celsius: float) -> float:
 
 
 def test_without_linearising_it_is_the_chips_own_value() -> None:
-    bench = Bench(linearise=False)
+    bench = Board(linearise=False)
     bench.sensor.open()
     assert values(bench.sensor)["temperature"] == round(bench.chip.linear_c * 4) / 4
 
@@ -128,7 +127,7 @@ def test_at_1000_degrees_the_straight_line_is_right_by_definition() -> None:
     ],
 )
 def test_every_fault_bit_is_told_and_ends(broken: str, fault: Fault, word: str) -> None:
-    bench = Bench(junction=True)
+    bench = Board(junction=True)
     bench.sensor.open()
     setattr(bench.chip, broken, True)
     assert faults(bench.sensor) == {"temperature": [fault], "temperature_junction": []}
@@ -140,7 +139,7 @@ def test_every_fault_bit_is_told_and_ends(broken: str, fault: Fault, word: str) 
 
 
 def test_beyond_the_thermocouples_range_is_a_fault() -> None:
-    bench = Bench(thermocouple="T")
+    bench = Board(thermocouple="T")
     bench.chip.kind = "T"
     bench.sensor.open()
     bench.chip.probe_c = 420.0
@@ -148,7 +147,7 @@ def test_beyond_the_thermocouples_range_is_a_fault() -> None:
 
 
 def test_a_silent_line_a_line_at_ground_and_other_chips_are_named() -> None:
-    bench = Bench()
+    bench = Board()
     bench.wire.chip = None
     with refused("spidev0.1", "MAX31855 expected", "only ones", "chip select"):
         bench.sensor.open()
@@ -166,12 +165,12 @@ def test_a_silent_line_a_line_at_ground_and_other_chips_are_named() -> None:
 
 def test_a_bus_that_is_switched_off_is_told() -> None:
     with refused("/dev/spidev3.1", "switch it on"):
-        Bench(bus=3).sensor.open()
+        Board(bus=3).sensor.open()
 
 
 @pytest.mark.parametrize("kind", [Max31856Chip, Max31865Chip])
 def test_the_other_chips_of_the_family_are_named(kind: type[SpiRegisterChip]) -> None:
-    bench = Bench()
+    bench = Board()
     bench.wire.chip = kind(bench.clock)  # type: ignore[arg-type]  # both take a clock
     name = kind.__name__[:8]
     with refused("spidev0.1", f"looks like a {name.upper()}, sensor type {name.lower()}"):
@@ -179,7 +178,7 @@ def test_the_other_chips_of_the_family_are_named(kind: type[SpiRegisterChip]) ->
 
 
 def test_just_after_power_on_there_is_no_reading() -> None:
-    bench = Bench()
+    bench = Board()
     bench.chip.power_up()
     with refused("only zeros"):
         bench.sensor.open()
@@ -189,7 +188,7 @@ def test_just_after_power_on_there_is_no_reading() -> None:
 
 
 def test_one_disturbed_transfer_is_not_seen_three_are_a_fault_that_ends() -> None:
-    bench = Bench()
+    bench = Board()
     feed = bench.feed(bench.sensor)
     bench.wire.disturbed = 2
     assert not bench.later(feed).error
@@ -199,7 +198,7 @@ def test_one_disturbed_transfer_is_not_seen_three_are_a_fault_that_ends() -> Non
 
 
 def test_pulled_and_plugged_in_again() -> None:
-    bench = Bench()
+    bench = Board()
     feed = bench.feed(bench.sensor)
     assert bench.later(feed).blocks
     bench.wire.chip = None
@@ -209,7 +208,7 @@ def test_pulled_and_plugged_in_again() -> None:
 
 
 def test_options_of_the_bus_reach_it() -> None:
-    bench = Bench(max_hz=100_000)
+    bench = Board(max_hz=100_000)
     bench.sensor.open()
     assert (bench.wire.mode, bench.wire.max_hz) == (0, 100_000)
 

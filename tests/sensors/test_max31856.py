@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.chip_rig import ForeignSpi, Rig, faults, refused, sentence, values
+from support.chip_rig import Bench, ForeignSpi, faults, refused, sentence, values
 from support.sensor_contract import SensorCase, SensorContract
 
 from edge.sensors.base import Fault
@@ -15,8 +15,10 @@ from edge.sensors.simulation.chips.max31856 import Max31856Chip
 from edge.sensors.simulation.chips.max31865 import Max31865Chip
 
 
-class Bench(Rig):
+class Board(Bench[Max31856]):
     """One chip on its chip select."""
+
+    SETTLE_S = 10.0
 
     def __init__(self, **options: object) -> None:
         super().__init__()
@@ -25,17 +27,11 @@ class Bench(Rig):
         self.wire.chip = self.chip
         self.sensor = Max31856(Max31856Config(bus=1, **options), self.surroundings)  # type: ignore[arg-type]  # options vary
 
-    def opened(self) -> Max31856:
-        self.sensor.open()
-        self.clock.step(10.0)
-        return self.sensor
-
 
 class TestContract(SensorContract):
     @pytest.fixture
     def case(self) -> SensorCase:
-        bench = Bench(junction=True)
-        return SensorCase(bench.sensor, bench.clock.step, monotonic_ns=bench.clock)
+        return Board(junction=True).case()
 
 
 def test_is_registered() -> None:
@@ -74,12 +70,12 @@ def test_raw_and_values_agree(probe: int, junction: int) -> None:
 
 
 def test_settings_are_what_the_options_say() -> None:
-    bench = Bench(thermocouple="J", mains_hz=60, average=16, max_hz=200_000)
+    bench = Board(thermocouple="J", mains_hz=60, average=16, max_hz=200_000)
     bench.sensor.open()
     # CR0: automatic, open-circuit test, interrupt mode, 60 Hz; CR1: 16 samples, type J.
     assert bytes(bench.chip.memory[:2]) == bytes([0x94, 0x42])
     assert (bench.wire.mode, bench.wire.max_hz) == (1, 200_000)
-    bench = Bench()
+    bench = Board()
     bench.sensor.open()
     assert bytes(bench.chip.memory[:2]) == bytes([0x95, 0x13])
 
@@ -87,7 +83,7 @@ def test_settings_are_what_the_options_say() -> None:
 @pytest.mark.parametrize("kind", list(TYPES))
 def test_every_type_reads_both_ends_of_its_range(kind: str) -> None:
     low, high = RANGES_C[kind]  # type: ignore[index]  # one of its keys
-    bench = Bench(thermocouple=kind)
+    bench = Board(thermocouple=kind)
     sensor = bench.opened()
     for celsius in (low, high):
         bench.chip.probe_c = celsius
@@ -99,7 +95,7 @@ def test_every_type_reads_both_ends_of_its_range(kind: str) -> None:
 
 
 def test_nothing_is_read_before_the_first_conversion_and_test() -> None:
-    bench = Bench()
+    bench = Board()
     bench.sensor.open()
     assert bench.sensor.read() == []
     bench.clock.step(0.1)
@@ -109,7 +105,7 @@ def test_nothing_is_read_before_the_first_conversion_and_test() -> None:
 
 
 def test_an_open_thermocouple_is_never_a_reading() -> None:
-    bench = Bench()
+    bench = Board()
     bench.chip.open = True
     sensor = bench.opened()
     for _ in range(20):
@@ -123,7 +119,7 @@ def test_an_open_thermocouple_is_never_a_reading() -> None:
 
 
 def test_a_fault_between_two_readings_is_told_once_and_cleared() -> None:
-    bench = Bench(every_s=5.0)
+    bench = Board(every_s=5.0)
     sensor = bench.opened()
     sensor.read()
     bench.chip.overvoltage = True
@@ -150,7 +146,7 @@ def test_a_fault_between_two_readings_is_told_once_and_cleared() -> None:
     ],
 )
 def test_every_fault_bit(bit: int, probe: list[Fault], junction: list[Fault]) -> None:
-    bench = Bench(junction=True)
+    bench = Board(junction=True)
     sensor = bench.opened()
     bench.chip.memory[0x0F] = bit
     assert faults(sensor) == {"temperature": probe, "temperature_junction": junction}
@@ -160,7 +156,7 @@ def test_every_fault_bit(bit: int, probe: list[Fault], junction: list[Fault]) ->
 
 
 def test_a_junction_out_of_range_spoils_both() -> None:
-    bench = Bench(junction=True)
+    bench = Board(junction=True)
     bench.chip.junction_c = 127.0
     assert faults(bench.opened()) == {
         "temperature": [Fault.OUT_OF_RANGE],
@@ -169,7 +165,7 @@ def test_a_junction_out_of_range_spoils_both() -> None:
 
 
 def test_a_silent_line_and_another_chip_are_named() -> None:
-    bench = Bench()
+    bench = Board()
     bench.wire.chip = None
     with refused("spidev1.0", "MAX31856 expected", "only ones"):
         bench.sensor.open()
@@ -182,14 +178,14 @@ def test_a_silent_line_and_another_chip_are_named() -> None:
 
 
 def test_the_other_chip_of_the_family_is_named() -> None:
-    bench = Bench()
+    bench = Board()
     bench.wire.chip = Max31865Chip(bench.clock)
     with refused("MAX31856 expected", "looks like a MAX31865, sensor type max31865"):
         bench.sensor.open()
 
 
 def test_a_loss_of_power_is_noticed_and_it_is_set_up_again() -> None:
-    bench = Bench()
+    bench = Board()
     feed = bench.feed(bench.sensor)
     assert bench.later(feed, 5.0).blocks[0].values[0] == 180.0
     bench.chip.reset()
@@ -202,7 +198,7 @@ def test_a_loss_of_power_is_noticed_and_it_is_set_up_again() -> None:
 
 
 def test_one_disturbed_transfer_is_not_seen_three_are_a_fault_that_ends() -> None:
-    bench = Bench()
+    bench = Board()
     feed = bench.feed(bench.sensor)
     bench.clock.step(5.0)
     bench.wire.disturbed = 2
@@ -214,7 +210,7 @@ def test_one_disturbed_transfer_is_not_seen_three_are_a_fault_that_ends() -> Non
 
 
 def test_pulled_and_plugged_in_again() -> None:
-    bench = Bench()
+    bench = Board()
     feed = bench.feed(bench.sensor)
     assert bench.later(feed, 5.0).blocks
     bench.wire.chip = None

@@ -7,7 +7,7 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.chip_rig import ForeignSpi, Rig, faults, refused, sentence, values
+from support.chip_rig import Bench, ForeignSpi, faults, refused, sentence, values
 from support.sensor_contract import SensorCase, SensorContract
 
 from edge.sensors.base import Fault, SensorConfigError
@@ -18,7 +18,7 @@ from edge.sensors.simulation.chips.max31856 import Max31856Chip
 from edge.sensors.simulation.chips.max31865 import Max31865Chip
 
 
-class Bench(Rig):
+class Board(Bench[Max31865]):
     """One chip with an element on it."""
 
     def __init__(self, celsius: float = 20.0, nominal_ohm: float = 100.0, **options: object) -> None:
@@ -29,17 +29,11 @@ class Bench(Rig):
         config = Max31865Config(**options)  # type: ignore[arg-type]  # options vary
         self.sensor = Max31865(config, self.surroundings, sleep=self.clock.step)
 
-    def opened(self) -> Max31865:
-        self.sensor.open()
-        self.clock.step(1.0)
-        return self.sensor
-
 
 class TestContract(SensorContract):
     @pytest.fixture
     def case(self) -> SensorCase:
-        bench = Bench()
-        return SensorCase(bench.sensor, bench.clock.step, monotonic_ns=bench.clock)
+        return Board().case()
 
 
 def test_is_registered() -> None:
@@ -80,13 +74,13 @@ def test_no_element_has_such_a_resistance(ohm: float) -> None:
 @pytest.mark.parametrize(("element", "nominal_ohm"), [("PT100", 100.0), ("PT1000", 1000.0)])
 @pytest.mark.parametrize("celsius", [-200.0, -40.0, 0.0, 100.0, 230.0, 850.0])
 def test_values_over_the_whole_range(element: str, nominal_ohm: float, celsius: float) -> None:
-    bench = Bench(celsius, nominal_ohm, element=element)
+    bench = Board(celsius, nominal_ohm, element=element)
     assert values(bench.opened())["temperature"] == pytest.approx(celsius, abs=0.03)
 
 
 def test_a_code_by_hand() -> None:
     # 19-6478, page 14, table 5: 0x2000 is a quarter of the reference; 107.5 Ω of 430 Ω are 19.26 °C of a PT100.
-    bench = Bench()
+    bench = Board()
     bench.chip.ohm = 107.5
     sensor = bench.opened()
     assert values(sensor)["temperature"] == pytest.approx((107.5 / 100 - 1) / 0.0039083 * 1.0028, abs=0.01)
@@ -94,11 +88,11 @@ def test_a_code_by_hand() -> None:
 
 
 def test_settings_are_what_the_options_say() -> None:
-    bench = Bench(wires=3, mains_hz=50)
+    bench = Board(wires=3, mains_hz=50)
     bench.sensor.open()
     assert bench.chip.memory[0] == 0xD1
     assert bench.wire.mode == 1
-    bench = Bench(wires=4, mains_hz=60)
+    bench = Board(wires=4, mains_hz=60)
     bench.sensor.open()
     assert bench.chip.memory[0] == 0xC0
     # Limits: 390.48 Ω and 18.52 Ω of 430 Ω in 15 bits, two steps beyond, left-justified.
@@ -107,20 +101,20 @@ def test_settings_are_what_the_options_say() -> None:
 
 
 def test_two_wires_are_subtracted() -> None:
-    bench = Bench(wires=2, lead_ohm=0.6)
+    bench = Board(wires=2, lead_ohm=0.6)
     bench.chip.ohm = resistance_ohm(100.0, 180.0) + 0.6
     assert values(bench.opened())["temperature"] == pytest.approx(180.0, abs=0.03)
 
 
 def test_options_that_can_never_work() -> None:
     with pytest.raises(SensorConfigError, match="430 is too small for a PT1000"):
-        Bench(element="PT1000", reference_ohm=430.0)
+        Board(element="PT1000", reference_ohm=430.0)
     with pytest.raises(SensorConfigError, match="lead_ohm is for two wires"):
-        Bench(wires=3, lead_ohm=0.5)
+        Board(wires=3, lead_ohm=0.5)
 
 
 def test_a_small_reference_ends_the_range_early() -> None:
-    (channel,) = Bench(reference_ohm=200.0).sensor.channels
+    (channel,) = Board(reference_ohm=200.0).sensor.channels
     assert channel.high == pytest.approx(266.3, abs=0.3)
     assert channel.resolution == pytest.approx(0.0156, abs=1e-4)
 
@@ -142,7 +136,7 @@ def test_every_fault_bit_is_told_at_the_start_and_while_it_runs_and_ends(
     fault: Fault,
     word: str,
 ) -> None:
-    bench = Bench()
+    bench = Board()
     sound = getattr(bench.chip, broken)
     setattr(bench.chip, broken, value)
     sensor = bench.opened()
@@ -164,13 +158,13 @@ def test_every_fault_bit_is_told_at_the_start_and_while_it_runs_and_ends(
 
 
 def test_a_fault_from_before_the_start_is_forgotten() -> None:
-    bench = Bench()
+    bench = Board()
     bench.chip.memory[7], bench.chip.memory[2] = 0x04, 0x01
     assert values(bench.opened())["temperature"] == pytest.approx(20.0, abs=0.03)
 
 
 def test_nothing_is_read_before_the_first_conversion() -> None:
-    bench = Bench()
+    bench = Board()
     bench.sensor.open()
     assert bench.sensor.read() == []
     bench.clock.step(0.1)
@@ -178,14 +172,14 @@ def test_nothing_is_read_before_the_first_conversion() -> None:
 
 
 def test_opening_takes_some_milliseconds_only() -> None:
-    bench = Bench()
+    bench = Board()
     before = bench.clock()
     bench.sensor.open()
     assert bench.clock() - before < 20_000_000
 
 
 def test_a_silent_line_and_another_chip_are_named() -> None:
-    bench = Bench()
+    bench = Board()
     bench.wire.chip = None
     with refused("spidev0.0", "MAX31865 expected", "only ones"):
         bench.sensor.open()
@@ -198,14 +192,14 @@ def test_a_silent_line_and_another_chip_are_named() -> None:
 
 
 def test_the_other_chip_of_the_family_is_named() -> None:
-    bench = Bench()
+    bench = Board()
     bench.wire.chip = Max31856Chip(bench.clock)
     with refused("MAX31865 expected", "looks like a MAX31856, sensor type max31856"):
         bench.sensor.open()
 
 
 def test_a_loss_of_power_is_noticed_and_it_is_set_up_again() -> None:
-    bench = Bench(150.0)
+    bench = Board(150.0)
     feed = bench.feed(bench.sensor)
     assert bench.later(feed).blocks
     bench.chip.reset()
@@ -217,7 +211,7 @@ def test_a_loss_of_power_is_noticed_and_it_is_set_up_again() -> None:
 
 
 def test_a_cycle_that_never_ends_is_a_fault() -> None:
-    bench = Bench()
+    bench = Board()
     write = bench.chip.write
 
     def stuck(register: int, value: int) -> None:
@@ -230,7 +224,7 @@ def test_a_cycle_that_never_ends_is_a_fault() -> None:
 
 
 def test_one_disturbed_transfer_is_not_seen_three_are_a_fault_that_ends() -> None:
-    bench = Bench()
+    bench = Board()
     feed = bench.feed(bench.sensor)
     bench.wire.disturbed = 2
     assert bench.later(feed).blocks
@@ -241,7 +235,7 @@ def test_one_disturbed_transfer_is_not_seen_three_are_a_fault_that_ends() -> Non
 
 
 def test_pulled_and_plugged_in_again() -> None:
-    bench = Bench(150.0)
+    bench = Board(150.0)
     feed = bench.feed(bench.sensor)
     assert bench.later(feed).blocks
     bench.wire.chip = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.chip_rig import ForeignI2c, Rig, faults, refused, sentence, values
+from support.chip_rig import Bench, ForeignI2c, faults, refused, sentence, values
 from support.sensor_contract import SensorCase, SensorContract
 
 from edge.sensors.base import Fault
@@ -16,7 +16,7 @@ from edge.sensors.simulation.chips.mlx90614 import Mlx90614Chip
 from edge.sensors.simulation.chips.sht31 import Sht31Chip
 
 
-class Bench(Rig):
+class Board(Bench[Mlx90614]):
     """One chip at 0x5A."""
 
     def __init__(self, chip: Mlx90614Chip | None = None, **options: object) -> None:
@@ -26,17 +26,11 @@ class Bench(Rig):
         self.wire.plug(0x5A, self.chip)
         self.sensor = Mlx90614(Mlx90614Config(**options), self.surroundings)  # type: ignore[arg-type]  # options vary
 
-    def opened(self) -> Mlx90614:
-        self.sensor.open()
-        self.clock.step(1.0)
-        return self.sensor
-
 
 class TestContract(SensorContract):
     @pytest.fixture
     def case(self) -> SensorCase:
-        bench = Bench()
-        return SensorCase(bench.sensor, bench.clock.step, monotonic_ns=bench.clock)
+        return Board().case()
 
 
 def test_is_registered() -> None:
@@ -61,19 +55,19 @@ def test_raw_and_value_agree(raw: int) -> None:
 
 
 def test_object_and_ambient() -> None:
-    bench = Bench()
+    bench = Board()
     read = values(bench.opened())
     assert read == {
         "surface_temperature": pytest.approx(80.0, abs=0.011),
         "surface_temperature_ambient": pytest.approx(25.0, abs=0.011),
     }
-    alone = Bench(ambient=False, channel="crust")
+    alone = Board(ambient=False, channel="crust")
     assert list(values(alone.opened())) == ["crust"]
 
 
 @pytest.mark.parametrize("object_c", [-69.0, -20.0, 0.0, 25.0, 100.0, 230.0, 381.0])
 def test_the_object_over_its_range(object_c: float) -> None:
-    bench = Bench(Mlx90614Chip(object_c))
+    bench = Board(Mlx90614Chip(object_c))
     assert values(bench.opened())["surface_temperature"] == pytest.approx(object_c, abs=0.011)
 
 
@@ -81,7 +75,7 @@ def test_the_object_over_its_range(object_c: float) -> None:
 @pytest.mark.parametrize("object_c", [40.0, 98.0, 210.0])
 def test_emissivity_is_calculated_here_and_never_written(emissivity: float, object_c: float) -> None:
     chip = Mlx90614Chip(object_c, emissivity=emissivity)
-    bench = Bench(chip, emissivity=emissivity)
+    bench = Board(chip, emissivity=emissivity)
     # The smaller the signal, the more a step of 0.02 K means.
     assert values(bench.opened())["surface_temperature"] == pytest.approx(object_c, abs=0.02 / emissivity)
     assert chip.written == 0
@@ -90,13 +84,13 @@ def test_emissivity_is_calculated_here_and_never_written(emissivity: float, obje
 def test_what_the_chip_already_corrects_is_not_corrected_again() -> None:
     chip = Mlx90614Chip(98.0, emissivity=0.95)
     chip.eeprom[0x04] = round(0.95 * 65535)
-    assert values(Bench(chip).opened())["surface_temperature"] == pytest.approx(98.0, abs=0.02)
-    bench = Bench(chip, emissivity=0.95)
+    assert values(Board(chip).opened())["surface_temperature"] == pytest.approx(98.0, abs=0.02)
+    bench = Board(chip, emissivity=0.95)
     assert values(bench.opened())["surface_temperature"] == pytest.approx(98.0, abs=0.03)
 
 
 def test_the_range_follows_the_emissivity() -> None:
-    plain, low = Bench().sensor.channels[0], Bench(emissivity=0.5).sensor.channels[0]
+    plain, low = Board().sensor.channels[0], Board(emissivity=0.5).sensor.channels[0]
     assert plain.low == pytest.approx(-70.01, abs=0.01)
     assert plain.high == pytest.approx(382.19, abs=0.01)
     assert low.high > 450.0
@@ -104,12 +98,12 @@ def test_the_range_follows_the_emissivity() -> None:
 
 
 def test_less_radiation_than_any_temperature_gives_is_a_fault() -> None:
-    bench = Bench(Mlx90614Chip(-60.0, ambient_c=60.0), emissivity=0.1)
+    bench = Board(Mlx90614Chip(-60.0, ambient_c=60.0), emissivity=0.1)
     assert "is it the right one?" in sentence(bench.opened())
 
 
 def test_the_chips_error_flag_is_a_fault_that_ends() -> None:
-    bench = Bench()
+    bench = Board()
     bench.chip.error = True
     sensor = bench.opened()
     assert faults(sensor) == {"surface_temperature": [Fault.NO_DATA], "surface_temperature_ambient": [Fault.NO_DATA]}
@@ -120,15 +114,15 @@ def test_the_chips_error_flag_is_a_fault_that_ends() -> None:
 
 @pytest.mark.parametrize("emissivity", [None, 0.95])
 def test_values_out_of_range_are_faults(emissivity: float | None) -> None:
-    bench = Bench(Mlx90614Chip(60.0, ambient_c=130.0), emissivity=emissivity)
+    bench = Board(Mlx90614Chip(60.0, ambient_c=130.0), emissivity=emissivity)
     found = faults(bench.opened())
     assert found["surface_temperature_ambient"] == [Fault.OUT_OF_RANGE]
-    bench = Bench(Mlx90614Chip(-80.0))
+    bench = Board(Mlx90614Chip(-80.0))
     assert faults(bench.opened())["surface_temperature"] == [Fault.OUT_OF_RANGE]
 
 
 def test_a_chip_that_just_got_its_power_is_given_time() -> None:
-    bench = Bench()
+    bench = Board()
     bench.sensor.open()
     assert bench.sensor.read() == []
     bench.clock.step(0.7)
@@ -136,17 +130,17 @@ def test_a_chip_that_just_got_its_power_is_given_time() -> None:
 
 
 def test_nobody_there_says_bus_and_address() -> None:
-    bench = Bench()
+    bench = Board()
     bench.wire.pull(0x5A)
     with refused("i2c-1", "0x5A", "nobody answers"):
         bench.sensor.open()
     with refused("/dev/i2c-3"):
-        Bench(bus=3).sensor.open()
+        Board(bus=3).sensor.open()
 
 
 def test_another_chip_there_is_told() -> None:
     other = ForeignI2c(bytes.fromhex("2e1234"))
-    bench = Bench()
+    bench = Board()
     bench.wire.plug(0x5A, other)
     with refused("i2c-1 address 0x5A", "no MLX90614", "2E 12 34"):
         bench.sensor.open()
@@ -154,7 +148,7 @@ def test_another_chip_there_is_told() -> None:
     wrong = Mlx90614Chip()
     answers = wrong.read
     wrong.read = lambda register, count: answers(0x25 if register == 0x2E else register, count)  # type: ignore[method-assign]  # another map
-    damaged = Bench(wrong)
+    damaged = Board(wrong)
     with refused("should end with the check code"):
         damaged.sensor.open()
 
@@ -164,7 +158,7 @@ def test_a_chip_that_another_driver_knows_is_named() -> None:
         def read(self, register: int, count: int) -> bytes:
             return bytes([register] * count)
 
-    bench = Bench(address=0x44)
+    bench = Board(address=0x44)
     bench.wire.plug(0x44, Acknowledges(bench.clock))
     with refused("no MLX90614", "it is an SHT3x, sensor type sht31"):
         bench.sensor.open()
@@ -177,7 +171,7 @@ def test_the_chip_knows_its_own_address() -> None:
             data = word.to_bytes(2, "little")
             return (data + bytes([smbus_pec([0xB4, register, 0xB5, *data])]))[:count]
 
-    bench = Bench(Elsewhere())
+    bench = Board(Elsewhere())
     with refused("its own address 0x5A", "found 0x2A"):
         bench.sensor.open()
 
@@ -186,12 +180,12 @@ def test_a_chip_without_emissivity_is_damaged() -> None:
     chip = Mlx90614Chip()
     chip.eeprom[0x04] = 0
     with refused("emissivity of 0"):
-        Bench(chip).sensor.open()
+        Board(chip).sensor.open()
 
 
 @pytest.mark.parametrize("how", ["disturbed", "damage"])
 def test_two_bad_transfers_are_not_seen_three_are_a_fault_that_ends(how: str) -> None:
-    bench = Bench()
+    bench = Board()
     feed = bench.feed(bench.sensor)
     there = bench.wire if how == "disturbed" else bench.chip
     setattr(there, how, 2)
@@ -203,7 +197,7 @@ def test_two_bad_transfers_are_not_seen_three_are_a_fault_that_ends(how: str) ->
 
 
 def test_pulled_and_plugged_in_again() -> None:
-    bench = Bench()
+    bench = Board()
     feed = bench.feed(bench.sensor)
     assert bench.later(feed).blocks
     bench.wire.pull(0x5A)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.chip_rig import ForeignI2c, Rig, refused, values
+from support.chip_rig import Bench, ForeignI2c, refused, values
 from support.sensor_contract import SensorCase, SensorContract
 
 from edge.sensors.base import SensorError
@@ -15,8 +15,10 @@ from edge.sensors.sht31 import Sht31, Sht31Config, humidity_percent, temperature
 from edge.sensors.simulation.chips.sht31 import Sht31Chip
 
 
-class Bench(Rig):
+class Board(Bench[Sht31]):
     """One chip at 0x44."""
+
+    SETTLE_S = 2.5
 
     def __init__(self, pace: float = 1.0, **options: object) -> None:
         super().__init__()
@@ -26,17 +28,11 @@ class Bench(Rig):
         config = Sht31Config(**options)  # type: ignore[arg-type]  # options vary
         self.sensor = Sht31(config, self.surroundings, sleep=self.clock.step)
 
-    def opened(self) -> Sht31:
-        self.sensor.open()
-        self.clock.step(2.5)
-        return self.sensor
-
 
 class TestContract(SensorContract):
     @pytest.fixture
     def case(self) -> SensorCase:
-        bench = Bench()
-        return SensorCase(bench.sensor, bench.clock.step, monotonic_ns=bench.clock)
+        return Board().case()
 
 
 def test_is_registered() -> None:
@@ -65,7 +61,7 @@ def test_raw_and_values_agree(word: int) -> None:
 
 @pytest.mark.parametrize(("celsius", "humidity"), [(-40.0, 0.0), (-0.5, 10.0), (32.0, 78.0), (125.0, 100.0)])
 def test_values(celsius: float, humidity: float) -> None:
-    bench = Bench()
+    bench = Board()
     bench.chip.celsius, bench.chip.humidity = celsius, humidity
     assert values(bench.opened()) == {
         "temperature": pytest.approx(celsius, abs=0.0014),
@@ -76,7 +72,7 @@ def test_values(celsius: float, humidity: float) -> None:
 @pytest.mark.parametrize("every_s", [0.2, 0.5, 1.0, 2.0, 5.0, 60.0])
 @pytest.mark.parametrize("pace", [0.9, 1.0, 1.1])
 def test_each_reading_is_a_new_one_at_every_pace(every_s: float, pace: float) -> None:
-    bench = Bench(pace, every_s=every_s)
+    bench = Board(pace, every_s=every_s)
     bench.sensor.open()
     bench.clock.step(3.0)
     bench.sensor.read()
@@ -91,7 +87,7 @@ def test_each_reading_is_a_new_one_at_every_pace(every_s: float, pace: float) ->
 
 
 def test_it_never_waits_for_a_measurement() -> None:
-    bench = Bench()
+    bench = Board()
     before = bench.clock()
     bench.sensor.open()
     assert bench.clock() - before < 10_000_000
@@ -103,7 +99,7 @@ def test_it_never_waits_for_a_measurement() -> None:
 
 
 def test_the_heater_is_switched_off() -> None:
-    bench = Bench()
+    bench = Board()
     bench.chip.exchange(b"\x30\x6d", 0)
     sensor = bench.opened()
     assert not bench.chip.status & 0x2000
@@ -113,14 +109,14 @@ def test_the_heater_is_switched_off() -> None:
 
 
 def test_a_chip_left_measuring_by_somebody_else_is_taken_over() -> None:
-    bench = Bench()
+    bench = Board()
     bench.chip.exchange(b"\x27\x37", 0)
     bench.chip.exchange(b"\x30\x41", 0)
     assert values(bench.opened())
 
 
 def test_a_loss_of_power_is_noticed_and_it_is_set_up_again() -> None:
-    bench = Bench()
+    bench = Board()
     feed = bench.feed(bench.sensor)
     assert bench.later(feed).blocks
     bench.chip.reset()
@@ -130,7 +126,7 @@ def test_a_loss_of_power_is_noticed_and_it_is_set_up_again() -> None:
 
 
 def test_a_chip_that_no_longer_measures_is_a_fault() -> None:
-    bench = Bench()
+    bench = Board()
     sensor = bench.opened()
     sensor.read()
     bench.chip.exchange(b"\x30\x93", 0)
@@ -142,13 +138,13 @@ def test_a_chip_that_no_longer_measures_is_a_fault() -> None:
 
 
 def test_nobody_there_says_bus_and_address() -> None:
-    bench = Bench(address=0x45)
+    bench = Board(address=0x45)
     with refused("i2c-1", "0x45", "nobody answers"):
         bench.sensor.open()
 
 
 def test_other_chips_there_are_told() -> None:
-    bench = Bench()
+    bench = Board()
     bench.wire.plug(0x44, ForeignI2c(bytes(3)))
     with refused("i2c-1 address 0x44", "no SHT3x", "00 00 should be followed by 81"):
         bench.sensor.open()
@@ -162,7 +158,7 @@ def test_a_chip_that_another_driver_knows_is_named() -> None:
         def read(self, register: int, count: int) -> bytes:
             return {0xFE: b"TI", 0xFF: b"\x22\x60"}.get(register, bytes(2))[:count]
 
-    bench = Bench()
+    bench = Board()
     bench.wire.plug(0x44, Ina226(bytes(3)))
     with refused("no SHT3x", "it is an INA226, sensor type ina226"):
         bench.sensor.open()
@@ -173,7 +169,7 @@ def test_a_chip_that_refuses_commands_is_told() -> None:
         def exchange(self, out: bytes, count: int) -> bytes:
             return super().exchange(b"\xff\xff" if out == b"\x30\x41" else out, count)
 
-    bench = Bench()
+    bench = Board()
     bench.wire.plug(0x44, Deaf(bench.clock))
     with refused("does not take commands"):
         bench.sensor.open()
@@ -181,7 +177,7 @@ def test_a_chip_that_refuses_commands_is_told() -> None:
 
 @pytest.mark.parametrize("how", ["disturbed", "damage"])
 def test_two_bad_transfers_are_not_seen_three_are_a_fault_that_ends(how: str) -> None:
-    bench = Bench()
+    bench = Board()
     feed = bench.feed(bench.sensor)
     bench.clock.step(3.0)
     there = bench.wire if how == "disturbed" else bench.chip
@@ -194,7 +190,7 @@ def test_two_bad_transfers_are_not_seen_three_are_a_fault_that_ends(how: str) ->
 
 
 def test_pulled_and_plugged_in_again() -> None:
-    bench = Bench()
+    bench = Board()
     feed = bench.feed(bench.sensor)
     assert bench.later(feed).blocks
     bench.wire.pull(0x44)
@@ -206,7 +202,7 @@ def test_pulled_and_plugged_in_again() -> None:
 
 
 def test_closed_it_cannot_be_read() -> None:
-    bench = Bench()
+    bench = Board()
     bench.opened().close()
     with pytest.raises(SensorError):
         bench.sensor.read()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Generic, TypeVar
 
 import pytest
 
@@ -12,7 +13,9 @@ from edge.machine import SensorReading
 from edge.sensors.base import Fault, Sensor, SensorError
 from edge.sensors.registry import Surroundings
 from edge.sensors.simulation.chips.bus import SimulatedBuses
-from support.sensor_contract import FakeClock
+from support.sensor_contract import FakeClock, SensorCase
+
+S = TypeVar("S", bound=Sensor)
 
 
 class Rig:
@@ -33,6 +36,24 @@ class Rig:
         """What the daemon reads after so long."""
         self.clock.step(seconds)
         return feed.read(self.clock())
+
+
+class Bench(Rig, Generic[S]):
+    """A board with one chip on it, and its sensor."""
+
+    SETTLE_S = 1.0
+    """After so long it has a reading."""
+    sensor: S
+
+    def opened(self) -> S:
+        """The sensor, opened, with a reading to give."""
+        self.sensor.open()
+        self.clock.step(self.SETTLE_S)
+        return self.sensor
+
+    def case(self) -> SensorCase:
+        """For the shared suite."""
+        return SensorCase(self.sensor, self.clock.step, monotonic_ns=self.clock)
 
 
 def values(sensor: Sensor) -> dict[str, float]:
