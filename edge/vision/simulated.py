@@ -18,8 +18,8 @@ REJECTS = 0.02
 """Share of rolls that come out broken or burnt."""
 ROLLS = 12
 """On a tray."""
-_EMPTY = 0.1
-"""Share of a tray's time before and after it in which the place is empty."""
+_EMPTY = 0.15
+"""Share of a tray's time before and after it in which the place is empty: also a busy computer has to see that."""
 
 
 class Loads(NamedTuple):
@@ -38,7 +38,7 @@ class SimulatedCamera:
         name: of the camera.
         size: of the picture, width and height.
         monotonic_ns: the clock.
-        tray_s: how long a tray lies there; the first and last tenths of it the place is empty.
+        tray_s: from one tray to the next; about a third of it the place is empty.
         browning: of the next tray's crust, 0 dough to 1 char.
         loads: of an oven; None: trays come without end.
         rejects: share of bad rolls.
@@ -78,7 +78,7 @@ class SimulatedCamera:
         self._grain = Grain(np.random.default_rng(self._seed), self._size)
         self._began_ns, self._earlier = None, 0
         if self._loads is None:
-            self._began_ns = self._monotonic_ns() - self._tray_ns // 8
+            self._began_ns = self._monotonic_ns() - self._tray_ns // 5
         else:
             self._loads.came()
 
