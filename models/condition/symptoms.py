@@ -113,12 +113,13 @@ class Symptoms:
     @cached_property
     def heat(self) -> Heat:
         """Which temperatures moved."""
-        channels = sorted({i.channel for i in self._info.values() if i.quantity == "temperature"})
+        channels = sorted({i.channel for i in self._info.values() if i.quantity == "temperature" and i.scored})
         told = {d.feature: d for d in self._all}
         most: dict[str, Deviation] = {}
         for channel in channels:
             points = [told[name] for ending in ("at_off", "set_point") if (name := f"{channel}.{ending}") in told]
-            level = told.get(channel)
+            # Where people move the set point it is the distance to it that is judged.
+            level = told.get(channel) or told.get(f"{channel}.distance")
             enough = PLAINLY if f"{channel}.at_off" in self._info else MOVED
             found = [d for d in points if abs(d.sigma) > MOVED]
             if level is not None and abs(level.sigma) > enough:
@@ -131,7 +132,7 @@ class Symptoms:
         """How far the other temperatures lean to that side too: 0 not at all, 1 plainly; None where there are none."""
         others: dict[str, list[float]] = {}
         for name, i in self._info.items():
-            if i.quantity == "temperature" and i.channel != channel and not name.endswith(".slope"):
+            if i.quantity == "temperature" and i.scored and i.channel != channel and not name.endswith(".slope"):
                 others.setdefault(i.channel, [])
         for d in self._all:
             at = self._info.get(d.feature)

@@ -28,7 +28,9 @@ class Machine:
     """A shaft whose vibration alone is too faint to tell its speed, or an oven."""
 
     def __init__(self, setup: MachineSetup) -> None:
-        self.path = MachinePath(setup, [VIBRATION, SPIRAL, DECK, WANTED], Condition(Settings(warmup=30)))
+        self.path = MachinePath(
+            setup, [VIBRATION, SPIRAL, DECK, WANTED], Condition(Settings(warmup=30, kind=setup.kind))
+        )
         self.seconds = 0
         self.rng = np.random.default_rng(3)
 
@@ -90,7 +92,7 @@ def test_a_fixed_set_point_is_a_sign_and_a_delivered_one_is_judged_instead_of_th
 
 
 def test_who_turns_the_set_point_up_is_no_fault_and_who_falls_behind_it_is() -> None:
-    machine = Machine(MachineSetup("m", set_points=(SetPoint("deck", source="wanted"),)))
+    machine = Machine(MachineSetup("m", "oven", set_points=(SetPoint("deck", source="wanted"),)))
     level = 200.0
 
     def go(wanted: float, reached: float, seconds: int) -> list[Step]:
@@ -111,6 +113,8 @@ def test_who_turns_the_set_point_up_is_no_fault_and_who_falls_behind_it_is() -> 
     assert last.verdict is not None
     assert last.verdict.alarm
     assert last.verdict.deviations[0].feature == "deck.distance"
+    assert last.explanation is not None
+    assert last.explanation.causes[0].code == "thermostat_drift", "the set point is no other temperature that stays"
 
 
 def test_who_never_reaches_a_new_set_point_is_judged_after_ten_minutes() -> None:
