@@ -82,8 +82,7 @@ def recoveries(times_ns: NDArray[np.int64], values: Floats, step_s: float) -> tu
     """
     back = max(round(FALL_S / step_s), 1)
     reach_ns, gap_ns = round(RECOVERS_S * 1e9), round(3.0 * step_s * 1e9)
-    padded = np.concatenate([np.full(back, -np.inf), values])
-    before = np.lib.stride_tricks.sliding_window_view(padded, back + 1).max(axis=1)
+    before = _highest_before(times_ns, values, step_s, back, gap_ns)
     fallen = before - values >= FALL_K
     edges = np.flatnonzero(np.diff(fallen.astype(np.int8), prepend=0, append=0))
     ends: list[int] = []
@@ -106,6 +105,21 @@ def recoveries(times_ns: NDArray[np.int64], values: Floats, step_s: float) -> tu
         ends.append(int(times_ns[at]))
         minutes.append(float(took_ns) / 60e9)
     return np.array(ends, dtype=np.int64), np.array(minutes)
+
+
+def _highest_before(
+    times_ns: NDArray[np.int64], values: Floats, step_s: float, back: int, gap_ns: int
+) -> NDArray[np.float64]:
+    """The highest reading of the last `back` steps up to each; what was before a gap is none of them."""
+    if not len(values):
+        return values
+    apart = np.diff(times_ns)
+    steps = np.where(apart > gap_ns, back + 1, np.maximum(np.rint(apart / (step_s * 1e9)), 1)).astype(np.int64)
+    place = back + np.concatenate([[0], np.cumsum(steps)])
+    spread = np.full(int(place[-1]) + 1, -np.inf)
+    spread[place] = values
+    highest: Floats = np.lib.stride_tricks.sliding_window_view(spread, back + 1)[place - back].max(axis=1)
+    return highest
 
 
 def _by_cycles(times_ns: NDArray[np.int64], on: Floats) -> Floats:

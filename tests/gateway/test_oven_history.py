@@ -111,6 +111,25 @@ def test_no_recovery_from_small_falls_nights_and_gaps() -> None:
     assert not len(minutes_of(dip, late)), "half of it happened in a gap"
 
 
+@pytest.mark.parametrize("away_s", [400, 1800, 8 * 3600])
+def test_heating_up_after_the_node_was_away_is_no_recovery(away_s: int) -> None:
+    values = np.concatenate([np.full(60, 230.0), np.linspace(40.0, 230.0, 40), np.full(60, 230.0)])
+    values[130:140] = np.linspace(200.0, 228.0, 10)
+    times = START_NS + np.arange(len(values), dtype=np.int64) * round(STEP_S * 1e9)
+    times[60:] += away_s * 10**9
+    ends, minutes = recoveries(times, values, STEP_S)
+    assert len(minutes) == 1, "the load after it, and not the way up from cold"
+    assert times[130] < ends[0] < times[140]
+
+
+def test_a_single_missing_bucket_hides_no_load() -> None:
+    values = np.full(100, 230.0)
+    values[50:60] = np.linspace(200.0, 228.0, 10)
+    times = START_NS + np.arange(len(values), dtype=np.int64) * round(STEP_S * 1e9)
+    kept = np.delete(np.arange(100), 49)
+    assert recoveries(times[kept], values[kept], STEP_S)[1] == pytest.approx(recoveries(times, values, STEP_S)[1])
+
+
 def test_channels_without_values_are_left_out() -> None:
     assert features({"power": chart(np.array([1.0]), "W")}, STEP_S) == {}
     assert features({}, STEP_S) == {}
