@@ -114,7 +114,9 @@ class Profile:
         strange = departure.overall > _STRANGE
         confidence = max(good, 1 - good)
         verdict: Verdict = "good" if good >= 0.5 else "reject"
-        if confidence < SURE or (verdict == "reject" and not explained):
+        # In another light the profile does not look at colours; what the net calls burnt there is not to pass unseen.
+        unseen = departure.other_light and example.baking > _BAKED_WRONG
+        if confidence < SURE or (verdict == "reject" and not explained) or (verdict == "good" and unseen):
             verdict = "unsure"
         return Judgement(verdict, confidence, good, strange, self._reasons(departure, example, good), departure)
 

@@ -98,11 +98,15 @@ def test_in_another_light_colours_are_not_judged_and_it_says_so(taught: Profile)
     item = taught.good[0]
     measured = item.measured.copy()
     measured[26] += 15
-    bright = Example(measured, item.embedding, 0.9, None if item.light is None else item.light + 20)
+    bright = Example(measured, item.embedding, 0.1, None if item.light is None else item.light + 20)
     judgement = taught.judge(bright)
     assert judgement.verdict == "good"
     assert judgement.reasons == ("other_light",)
     assert judgement.departure.colour == 0
+    burnt = taught.judge(replace(bright, baking=0.9))
+    assert (burnt.verdict, burnt.reasons) == ("unsure", ("other_light",)), (
+        "what the net calls burnt does not pass unseen"
+    )
     assert taught.judge(replace(bright, light=item.light)).departure.colour > 1
 
 
