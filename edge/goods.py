@@ -41,6 +41,8 @@ SMALLEST_PX = 20
 CRUMB = 0.04
 """So is what has less than this share of the area that goods usually have: what is left on a tray that was emptied."""
 TIDY_NS = 600_000_000_000
+MOST_MM = 100_000.0
+"""The wire takes no longer good."""
 
 
 class Grading(NamedTuple):
@@ -51,10 +53,11 @@ class Grading(NamedTuple):
     calibration: Calibration | None = None
 
     def size_mm(self, item: InspectedItem, crop: Image) -> float | None:
-        """Its longer side; None without a calibration, or where it is cut off."""
+        """Its longer side; None without a calibration, where it is cut off, or where it reaches to the plane's horizon."""
         if self.calibration is None or item.cut_off:
             return None
-        return round(self.calibration.size_mm(item.found.contour, crop.shape[1], crop.shape[0]).length, 2)
+        length = round(self.calibration.size_mm(item.found.contour, crop.shape[1], crop.shape[0]).length, 2)
+        return length if length <= MOST_MM else None
 
 
 class GoodsPath:

@@ -14,63 +14,77 @@ that something was lost on the way and has to be sent again.
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct
 
-SCHEMA_VERSION = 1
-EARLIEST_NS = 1_704_067_200_000_000_000
-"""2024-01-01: no Werkpuls message is older; a time before it is a board without a clock."""
+from wire.fields import (
+    EARLIEST_NS,
+    NAME_PATTERN,
+    ChannelName,
+    Count,
+    Identifier,
+    Label,
+    Name,
+    NonNegative,
+    Origin,
+    Past,
+    Prev,
+    Seq,
+    Severity,
+    Share,
+    Text,
+    TimeNs,
+    Trust,
+    Unit,
+)
+from wire.goods import ChartPoint, Item
 
-NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,62}$"
-Name = Annotated[str, Meta(pattern=NAME_PATTERN, description="lower-case letters, digits, - and _; at most 63")]
-ChannelName = Annotated[
-    str,
-    Meta(
-        pattern=r"^[a-z0-9][a-z0-9_.-]{0,94}$",
-        description="channel or feature, e.g. vibration or vibration.velocity_rms",
-    ),
+__all__ = [
+    "EARLIEST_NS",
+    "NAME_PATTERN",
+    "SCHEMA_VERSION",
+    "Ack",
+    "Action",
+    "Cause",
+    "ChannelName",
+    "ChartPoint",
+    "Command",
+    "Condition",
+    "Count",
+    "Evidence",
+    "Finding",
+    "FindingType",
+    "Health",
+    "Identifier",
+    "Inspection",
+    "Item",
+    "JournalState",
+    "Label",
+    "Message",
+    "Name",
+    "NodeMessage",
+    "NonNegative",
+    "Origin",
+    "Past",
+    "Prev",
+    "Prognosis",
+    "Reply",
+    "SensorState",
+    "Seq",
+    "Series",
+    "Severity",
+    "Share",
+    "Status",
+    "Telemetry",
+    "Text",
+    "TimeBeacon",
+    "TimeNs",
+    "Trust",
+    "Unit",
 ]
-Seq = Annotated[int, Meta(ge=1, le=2**53, description="contiguous per log, from 1")]
-Prev = Annotated[int, Meta(ge=0, le=2**53, description="sequence number of the message before this one, 0: none")]
-Identifier = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.:-]+$")]
-Text = Annotated[str, Meta(max_length=500)]
-Label = Annotated[str, Meta(max_length=80)]
-Unit = Annotated[str, Meta(max_length=16)]
-Share = Annotated[float, Meta(ge=0.0, le=1.0)]
-NonNegative = Annotated[float, Meta(ge=0.0)]
-Count = Annotated[int, Meta(ge=0)]
-TimeNs = Annotated[int, Meta(ge=0, le=2**63 - 1, description="nanoseconds since 1970-01-01T00:00:00Z")]
 
-Past = Annotated[float, Meta(le=0.0, description="milliseconds relative to the message's own time, never after it")]
-
-Origin: TypeAlias = Literal["sense", "watch"]
-
-
-class Trust(StrEnum):
-    """How far a message's wall time is trusted, best first."""
-
-    SYNCED = "synced"
-    """The node's own clock was synchronised (NTP, or a real-time clock)."""
-    GATEWAY = "gateway"
-    """Taken from the gateway over MQTT; within about a second."""
-    ESTIMATED = "estimated"
-    """Carried over a restart for which no time was ever known; order is right, the distance is not."""
-
-
-class Severity(StrEnum):
-    """Zones A to D of ISO 20816 where the standard applies, otherwise their equivalents."""
-
-    GOOD = "good"
-    WATCH = "watch"
-    WARNING = "warning"
-    ALARM = "alarm"
-
-    @property
-    def rank(self) -> int:
-        """0 (good) to 3 (alarm), for comparison."""
-        return list(Severity).index(self)
+SCHEMA_VERSION = 1
 
 
 class Message(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind"):
@@ -203,54 +217,6 @@ class Finding(Message, frozen=True, kw_only=True, forbid_unknown_fields=True, ta
     model: Annotated[str, Meta(max_length=64)] = ""
     prognosis: Prognosis | None = None
     """When it becomes an alarm, where that can be said."""
-
-
-class Item(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """One baked good in a frame. `box` is x, y, width, height as fractions of the frame."""
-
-    box: tuple[Share, Share, Share, Share]
-    label: Name
-    verdict: Literal["good", "reject", "unsure"]
-    confidence: Share
-    lightness: Annotated[float, Meta(ge=0.0, le=100.0)] | None = None
-    """CIELAB L* of the crust."""
-    size_mm: NonNegative | None = None
-    cut_off: bool = False
-    why: Annotated[list[Name], Meta(max_length=8)] = []
-    """Codes of what speaks against it, the strongest first, where a taught product judged."""
-    picture: Annotated[str, Meta(max_length=12_000)] = ""
-    """A small JPEG of it in base64, of some rejected or doubtful items; empty for the others."""
-    seen: Annotated[str, Meta(max_length=12_000)] = ""
-    """The same with the places that spoke for its label, where the model tells them."""
-    within: tuple[Share, Share, Share, Share] | None = None
-    """Its box in `picture`, as fractions of that."""
-
-
-class ChartPoint(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What the control chart of one quantity of a product says after a subgroup of items, in `unit`.
-
-    Montgomery, Introduction to statistical quality control, chapters 6 and 9: X-bar for a jump, EWMA for a drift.
-    """
-
-    unit: Unit = ""
-    value: float
-    """Mean of the subgroup."""
-    items: Count
-    """In it."""
-    expected: float
-    """What good ones have: the centre line."""
-    average: float
-    """The moving average that shows a drift."""
-    drift_low: float
-    drift_high: float
-    """Limits of the moving average."""
-    jump_low: float
-    jump_high: float
-    """Limits of a subgroup's mean."""
-    rule: Literal["", "drift", "jump"] = ""
-    """Which of the two is left; empty for none."""
-    learned: Share = 1.0
-    """Below 1 the limits are still being learned, and all of these figures are the value itself."""
 
 
 class Inspection(Message, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="inspection"):

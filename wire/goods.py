@@ -1,0 +1,57 @@
+"""Goods within an inspection: single items, and points of control charts."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from wire.fields import Count, Measure, Millimetres, Name, Share, Unit
+
+
+class Item(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One baked good in a frame. `box` is x, y, width, height as fractions of the frame."""
+
+    box: tuple[Share, Share, Share, Share]
+    label: Name
+    verdict: Literal["good", "reject", "unsure"]
+    confidence: Share
+    lightness: Annotated[float, Meta(ge=0.0, le=100.0)] | None = None
+    """CIELAB L* of the crust."""
+    size_mm: Millimetres | None = None
+    cut_off: bool = False
+    why: Annotated[list[Name], Meta(max_length=8)] = []
+    """Codes of what speaks against it, the strongest first, where a taught product judged."""
+    picture: Annotated[str, Meta(max_length=12_000)] = ""
+    """A small JPEG of it in base64, of some rejected or doubtful items; empty for the others."""
+    seen: Annotated[str, Meta(max_length=12_000)] = ""
+    """The same with the places that spoke for its label, where the model tells them."""
+    within: tuple[Share, Share, Share, Share] | None = None
+    """Its box in `picture`, as fractions of that."""
+
+
+class ChartPoint(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What the control chart of one quantity of a product says after a subgroup of items, in `unit`.
+
+    Montgomery, Introduction to statistical quality control, chapters 6 and 9: X-bar for a jump, EWMA for a drift.
+    """
+
+    unit: Unit = ""
+    value: Measure
+    """Mean of the subgroup."""
+    items: Count
+    """In it."""
+    expected: Measure
+    """What good ones have: the centre line."""
+    average: Measure
+    """The moving average that shows a drift."""
+    drift_low: Measure
+    drift_high: Measure
+    """Limits of the moving average."""
+    jump_low: Measure
+    jump_high: Measure
+    """Limits of a subgroup's mean."""
+    rule: Literal["", "drift", "jump"] = ""
+    """Which of the two is left; empty for none."""
+    learned: Share = 1.0
+    """Below 1 the limits are still being learned, and all of these figures are the value itself."""
