@@ -66,7 +66,10 @@ def show(folder: Path, language: str, *faults: FaultRun) -> Show:
             event("capacity", {"alert": "a1", "share": 0.5, "probability": 0.8}),
             event("scrap", {"rejects": 3, "items": 40}),
         ],
-        "budget": [event("cost", {"reference": "a1", "total": 2412.6, "currency": "EUR"})],
+        "budget": [
+            event("cost", {"reference": "a1", "total": 2412.6, "currency": "EUR"}),
+            event("cost", {"reference": "batch:b1", "total": 0.35, "currency": "EUR"}),
+        ],
     }
     return made
 
@@ -111,6 +114,7 @@ def test_it_fits_and_speaks_the_language(tmp_path: Path, language: str, width: i
     assert f"title in {language}" in flat
     assert "40" in flat
     assert "2413 EUR" in flat
+    assert f"{made.wording.number(0.35)} EUR" in flat
     assert "http://127.0.0.1:8077" in flat
     words = {"de": ("Maschinen", "lernt noch", "beenden"), "en": ("Machines", "still learning", "quit")}
     assert all(word in flat for word in words[language])
@@ -217,7 +221,7 @@ def test_the_result_is_json_and_says_what_was_measured(tmp_path: Path) -> None:
     outcome = result(made, Proof(published=3, accepted=3, stored=3), USAGE, 20.04)
     assert msgspec.json.decode(msgspec.json.encode(outcome)) == outcome
     assert (outcome["seconds"], outcome["refused"], outcome["sent_again"]) == (20.0, 2, 1)
-    assert outcome["forwarded"] == {"forecast": 3, "budget": 1}
+    assert outcome["forwarded"] == {"forecast": 3, "budget": 2}
     assert outcome["latency_s"]["fault_to_alert"] == {"p50": 3.0, "p99": 3.0}
     assert [fault["injected"] for fault in outcome["faults"]] == [True, True, False]
     assert outcome["processes"]["broker"]["cpu_share"] == 0.025
@@ -285,5 +289,5 @@ def test_the_last_words(tmp_path: Path, language: str, lost: int) -> None:
     assert ("oven-pi 7: gone" in flat) == bool(lost)
     assert made.wording.number(3.25) in flat
     assert "too late" in flat
-    assert "forecast 3, budget 1" in flat
+    assert "forecast 3, budget 2" in flat
     assert "10 MB" in flat

@@ -219,7 +219,10 @@ def _event(event: dict[str, Any], show: Show) -> str:
                 share=round(100 * data["share"]), probability=round(100 * data["probability"])
             )
         case "cost":
-            return text["cost"].format(total=round(data["total"]), currency=data["currency"])
+            total = data["total"]
+            # Some rolls cost cents, an oven hundreds.
+            shown = round(total) if total >= 10 else show.wording.number(round(total, 2))
+            return text["cost"].format(total=shown, currency=data["currency"])
         case "scrap":
             return text["scrap"].format(rejects=data["rejects"], items=data["items"])
         case _:
