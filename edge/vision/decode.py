@@ -18,6 +18,8 @@ crops, and no figure on the biscuits changes by it."""
 _JPEG, _PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
 _END = b"\xff\xd9"
 _FILL = 128
+_MORE = bytes(range(255)) * 4
+"""Anything but a marker: blocks of any look."""
 _CUT_SHORT = "the file ends in the middle of the picture"
 _FRAMES = frozenset({0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF})
 _SCAN = 0xDA
@@ -60,7 +62,7 @@ def decode(data: bytes, name: str) -> Image:
         raise Unreadable(f"{name}: {exc.err or 'damaged'}") from exc
     if image is None:
         raise Unreadable(f"{name}: damaged")
-    if data.startswith(_JPEG) and _filled(image):
+    if data.startswith(_JPEG) and _may_be_filled(image) and _wants_more(data, image, flag):
         raise Unreadable(f"{name}: {_CUT_SHORT}")
     return np.asarray(image, np.uint8)
 
@@ -93,13 +95,25 @@ def encode(image: Image, quality: int = 85) -> bytes:
     return bytes(data)
 
 
-def _filled(image: NDArray[np.generic]) -> bool:
-    """Whether libjpeg has found no data for the end of a picture: it fills that with middle grey.
+def _may_be_filled(image: NDArray[np.generic]) -> bool:
+    """Whether the end of a picture is what libjpeg puts where it has found no data: middle grey. A background may be it as well.
 
-    The end is at any of the four sides, as EXIF may have turned the picture; one that is grey all over is just that.
+    The end is at any of the four sides, as EXIF may have turned the picture.
     """
-    edges = (image[-1], image[:, -1], image[0], image[:, 0])
-    return any((edge == _FILL).all() for edge in edges) and not (image == _FILL).all()
+    return any((edge == _FILL).all() for edge in (image[-1], image[:, -1], image[0], image[:, 0]))
+
+
+def _wants_more(data: bytes, image: NDArray[np.generic], flag: int) -> bool:
+    """Whether a JPEG's last scan ends too early, though its end is marked: only then does more data change the picture.
+
+    A decoder that has all its blocks passes over what follows them.
+    """
+    import cv2  # noqa: PLC0415  # as above
+
+    end = data.find(_END, _scan(data)[0])
+    more = np.frombuffer(data[:end] + _MORE + data[end:], np.uint8)
+    longer = cv2.imdecode(more, flag)
+    return longer is None or not np.array_equal(longer, image)
 
 
 def _size(data: bytes) -> tuple[int, int]:
@@ -114,6 +128,14 @@ def _size(data: bytes) -> tuple[int, int]:
         return width, height
     if not data.startswith(_JPEG):
         raise ValueError("neither JPEG nor PNG")
+    begun, size = _scan(data)
+    if data.rfind(_END) < begun:
+        raise ValueError(_CUT_SHORT)
+    return size
+
+
+def _scan(data: bytes) -> tuple[int, tuple[int, int]]:
+    """Where a JPEG's first scan begins, and its width and height; raises ValueError, struct.error or IndexError where there is none."""
     at, size = 2, (0, 0)
     while True:
         # Each segment: FF, marker, length of two bytes that counts itself, content.
@@ -129,7 +151,4 @@ def _size(data: bytes) -> tuple[int, int]:
             size = width, height
         at += 2 + length
         if marker == _SCAN:
-            break
-    if data.rfind(_END) < at:
-        raise ValueError(_CUT_SHORT)
-    return size
+            return at, size

@@ -264,6 +264,39 @@ def test_pictures_of_every_kind_are_decoded_and_bad_ones_refused(tmp_path: Path)
             decode(data, name)
 
 
+def test_a_background_of_middle_grey_is_no_missing_end(tmp_path: Path) -> None:
+    image, _ = tray(np.random.default_rng(1), SIZE, 0.5)
+    width, height = SIZE
+    pictures = {name: image.copy() for name in ("top", "bottom", "left", "right", "around")}
+    pictures["top"][: height // 2] = 128
+    pictures["bottom"][height // 2 :] = 128
+    pictures["left"][:, : width // 2] = 128
+    pictures["right"][:, width // 2 :] = 128
+    around = np.full((height + 64, width + 64, 3), 128, np.uint8)
+    around[32:-32, 32:-32] = image
+    pictures["around"] = around
+    pictures["all over"] = np.full_like(image, 128)
+    pictures["large"] = cv2.resize(around, (2000, 1600), interpolation=cv2.INTER_NEAREST)
+    turned = Pillow.Exif()
+    turned[0x0112] = 6
+    for name, picture in pictures.items():
+        rgb = Pillow.fromarray(picture[..., ::-1])
+        ways: list[dict[str, Any]] = [{}, {"progressive": True}, {"optimize": True}, {"exif": turned}]
+        for number, way in enumerate([*ways, {"restart_marker_rows": 1}]):
+            path = tmp_path / f"{number}.jpg"
+            rgb.save(path, format="JPEG", quality=90, **way)
+            data = path.read_bytes()
+            assert decode(data, name).shape[2] == 3
+            # More behind the end, as telephones put it there, changes nothing, and a missing end is missed all the same.
+            assert decode(data + b"\xff\xd9\x00more", name).shape[2] == 3
+            if name in ("top", "left"):
+                for cut in (data[: len(data) * 3 // 4], data[: len(data) * 3 // 4] + data[-2:]):
+                    if way.get("progressive") and cut.endswith(b"\xff\xd9"):
+                        continue  # its first scans show all of it
+                    with pytest.raises(Unreadable, match="middle"):
+                        decode(cut, name)
+
+
 def test_a_simulated_trays_browning_follows_a_file(tmp_path: Path) -> None:
     path = tmp_path / "browning"
     now = [0]
