@@ -59,9 +59,11 @@ class AlertingStats:
     duplicates: int
     """Messages of a node's log that had had their effects before (a journal made anew from a damaged one)."""
     set_apart: dict[str, int]
-    """Entries that could not be worked on, by reason."""
+    """Entries that could not be worked on, by reason; `batch`: batches that could not be read."""
     failures: int
     last_error: str
+    batches_error: str
+    """Why subscribers cannot be told of batches now; empty where they can."""
     goods_error: str
     """Why pictures of goods cannot be kept now; empty where they can."""
     running: bool
@@ -123,6 +125,7 @@ class Alerting:
         self._tally = _Tally()
         self._failures = 0
         self._last_error = ""
+        self._batches_error = ""
         self._goods_error = ""
         self._progress_ns = time.monotonic_ns()
         self._backoff = Backoff(0.5, 30.0)
@@ -155,6 +158,7 @@ class Alerting:
             set_apart=dict(self._tally.set_apart),
             failures=self._failures,
             last_error=self._last_error,
+            batches_error=self._batches_error,
             goods_error=self._goods_error,
             running=self._thread.is_alive(),
             progress_ns=self._progress_ns,
@@ -288,13 +292,32 @@ class Alerting:
                         held = work.get(alert.id) or alert
                         work.put(clear(held, source, good.at_ns, self._ledger.policy))
             triage.tick(now_ns)
-            work.report_batches()
+            tally = self._report_batches(work)
+        self._count(tally)
         self._nodes.told(seen)
         self._good = []
         self._look_after_goods(())
         if now_ns - self._pruned_ns >= _DAY_NS:
             self._ledger.prune(now_ns - self._keep_ns)
             self._pruned_ns = now_ns
+
+    def _report_batches(self, work: Transaction) -> _Tally:
+        """Apart from the rest: whatever is wrong with batches, alerts go on."""
+        work.savepoint()
+        try:
+            work.report_batches()
+        except (sqlite3.OperationalError, sqlite3.InterfaceError, MemoryError):
+            raise
+        except Exception as exc:  # see above
+            work.take_back()
+            if not self._batches_error:
+                logging.getLogger(__name__).exception("batches cannot be told of")
+            self._batches_error = str(exc) or type(exc).__name__
+            return _Tally()
+        work.release()
+        self._batches_error = ""
+        unreadable = work.goods.unreadable
+        return _Tally(set_apart={"batch": unreadable} if unreadable else {})
 
     def _send_commands(self) -> None:
         if self._send is None:

@@ -41,7 +41,8 @@ class Rate(Struct, frozen=True, kw_only=True):
         >>> Rate.of(2, 20)
         Rate(share=0.1, low=0.02786648096169143, high=0.3010336471864123)
         """
-        judged = max(judged, rejects)  # a ledger restored from a backup knows less than people correct
+        rejects = max(rejects, 0)  # a ledger restored from a backup knows less than people correct
+        judged = max(judged, rejects)
         low, high = wilson(rejects, judged)
         return cls(share=rejects / judged if judged else None, low=low, high=high)
 

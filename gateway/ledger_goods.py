@@ -5,6 +5,7 @@ An inspection and a correction change batch and quarter in one transaction, so t
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections.abc import Iterable
 from typing import Literal
@@ -22,6 +23,7 @@ QUARTER_NS = 900 * SECOND_NS
 """Every time zone's midnight begins a quarter of an hour."""
 ItemKey = tuple[str, str, int]
 """Node, inspection and number of an item."""
+_MEASURES = ("lightness", "size_mm")
 
 
 class ProductTally(Struct, frozen=True, kw_only=True):
@@ -56,6 +58,8 @@ class GoodsBook:
     def __init__(self, db: sqlite3.Connection, now_ns: int) -> None:
         self._db = db
         self._now_ns = now_ns
+        self.unreadable = 0
+        """Batches whose row cannot be read; nothing more is told of them."""
 
     def inspected(self, seen: Inspection) -> None:
         """Counts an inspection into its batch and its quarter of an hour."""
@@ -66,9 +70,25 @@ class GoodsBook:
         self._count(seen.site, seen.machine, seen.product, min(seen.time_ns, self._now_ns), counts)
 
     def open_batches(self) -> list[Batch]:
-        """Those of which there may be something to tell."""
-        rows = self._db.execute("SELECT body FROM batches WHERE closed = 0 ORDER BY last_ns").fetchall()
-        return [msgspec.json.decode(row["body"], type=Batch) for row in rows]
+        """Those of which there may be something to tell. One that cannot be read is closed and logged: the others are told of."""
+        rows = self._db.execute(
+            "SELECT site, machine, product, batch, body FROM batches WHERE closed = 0 ORDER BY last_ns"
+        ).fetchall()
+        found = []
+        for site, machine, product, name, body in rows:
+            batch = _read(body)
+            if batch is not None:
+                found.append(batch)
+                continue
+            self.unreadable += 1
+            logging.getLogger(__name__).error(
+                "batch %s of %s at %s cannot be read; not told of", name, product, machine
+            )
+            self._db.execute(
+                "UPDATE batches SET closed = 1 WHERE site = ? AND machine = ? AND product = ? AND batch = ?",
+                (site, machine, product, name),
+            )
+        return found
 
     def put(self, batch: Batch) -> None:
         """Keeps it."""
@@ -117,7 +137,7 @@ class GoodsBook:
             "SELECT body FROM batches WHERE site = ? AND machine = ? AND product = ? AND batch = ?",
             (site, machine, product, batch),
         ).fetchone()
-        return None if row is None else msgspec.json.decode(row["body"], type=Batch)
+        return None if row is None else _read(row["body"])
 
 
 class GoodsReads:
@@ -127,17 +147,17 @@ class GoodsReads:
         self._file = file
 
     def batches(self, *, limit: int = 100) -> list[Batch]:
-        """Batches, latest first."""
+        """Batches that can be read, latest first."""
         with self._file.read() as db:
             rows = db.execute("SELECT body FROM batches ORDER BY last_ns DESC LIMIT ?", (limit,)).fetchall()
-        return [msgspec.json.decode(row["body"], type=Batch) for row in rows]
+        return [batch for batch in (_read(row["body"]) for row in rows) if batch is not None]
 
     def tallies(self, since_ns: int) -> list[ProductTally]:
         """What was counted since then, to the quarter of an hour, by machine and product."""
         with self._file.read() as db:
             rows = db.execute(
-                "SELECT machine, product, SUM(items) AS items, SUM(rejects) AS rejects, SUM(unsure) AS unsure FROM tallies"
-                " WHERE at_ns >= ? GROUP BY machine, product ORDER BY machine, product",
+                "SELECT machine, product, MAX(SUM(items), 0) AS items, MAX(SUM(rejects), 0) AS rejects,"
+                " MAX(SUM(unsure), 0) AS unsure FROM tallies WHERE at_ns >= ? GROUP BY machine, product ORDER BY machine, product",
                 (since_ns,),
             ).fetchall()
         return [ProductTally(**dict(row)) for row in rows]
@@ -155,3 +175,16 @@ class GoodsReads:
                 if row is not None:
                     found[key] = Correction(**dict(row))
         return found
+
+
+def _read(body: bytes) -> Batch | None:
+    """A batch as it was kept; without its measures where only these are broken, None where more is."""
+    try:
+        return msgspec.json.decode(body, type=Batch)
+    except msgspec.MsgspecError:
+        pass
+    try:
+        kept = msgspec.json.decode(body, type=dict[str, object])
+        return msgspec.convert({name: kept[name] for name in kept if name not in _MEASURES}, Batch)
+    except msgspec.MsgspecError:
+        return None

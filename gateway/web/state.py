@@ -157,7 +157,10 @@ def health(services: Services) -> views.HealthView:
             trouble.append("the store cannot be reached")
     except JournalError:
         trouble.append("the journal cannot be read")
-    if services.alerting.stats().goods_error:
+    alerting = services.alerting.stats()
+    if alerting.batches_error:
+        trouble.append("subscribers cannot be told of batches")
+    if alerting.goods_error:
         trouble.append("pictures of goods cannot be kept")
     try:
         services.ledger.counts()

@@ -6,13 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.alerts import SECOND, START, Clock, inspection, ledger
+from support.alerts import SECOND, START, Clock, finding, inspection, ledger
 from support.goods import tray
 
 from gateway.alerting import READER, Alerting
+from gateway.batches import Rate
 from gateway.goods import Goods
 from gateway.ledger import Ledger
 from gateway.ledger_goods import QUARTER_NS
+from gateway.ledger_transaction import Transaction
 from gateway.outbox import Wants
 from wire.journal import Journal, Record
 from wire.messages import Command
@@ -126,3 +128,68 @@ def test_pictures_that_cannot_be_kept_hold_up_nothing(office: Office) -> None:
     assert counts(office) == (10, 2, 0)
     assert office.alerting.stats().failures == 0
     assert "goods.sqlite" in office.alerting.stats().goods_error
+
+
+def test_a_batch_that_cannot_be_read_stops_nothing(office: Office, caplog: pytest.LogCaptureFixture) -> None:
+    office.ledger.outbox.register("subscriber", [("all", Wants())], now_ns=0)
+    for number, name in enumerate(("sizes", "broken", "good")):
+        office.inspect(8, 2, batch=name)
+        office.clock.pass_s(number)
+    body = "UPDATE batches SET body = CAST(replace(body, ?, ?) AS BLOB) WHERE batch = ?"
+    with office.ledger.transaction() as work:
+        # What an endless sum of squares becomes in JSON, and what a failing disk leaves.
+        assert work.execute(body, ('"squares":0.0', '"squares":null', "sizes")).rowcount == 1
+        assert work.execute(body, ('"items":10', '"items":', "broken")).rowcount == 1
+    assert [(each.batch, each.items, each.rejects) for each in office.ledger.batches()] == [
+        ("good", 10, 2),
+        ("sizes", 10, 2),
+    ]
+    office.clock.pass_s(2000)
+    office.alerting.turn()
+    office.alerting.turn()
+    stats = office.alerting.stats()
+    assert (stats.failures, stats.set_apart) == (0, {"batch": 1})
+    assert {each.batch: (each.closed, each.rejects) for each in office.ledger.batches()} == {
+        "good": (True, 2),
+        "sizes": (True, 2),
+    }
+    assert caplog.text.count("batch broken of roll at oven") == 1, "said once"
+    for name in ("sizes", "broken"):
+        office.inspect(4, 1, batch=name)
+    assert {each.batch: (each.items, each.rejects) for each in office.ledger.batches()} == {
+        "good": (10, 2),
+        "sizes": (15, 3),
+        "broken": (5, 1),
+    }
+
+
+def test_what_goes_wrong_with_batches_holds_up_no_alert(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: object) -> int:
+        raise ValueError("no such batch")
+
+    office.inspect(8, 2)
+    monkeypatch.setattr(Transaction, "report_batches", fail)
+    late = finding(2, office.clock(), node="pi-2", severity="warning")
+    office.journal.append([Record("finding", late, office.clock(), event=True)], commit=True)
+    office.alerting.turn()
+    assert office.ledger.open_alerts() == []
+    office.clock.pass_s(3600)
+    office.alerting.turn()
+    assert [each.state for each in office.ledger.open_alerts()] == ["open"]
+    assert office.alerting.stats().batches_error == "no such batch"
+    monkeypatch.undo()
+    office.alerting.turn()
+    assert office.alerting.stats().batches_error == ""
+    assert office.ledger.batches()[0].closed
+
+
+def test_more_corrections_than_are_known_of_make_no_share_below_nothing(office: Office) -> None:
+    """A ledger that was restored from a backup knows of fewer rejects than people go on to correct."""
+    office.inspect(5, 1)
+    (item,) = office.goods.items()
+    with office.ledger.transaction() as work:
+        work.execute("UPDATE tallies SET rejects = 0")
+    office.ledger.correct(item, "good", by="Anna")
+    (tally,) = office.ledger.goods.tallies(0)
+    assert (tally.items, tally.rejects, tally.rate.share) == (6, 0, 0.0)
+    assert Rate.of(-1, 5).share == 0.0
