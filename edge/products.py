@@ -93,7 +93,7 @@ class Products:
         return known[1]
 
     def teach(self, name: str, example: Example, *, good: bool, made: str) -> bool:
-        """Adds a corrected item to a product's profile; False where there is none.
+        """Adds a corrected item to a product's profile; False where there is none, or too few good items would be left in it.
 
         Raises:
             OSError: it cannot be written.
@@ -101,7 +101,11 @@ class Products:
         profile, path = self.profile(name), self._path(name)
         if profile is None or path is None:
             return False
-        write_profile(profile.corrected([example] if good else [], [] if good else [example]), path, made)
+        try:
+            corrected = profile.corrected([example] if good else [], [] if good else [example])
+        except ValueError:
+            return False
+        write_profile(corrected, path, made)
         return True
 
     def _path(self, name: str) -> Path | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,6 +21,8 @@ _SMALL_PX = 100
 """The light of a frame is read from a picture of about this width."""
 _LEAST_BACKGROUND = 0.03
 """Where less of the frame than this shows no item, nobody knows the light."""
+_ROUNDED = 1e-6
+"""Relative; files hold numbers with seven digits."""
 Floats = NDArray[np.float32]
 
 
@@ -46,6 +49,18 @@ class Example:
     def lightness(self) -> float:
         """L* of the crust."""
         return float(self.measured[COLOUR.start])
+
+    def same_item(self, other: Example) -> bool:
+        """Whether both are of one item in one picture: no two others have the same numbers.
+
+        A file keeps fewer digits of them, and not always the frame's size.
+        """
+        return (
+            math.isclose(self.lightness, other.lightness, rel_tol=_ROUNDED)  # the cheapest first
+            and self.embedding.shape == other.embedding.shape
+            and np.allclose(self.measured, other.measured, rtol=_ROUNDED, atol=0)
+            and np.allclose(self.embedding, other.embedding, rtol=_ROUNDED, atol=0)
+        )
 
 
 def example(

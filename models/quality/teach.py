@@ -89,8 +89,19 @@ class Profile:
         return cls(product, net, tuple(good[-MOST:]), tuple(bad[-MOST:]))
 
     def corrected(self, good: Sequence[Example] = (), bad: Sequence[Example] = ()) -> Profile:
-        """The profile after a person has said more; the oldest examples give way where there are too many."""
-        return replace(self, good=(*self.good, *good)[-MOST:], bad=(*self.bad, *bad)[-MOST:])
+        """The profile after a person has said more; the oldest examples give way where there are too many.
+
+        What was said last of an item counts: it is no longer an example of what it was called before.
+
+        Raises:
+            ValueError: too few good items are left.
+        """
+        said = (*good, *bad)
+        kept_good, kept_bad = (
+            tuple(one for one in side if not any(one.same_item(each) for each in said))
+            for side in (self.good, self.bad)
+        )
+        return replace(self, good=(*kept_good, *good)[-MOST:], bad=(*kept_bad, *bad)[-MOST:])
 
     def judge(self, example: Example) -> Judgement:
         """Good, reject or unsure.

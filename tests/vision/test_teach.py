@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from support.trays import photo
 from edge.vision.inspector import Inspector
 from models.quality.classifier import Classifier
 from models.quality.example import Example, light_of
-from models.quality.profile import recognise
+from models.quality.profile import read_profile, recognise, write_profile
 from models.quality.teach import FEWEST, MOST, Profile
 
 
@@ -119,6 +120,20 @@ def test_corrections_teach(inspector: Inspector, taught: Profile) -> None:
     assert sum(judgement.verdict == "good" for judgement in after) >= 5
     assert all(corrected.judge(each).verdict == "good" for each in taught.good)
     assert len(taught.good) == 12
+
+
+def test_what_was_said_last_of_an_item_counts(good: list[Example], tmp_path: Path) -> None:
+    doubtful, path = replace(good[-1], frame_px=0), tmp_path / "rounds.json"
+    profile = Profile.teach("rounds", "a" * 64, good[:FEWEST])
+    sides = []
+    for verdict in ("good", "good", "reject", "good", "reject"):
+        said = {"good" if verdict == "good" else "bad": [doubtful]}
+        write_profile(profile.corrected(**said), path, "")
+        profile = read_profile(path, "a" * 64)
+        sides.append((len(profile.good) - FEWEST, len(profile.bad)))
+    assert sides == [(1, 0), (1, 0), (0, 1), (1, 0), (0, 1)]
+    with pytest.raises(ValueError, match=f"at least {FEWEST}"):
+        profile.corrected(bad=[good[0]])
 
 
 def test_the_nearest_profile_is_recognised_and_strangers_are_not(inspector: Inspector, taught: Profile) -> None:
