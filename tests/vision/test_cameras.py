@@ -276,7 +276,7 @@ def test_a_background_of_middle_grey_is_no_missing_end(tmp_path: Path) -> None:
     around[32:-32, 32:-32] = image
     pictures["around"] = around
     pictures["all over"] = np.full_like(image, 128)
-    pictures["large"] = cv2.resize(around, (2000, 1600), interpolation=cv2.INTER_NEAREST)
+    pictures["large"] = np.asarray(cv2.resize(around, (2000, 1600), interpolation=cv2.INTER_NEAREST), np.uint8)
     turned = Pillow.Exif()
     turned[0x0112] = 6
     for name, picture in pictures.items():
