@@ -16,9 +16,15 @@ STANDING_HZ = 0.5
 PATIENCE_S = 600.0
 """So long a temperature may come no nearer to a set point that was moved, before it counts as not following."""
 SETTLING = 0.5
-"""Share of the time that it took to get there in which it settles."""
+"""Share of the time that it took to get there in which it settles, within `PATIENCE_S`."""
 NEARER = 0.05
 """Share of the first distance by which it has come nearer."""
+FLICKERS_K = 1.05
+"""A set point that differs by no more was not moved: a controller's read-back flickers by its last digit, whole degrees at most."""
+FARTHER = 0.25
+"""Share of the distance by which it must differ besides while there is some to go: what heats, heats for that as well."""
+LONGEST_S = 4 * 3600.0
+"""From the first move since it settled on: a stone oven is hot from cold by then, however often somebody turned the knob."""
 _MOVED = ("", ".slope", ".at_off", ".set_point")
 """Features of a regulated temperature that go where its set point goes."""
 
@@ -45,26 +51,34 @@ class _Way:
     """A regulated temperature on its way to a set point that was moved."""
 
     target: float
+    """The set point when it was last moved; what it flickers by since then is no move."""
     first: float = 0.0
     """Distance, with its sign, when it was moved; 0 where it has settled."""
     moved_s: float = 0.0
     nearest: float = 0.0
     nearest_s: float = 0.0
     settled_s: float = math.inf
+    away_s: float = 0.0
+    """When it was moved first since the temperature settled."""
+    given_up: bool = False
+    """Whether it comes no nearer; holds until the next move."""
 
     def goes_on(self, time_s: float, target: float, distance: float) -> bool:
         """Whether it is still coming nearer, or has just come; takes a reading."""
         left = abs(distance)
-        if target != self.target:
+        under_way = FARTHER * abs(distance + target - self.target) if self.first else 0.0
+        if abs(target - self.target) > FLICKERS_K + under_way:
+            self.away_s = self.away_s if self.first else time_s
             self.target, self.first, self.moved_s, self.settled_s = target, distance, time_s, math.inf
-            self.nearest, self.nearest_s = left, time_s
+            self.nearest, self.nearest_s, self.given_up = left, time_s, False
         elif left < self.nearest - NEARER * abs(self.first):
             self.nearest, self.nearest_s = left, time_s
         if distance * self.first <= 0.0 and self.settled_s == math.inf:
-            self.settled_s = time_s + SETTLING * (time_s - self.moved_s)
-        if time_s >= min(self.settled_s, self.nearest_s + PATIENCE_S):
+            self.settled_s = time_s + min(SETTLING * (time_s - self.moved_s), PATIENCE_S)
+        if time_s >= self.settled_s:
             self.first = 0.0
-        return self.first != 0.0
+        self.given_up = self.given_up or time_s >= min(self.nearest_s + PATIENCE_S, self.away_s + LONGEST_S)
+        return self.first != 0.0 and not self.given_up
 
 
 class References:
@@ -109,8 +123,8 @@ class References:
         """`<channel>.distance` of each regulated temperature to its set point, in its unit; `info` is brought up to date.
 
         Where the set point is a channel, people move it. What moves along with it is then no sign of a fault, and the distance is
-        what is judged, but not as long as the temperature is on its way to a set point that was moved. Where it is fixed the level says the
-        same already, and the distance only helps to name a cause.
+        what is judged, but not as long as the temperature is on its way to a set point that was moved (by more than it flickers), and never
+        for longer than `LONGEST_S`. Where it is fixed the level says the same already, and the distance only helps to name a cause.
         """
         found: dict[str, float] = {}
         for point in self._set_points:

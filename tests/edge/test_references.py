@@ -9,8 +9,9 @@ from support.nodes import write_node
 
 from edge.config import check_machines, read_node
 from edge.machine import MachinePath, MachineSetup, SensorReading, Step
-from edge.references import SetPoint, Tachometer
+from edge.references import LONGEST_S, References, SetPoint, Tachometer
 from edge.sensors.base import Block, Channel, Quantity
+from models.condition.contract import FeatureInfo
 from models.condition.model import Condition
 from models.condition.settings import Settings
 from wire.clock import boottime_ns
@@ -125,6 +126,44 @@ def test_who_never_reaches_a_new_set_point_is_judged_after_ten_minutes() -> None
         step = machine.heated(203.0 + 0.5 * float(machine.rng.standard_normal()), 230.0)
         assert step.sample is not None
         assert 600 <= second <= 650 or ("deck.distance" in step.sample.values) == (second > 650), second
+
+
+@pytest.mark.parametrize(
+    ("apart", "after_s"),
+    [(0.1, 0), (1.0, 0), (6.0, 900), (24.0, LONGEST_S + 100)],
+    ids=["last digit", "whole degrees", "a loose knob", "wildly"],
+)
+def test_a_set_point_that_flickers_hides_no_element_that_failed(apart: float, after_s: float) -> None:
+    references = References(set_points=(SetPoint("deck", source="wanted"),))
+
+    def tell(second: int, level: float) -> bool:
+        info = {name: FeatureInfo("°C", name, "temperature") for name in ("deck", "wanted")}
+        wanted = 230.0 + apart * (second % 2)
+        return "deck.distance" in references.distances(float(second), {"deck": level, "wanted": wanted}, info)
+
+    for second in range(100):
+        tell(second, 230.0 + apart / 2)
+    told = [tell(second, max(230.0 - 0.1 * (second - 100), 200.0)) for second in range(100, 100 + int(after_s) + 1000)]
+    assert all(told[int(after_s) :])
+    assert after_s or all(told)
+
+
+def test_a_turned_knob_counts_from_cold_and_by_small_steps() -> None:
+    references = References(set_points=(SetPoint("deck", source="wanted"),))
+
+    def tell(second: int, level: float, wanted: float) -> bool:
+        info = {name: FeatureInfo("°C", name, "temperature") for name in ("deck", "wanted")}
+        return "deck.distance" in references.distances(float(second), {"deck": level, "wanted": wanted}, info)
+
+    assert tell(0, 20.0, 230.0), "it was never seen to be moved"
+    heating = [tell(second, 20.0 + second / 20.0, 232.0) for second in range(1, 4000)]
+    assert not any(heating)
+    settling = [tell(second, 232.0, 232.0) for second in range(4000, 4700)]
+    assert not any(settling[:500])
+    assert all(settling[600:])
+    creeping = [tell(4700 + second, 232.0, 232.0 + 0.1 * second) for second in range(100)]
+    assert all(creeping[:11])
+    assert not any(creeping[11:]), "each step is small, together they are a move"
 
 
 MACHINE = """
