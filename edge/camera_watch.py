@@ -181,7 +181,7 @@ class CameraWatch:
         if command.inspection is None or command.item is None or command.verdict is None:
             return Outcome(ok=False, reason="correct_verdict needs inspection, item and verdict")
         try:
-            said = self.path.correct(command.inspection, command.item, command.verdict, command.by)
+            said = self.path.correct(command.inspection, command.item, command.verdict, command.by, command.issued_ns)
         except (OSError, ValueError) as exc:
             return Outcome(ok=False, reason=f"the correction could not be kept: {exc}"[:500])
         return None if said is None else Outcome(ok=True, reason=said[:500])

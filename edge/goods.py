@@ -185,7 +185,7 @@ class GoodsPath:
         """Grades nothing until then (monotonic); the camera itself is looked after."""
         self._paused_ns = until_ns
 
-    def correct(self, inspection: str, number: int, verdict: str, by: str) -> str | None:
+    def correct(self, inspection: str, number: int, verdict: str, by: str, said_ns: int) -> str | None:
         """A person's verdict about an item: it becomes a lesson, and teaches the product's profile where there is one.
 
         Args:
@@ -193,16 +193,17 @@ class GoodsPath:
             number: of the item, from 0, in the order of the inspection.
             verdict: `good` or `reject`.
             by: who says so.
+            said_ns: when.
 
         Returns:
             What was done, in English; None where its picture is no longer held.
 
         Raises:
             OSError: it could not be kept.
-            ValueError: no such id.
+            ValueError: no such id, or something was said of the item later.
         """
         with self._lock:
-            done = self._pictures.correct(inspection, number, verdict, by)
+            done = self._pictures.correct(inspection, number, verdict, by, said_ns)
             if done is None:
                 return None
             taught = done.before != verdict and done.lesson is not None
@@ -259,7 +260,9 @@ class GoodsPath:
         )
         records.extend(self._findings.batch(batch, now_ns))
         if drifted is not None:
-            records.extend(self._findings.drift(drifted.cause, drifted.evidence, drifted.detail, now_ns))
+            records.extend(
+                self._findings.drift(drifted.cause, drifted.evidence, drifted.detail, now_ns, product=product)
+            )
         self.inspections += 1
         self.items += len(items)
         self._tell(records)

@@ -74,6 +74,8 @@ class _Recent(NamedTuple):
     about: About
     jpeg: bytes
     items: tuple[_Item, ...]
+    said: dict[int, Kept]
+    """What people said of items by number, where no pictures are kept."""
 
 
 class _Counts(msgspec.Struct):
@@ -125,7 +127,7 @@ class ItemPictures:
 
     def keep(self, about: About, found: Sequence[InspectedItem], crop: Image, labels: tuple[str, ...]) -> None:
         """Keeps rejected and doubtful items on disk, and all of them in memory for a while."""
-        recent = _Recent(about, encode(crop), tuple(_item(each) for each in found))
+        recent = _Recent(about, encode(crop), tuple(_item(each) for each in found), {})
         self._recent.append(recent)
         if not self._kept:
             return
@@ -136,7 +138,7 @@ class ItemPictures:
         except OSError as exc:
             logging.getLogger(__name__).warning("%s: no picture could be kept: %s", self._camera, exc)
 
-    def correct(self, inspection: str, number: int, verdict: str, by: str) -> Correction | None:
+    def correct(self, inspection: str, number: int, verdict: str, by: str, said_ns: int) -> Correction | None:
         """Makes a lesson of an item; None where its picture is no longer held.
 
         Args:
@@ -144,21 +146,26 @@ class ItemPictures:
             number: of the item, from 0.
             verdict: `good` or `reject`.
             by: who says so.
+            said_ns: when. Commands may come in another order than they were given in.
 
         Raises:
             OSError: it could not be kept.
-            ValueError: no such id.
+            ValueError: no such id, or something was said of the item later.
         """
         stored = self._store.find(inspection, number)
         known = self._remembered(inspection, number) if stored is None else (*stored, lesson_of(stored[0]))
         if known is None:
             return None
         facts, picture, lesson = known
+        if said_ns < facts.said_ns:
+            raise ValueError(f"a later verdict on item {number} of {inspection} holds, it is {facts.corrected}")
         before = facts.corrected or facts.verdict
-        facts = msgspec.structs.replace(facts, corrected=verdict, by=by)
+        facts = msgspec.structs.replace(facts, corrected=verdict, by=by, said_ns=said_ns)
         self._lessons.add(facts, picture)
         if self._kept:
             self._store.keep(facts, picture)
+        else:
+            self._note(facts)
         counts = self._counted.counts.setdefault(facts.product, {})
         counts[verdict] = counts.get(verdict, 0) + 1
         good, bad = self._lessons.counts(facts.product)
@@ -173,8 +180,13 @@ class ItemPictures:
             if recent.about.inspection == inspection and 0 <= number < len(recent.items):
                 item = recent.items[number]
                 picture, box = small_picture(decode(recent.jpeg, inspection), item.box)
-                return _facts(recent, number, box), encode(picture), item.example
+                return recent.said.get(number) or _facts(recent, number, box), encode(picture), item.example
         return None
+
+    def _note(self, facts: Kept) -> None:
+        for recent in self._recent:
+            if recent.about.inspection == facts.inspection:
+                recent.said[facts.item] = facts
 
 
 def _doubtful(items: Sequence[InspectedItem]) -> list[tuple[int, InspectedItem]]:

@@ -30,6 +30,7 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
         why: in English.
         corrected: a person's verdict, empty for none.
         by: who said so.
+        said_ns: when it was said, as the gateway's clock has it, 0 for never.
         measured: with `embedding`, `baking` and `light` what a correction teaches, see `models.quality.example`.
     """
 
@@ -44,6 +45,7 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     why: str = ""
     corrected: str = ""
     by: str = ""
+    said_ns: int = 0
     measured: list[float] = []
     embedding: list[float] = []
     baking: float = 0.0
