@@ -94,14 +94,23 @@ class QualityFindings:
                 )
             ],
             causes=[Cause(code=name, confidence=share) for name, share in shares.items()],
+            product=batch.product,
             score=rate,
             limit=self._limit,
         )
 
-    def drift(self, cause: str, evidence: Evidence | None, detail: str, now_ns: int) -> list[Record]:
-        """What the control charts say: cause of a drift, empty for none."""
+    def drift(
+        self, cause: str, evidence: Evidence | None, detail: str, now_ns: int, *, product: str = ""
+    ) -> list[Record]:
+        """What the control charts say: cause of a drift of that product, empty for none."""
         return self._drift.look(
-            cause, now_ns, severity=Severity.WATCH, detail=detail, evidence=[evidence] if evidence is not None else []
+            cause,
+            now_ns,
+            severity=Severity.WATCH,
+            detail=detail,
+            evidence=[evidence] if evidence is not None else [],
+            # What is over may be another product's.
+            product=(product or None) if cause else None,
         )
 
     def _named(self) -> dict[str, StandingFinding]:

@@ -141,6 +141,8 @@ class Alert(Struct, frozen=True, kw_only=True):
     """The moment that evidence and prognosis are relative to."""
     prognosis: Prognosis | None = None
     """When it becomes an alarm, as the node said last."""
+    product: str | None = None
+    """Which product's goods it is about, for alerts about goods; None where the node does not say."""
     relation: Relation | None = None
     """What of the machine moved when its goods did, for alerts about goods; None while nothing can be defended."""
     confirmed: str = ""
@@ -280,6 +282,7 @@ class Observation:
     detail: str = ""
     model: str = ""
     prognosis: Prognosis | None = None
+    product: str | None = None
 
     @property
     def source(self) -> str:
@@ -335,6 +338,7 @@ def observe(finding: Finding, *, now_ns: int) -> Observation:
         detail=finding.detail,
         model=finding.model,
         prognosis=finding.prognosis,
+        product=finding.product,
     )
 
 

@@ -30,19 +30,19 @@ class RelationReads:
         alerts = [msgspec.json.decode(row["body"], type=Alert) for row in rows]
         return [alert for alert in alerts if alert.relation is None]
 
-    def over(self, site: str, machine: str, *, since_ns: int) -> str:
-        """The latest batch of a machine since then that is over, of the product made last; empty where there is none.
+    def over(self, site: str, machine: str, product: str, *, since_ns: int) -> str:
+        """The latest batch of a product on a machine since then that is over; empty where there is none.
 
         A batch is over once it is closed, or another one has begun.
         """
         with self._file.read() as db:
-            found = _over(db, "batch", site, machine, since_ns=since_ns, limit=1)
+            found = _over(db, "batch", (site, machine, product), since_ns=since_ns, limit=1)
         return str(found[0]["batch"]) if found else ""
 
-    def batches(self, site: str, machine: str, *, since_ns: int) -> list[Batch]:
+    def batches(self, site: str, machine: str, product: str, *, since_ns: int) -> list[Batch]:
         """All of those, oldest first."""
         with self._file.read() as db:
-            found = _over(db, "body", site, machine, since_ns=since_ns, limit=MOST_BATCHES)
+            found = _over(db, "body", (site, machine, product), since_ns=since_ns, limit=MOST_BATCHES)
         return [msgspec.json.decode(row["body"], type=Batch) for row in found[::-1]]
 
 
@@ -51,13 +51,15 @@ _RECENT = "FROM batches INDEXED BY batches_open WHERE closed IN (0, 1) AND last_
 
 
 def _over(
-    db: sqlite3.Connection, column: Literal["batch", "body"], site: str, machine: str, *, since_ns: int, limit: int
+    db: sqlite3.Connection, column: Literal["batch", "body"], made: tuple[str, str, str], *, since_ns: int, limit: int
 ) -> list[sqlite3.Row]:
+    site, machine, product = made
     values = (since_ns, site, machine)
     latest = db.execute(f"SELECT product, batch {_RECENT} ORDER BY last_ns DESC LIMIT 1", values).fetchone()
     if latest is None:
         return []
     return db.execute(
-        f"SELECT {column} {_RECENT} AND product = ? AND (closed OR batch != ?) ORDER BY last_ns DESC LIMIT ?",
-        (*values, latest["product"], latest["batch"], limit),
+        f"SELECT {column} {_RECENT} AND product = ? AND (closed OR product != ? OR batch != ?)"
+        " ORDER BY last_ns DESC LIMIT ?",
+        (*values, product, latest["product"], latest["batch"], limit),
     ).fetchall()

@@ -385,8 +385,12 @@ def _explain(pen: Pen, seen: Observation) -> None:
         detail=seen.detail,
         model=seen.model,
         prognosis=seen.prognosis,
+        product=seen.product,
         reported_ns=seen.at_ns,
     )
+    relation = pen.alert.relation
+    if relation is not None and seen.product not in {None, relation.product}:
+        pen.set(relation=None)
 
 
 def _without(sources: Mapping[str, Severity], source: str) -> dict[str, Severity]:

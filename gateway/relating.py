@@ -172,13 +172,13 @@ class Relating:
         self._asked_with = {episode: self._asked_with.get(episode, "") for episode in episodes}
         for episode, alert in zip(episodes, alerts, strict=True):
             asked = asked_of(alert)
-            if asked is None or self._stopping.is_set():
+            if asked is None or alert.product is None or self._stopping.is_set():
                 continue
             since_ns = self._now_ns() - round(SPAN_DAYS * 86_400 * _NS)
-            latest = self._ledger.relations.over(alert.site, alert.machine, since_ns=since_ns)
+            latest = self._ledger.relations.over(alert.site, alert.machine, alert.product, since_ns=since_ns)
             if self._asked_with[episode] == latest:
                 continue
-            batches = self._ledger.relations.batches(alert.site, alert.machine, since_ns=since_ns)
+            batches = self._ledger.relations.batches(alert.site, alert.machine, alert.product, since_ns=since_ns)
             self._asked_with[episode] = latest  # also where the answer is a stumble: it would be the same again
             try:
                 relation = self._ask(alert, asked, batches)

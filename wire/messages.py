@@ -217,6 +217,8 @@ class Finding(Message, frozen=True, kw_only=True, forbid_unknown_fields=True, ta
     model: Annotated[str, Meta(max_length=64)] = ""
     prognosis: Prognosis | None = None
     """When it becomes an alarm, where that can be said."""
+    product: Name | None = None
+    """Of type quality: which product's goods it is about; None where that is not known."""
 
 
 class Inspection(Message, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="inspection"):

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
-from support.alerts import START, Clock, finding, ledger, seen
+from support.alerts import SECOND, START, Clock, finding, ledger, seen
 from support.broker import until
 from support.ovens import DAY, Oven, fill
 
@@ -65,6 +65,7 @@ class Bakery:
             "node": "camera",
             "log": "findings",
             "id": f"f-{machine}",
+            "product": "roll",
         }
         payload = finding(self.seq, self.clock(), **{**fields, **changes})
         self.journal.append([Record("finding", payload, self.clock(), event=True)], commit=True)
@@ -190,6 +191,33 @@ def test_too_few_batches_say_nothing_and_more_are_asked_about(bakery: Bakery) ->
 def test_goods_that_went_the_other_way_than_the_alert_says_are_not_explained(bakery: Bakery) -> None:
     bakery.find(cause="too_light", evidence=[])
     assert bakery.relating.turn() == 0
+
+
+def test_an_alert_is_held_against_its_own_goods_whatever_is_baked_since(bakery: Bakery) -> None:
+    trays = list(Oven().inspections("deck", by=6.0))
+    with bakery.ledger.transaction() as work:
+        for number, tray in enumerate(trays):
+            # Loaves between the rolls: they have changed just as much.
+            loaf = msgspec.structs.replace(
+                tray, product="loaf", time_ns=tray.time_ns + 60 * SECOND, log="loaves", id=f"l{number}"
+            )
+            work.inspected(loaf)
+    bakery.find(product="bread")
+    assert bakery.relating.turn() == 0
+    assert bakery.relating.stats().asked == 0, "nothing is known of that"
+    bakery.find("deck", cause="too_dark", id="f-2", product=None)
+    assert bakery.relating.turn() == 0
+    assert bakery.relating.stats().asked == 0, "a node that does not say what it is about"
+    bakery.find(state="changed")
+    assert bakery.relating.turn() == 1
+    bakery.pass_s(31.0)
+    (told,) = [alert for alert in bakery.ledger.open_alerts() if alert.relation is not None]
+    assert told.relation is not None
+    assert (told.cause, told.product, told.relation.product) == ("colour_drift", "roll", "roll")
+    assert told.relation.batches == 126
+    bakery.find(state="changed", product="loaf")
+    (other,) = [alert for alert in bakery.ledger.open_alerts() if alert.cause == "colour_drift"]
+    assert (other.product, other.relation) == ("loaf", None), "it is about other goods now"
 
 
 def test_an_alert_goes_out_without_it_while_the_store_is_down(bakery: Bakery) -> None:

@@ -118,6 +118,18 @@ def told(records: list[Record]) -> list[tuple[str, str, str]]:
     return [(m.state, m.cause, m.severity.value) for m in messages if isinstance(m, Finding)]
 
 
+def about(records: list[Record]) -> list[str | None]:
+    messages = [sealed(record) for record in records]
+    return [message.product for message in messages if isinstance(message, Finding)]
+
+
+def test_a_drift_says_whose_goods_drift_and_its_end_nothing_of_the_others() -> None:
+    quality = findings()
+    assert about(quality.drift("colour_drift", None, "", 1, product="rolls")) == ["rolls"]
+    over = [about(quality.drift("", None, "", number, product="loaves")) for number in range(2, 5)]
+    assert over == [[], [], [None]]
+
+
 def test_too_many_rejects_are_told_once_it_is_certain_with_what_they_share_and_over_with_a_good_batch() -> None:
     quality = findings()
     batch = Batch(id="b", product="rolls", since_ns=0, boot="boot")
@@ -126,7 +138,9 @@ def test_too_many_rejects_are_told_once_it_is_certain_with_what_they_share_and_o
     batch.add(items(20, 1))
     assert quality.batch(batch, 2) == []
     batch.add(items(10, 4))
-    assert told(quality.batch(batch, 3)) == [("open", "too_dark", "warning")]
+    opened = quality.batch(batch, 3)
+    assert told(opened) == [("open", "too_dark", "warning")]
+    assert about(opened) == ["rolls"]
     assert quality.batch(batch, 4) == []
     quality = findings(quality.state)
     good = Batch(id="b2", product="rolls", since_ns=0, boot="boot")
