@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from tempfile import TemporaryFile
-from typing import Any, Final, Protocol, cast
+from threading import Lock
+from typing import IO, Any, Final, Protocol, cast
 
 import numpy as np
 
 _CHATTER: Final = b"INFO: "
 _STDERR: Final = 2
+_ONE_AT_A_TIME: Final = Lock()
+"""Of the process, as its standard error is."""
 
 
 class RuntimeUnavailable(Exception):
@@ -84,22 +88,34 @@ def _tflite_runtime(model: bytes) -> Interpreter:
 def _without_chatter() -> Iterator[None]:
     """Lets pass what a runtime and everybody else write to standard error meanwhile, but for the runtime's own information.
 
-    It goes past Python's streams, and neither runtime has a way to turn it off.
+    It goes past Python's streams, and neither runtime has a way to turn it off. Where there is no room to hold it back, all
+    of it passes. Should the runtime take the process down, standard error still hears where.
     """
-    sys.stderr.flush()
-    try:
-        kept = os.dup(_STDERR)
-    except OSError:
-        # A process without one.
+    with _ONE_AT_A_TIME, ExitStack() as undo:
+        with suppress(OSError):
+            heard = undo.enter_context(TemporaryFile())
+            # A process may have none.
+            kept = os.dup(_STDERR)
+            undo.callback(os.close, kept)
+            undo.callback(_pass_on, heard, kept)
+            if not faulthandler.is_enabled():
+                faulthandler.enable(kept)
+                undo.callback(faulthandler.disable)
+            _flush()
+            os.dup2(heard.fileno(), _STDERR)
         yield
-        return
-    with TemporaryFile() as heard:
-        os.dup2(heard.fileno(), _STDERR)
-        try:
-            yield
-        finally:
-            sys.stderr.flush()
-            os.dup2(kept, _STDERR)
-            os.close(kept)
-            heard.seek(0)
-            os.write(_STDERR, b"".join(line for line in heard if not line.startswith(_CHATTER)))
+
+
+def _pass_on(heard: IO[bytes], kept: int) -> None:
+    """Standard error is `kept` again, and hears what it has missed."""
+    _flush()
+    os.dup2(kept, _STDERR)
+    heard.seek(0)
+    # Whoever listened may be gone.
+    with suppress(OSError):
+        os.write(_STDERR, b"".join(line for line in heard if not line.startswith(_CHATTER)))
+
+
+def _flush() -> None:
+    if sys.stderr is not None:
+        sys.stderr.flush()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -224,6 +225,45 @@ def test_a_model_is_loaded_without_a_word_of_the_runtime_and_nobody_elses_word_i
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("", "disk full\n")
+
+
+def test_a_model_is_loaded_where_nothing_can_be_written_and_nothing_stays_open() -> None:
+    script = (
+        "import os, tempfile; from models.quality import runtime; inner = runtime._interpreter\n"
+        "def full(*given, **more): raise FileNotFoundError('no usable temporary directory')\n"
+        "tempfile._get_default_tempdir = full; tempfile.tempdir = None\n"
+        "def told(model): os.write(2, b'disk full\\n'); return inner(model)\n"
+        "runtime._interpreter = told; from models.quality.classifier import Classifier; Classifier.shipped()\n"
+        "before = len(os.listdir('/proc/self/fd')); Classifier.shipped(); print(len(os.listdir('/proc/self/fd')) - before)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "0\n"
+    assert done.stderr.count("disk full\n") == 2
+
+
+def test_models_loaded_at_once_leave_standard_error_as_it_was() -> None:
+    script = (
+        "import os, threading, time; from models.quality import runtime\n"
+        "class Net:\n    def allocate_tensors(self): pass\n"
+        "def slow(model): time.sleep(float(model)); os.write(2, b'loaded\\n'); return Net(), ''\n"
+        "runtime._interpreter = slow\n"
+        "loads = [threading.Thread(target=runtime.interpreter, args=(wait,)) for wait in (b'0.1', b'0.2')]\n"
+        "for load in loads: load.start()\n"
+        "for load in loads: load.join()\n"
+        "os.write(2, b'still heard\\n')"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stderr == "loaded\nloaded\nstill heard\n"
+
+
+def test_where_a_runtime_takes_the_process_down_is_said() -> None:
+    script = (
+        "import os; from models.quality import runtime; runtime._interpreter = lambda model: os.abort()\n"
+        "runtime.interpreter(b'')"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == -signal.SIGABRT
+    assert "runtime.py" in done.stderr
 
 
 @given(st.lists(st.floats(0.001, 1.0), min_size=2, max_size=2))
