@@ -19,7 +19,7 @@ from gateway.alerting import READER as ALERTS_READER
 from gateway.alerting import Alerting
 from gateway.config import MB, GatewayOptions, local_zone, password_of, read_gateway, zone_of
 from gateway.forward import Forwarder
-from gateway.goods import Goods, GoodsUnavailable
+from gateway.goods import Goods
 from gateway.ingest import Ingest
 from gateway.ledger import Ledger
 from gateway.ledger_file import LedgerError, LedgerUnavailable
@@ -116,7 +116,7 @@ class Gateway:
 
     Raises:
         JournalBusy: another gateway runs with the same state folder.
-        JournalError, LedgerError, LedgerUnavailable, GoodsUnavailable, StoreUnavailable, OSError: the state folder cannot be used.
+        JournalError, LedgerError, LedgerUnavailable, StoreUnavailable, OSError: the state folder cannot be used.
     """
 
     def __init__(self, options: GatewayOptions, *, where: str = "", wall_ns: Callable[[], int] = time.time_ns) -> None:
@@ -311,7 +311,6 @@ def main(config_path: Path, *, check: bool = False, json_output: bool = False) -
         return BAD_CONFIGURATION
     except (
         DaemonError,
-        GoodsUnavailable,
         JournalError,
         LedgerError,
         LedgerUnavailable,

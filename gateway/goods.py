@@ -1,16 +1,19 @@
 """What is kept of inspected goods for people to look at: small pictures of rejected and doubtful items, and control charts.
 
 One SQLite file beside the ledger. It counts nothing (the ledger does), so that it may forget: by days and by megabytes, the oldest
-first, logged. A broken file is moved aside and a new one begun. Pictures are bytes in a table and never files, so that no
+first, logged. A file that is broken or of another version is moved aside and a new one begun; one that cannot be opened is tried
+again, and the gateway runs without it. Pictures are bytes in a table and never files, so that no
 name that a node sends becomes a path.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 import sqlite3
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 from typing import Annotated, Any, Literal, TypeAlias
@@ -73,31 +76,35 @@ class ProductChart(Struct, frozen=True, kw_only=True):
 
 
 class GoodsUnavailable(Exception):
-    """The file cannot be read or written now."""
+    """The file cannot be opened, read or written now."""
+
+
+class _Unusable(Exception):
+    """The file is damaged, or of another version."""
 
 
 class Goods:
-    """The file, open. Every method may be called from any thread.
+    """The file. Every method may be called from any thread, and raises `GoodsUnavailable` while it cannot be used.
 
     Args:
-        path: made if it is not there, moved aside when it is broken.
+        path: made if it is not there, moved aside when it is broken or of another version.
         options: how much is kept.
-
-    Raises:
-        GoodsUnavailable: it cannot be opened.
+        retry_s: a file that cannot be opened is tried again after this long.
     """
 
-    def __init__(self, path: Path, options: GoodsOptions | None = None) -> None:
+    def __init__(self, path: Path, options: GoodsOptions | None = None, *, retry_s: float = 10.0) -> None:
         self._path = path
         self._options = options if options is not None else GoodsOptions()
         self.refused = 0
         """Pictures since start that were no JPEG."""
         self._lock = Lock()
         self._tidied_ns: int | None = None
-        try:
-            self._db = _open(path)
-        except (OSError, sqlite3.Error) as exc:
-            raise GoodsUnavailable(f"{path} cannot be opened: {exc}") from exc
+        self._retry_s = retry_s
+        self._db: sqlite3.Connection | None = None
+        self._next_try_s = -math.inf
+        self._why = ""
+        with suppress(GoodsUnavailable), self._using():
+            pass
 
     def take(self, seen: Sequence[Inspection], *, now_ns: int) -> None:
         """Keeps what these inspections carry; one that was taken before changes nothing."""
@@ -161,11 +168,11 @@ class Goods:
         last_ns = self._tidied_ns
         if last_ns is not None and 0 <= now_ns - last_ns < TIDY_NS:
             return 0
-        self._tidied_ns = now_ns
         options = self._options
         with self._transaction() as db:
             gone = _forget_items(db, now_ns - round(options.keep_days * DAY_NS), options.keep_mb * 1_000_000)
             _forget_points(db, now_ns - round(options.chart_days * DAY_NS))
+        self._tidied_ns = now_ns
         if gone:
             with self._using() as db:
                 db.executescript("PRAGMA incremental_vacuum")  # `execute` steps once, which frees one page
@@ -173,13 +180,19 @@ class Goods:
         return gone
 
     def close(self) -> None:
-        """Closes the file."""
+        """Closes the file for good."""
         with self._lock:
-            self._db.close()
+            self._next_try_s, self._why = math.inf, "closed"
+            if self._db is not None:
+                self._db.close()
 
     def _points(self, chart: int, limit: int) -> list[DatedPoint]:
         rows = self._rows("SELECT at_ns, body FROM points WHERE chart = ? ORDER BY at_ns DESC LIMIT ?", (chart, limit))
-        return [DatedPoint(at_ns=at_ns, point=msgspec.json.decode(body, type=ChartPoint)) for at_ns, body in rows[::-1]]
+        found = []
+        for at_ns, body in rows[::-1]:
+            with suppress(msgspec.MsgspecError):  # kept when more was allowed
+                found.append(DatedPoint(at_ns=at_ns, point=msgspec.json.decode(body, type=ChartPoint)))
+        return found
 
     def _rows(self, sql: str, values: tuple[object, ...] | dict[str, object]) -> list[tuple[Any, ...]]:
         with self._using() as db:
@@ -189,9 +202,22 @@ class Goods:
     def _using(self) -> Iterator[sqlite3.Connection]:
         try:
             with self._lock:
-                yield self._db
+                yield self._connected()
         except sqlite3.Error as exc:
             raise GoodsUnavailable(f"{self._path}: {exc}") from exc
+
+    def _connected(self) -> sqlite3.Connection:
+        if self._db is None:
+            now_s = time.monotonic()
+            if now_s < self._next_try_s:
+                raise GoodsUnavailable(self._why)
+            self._next_try_s = now_s + self._retry_s
+            try:
+                self._db = _open(self._path)
+            except (OSError, sqlite3.Error, _Unusable) as exc:
+                self._why = f"{self._path} cannot be opened: {exc}"
+                raise GoodsUnavailable(self._why) from exc
+        return self._db
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -209,34 +235,36 @@ class Goods:
 def _open(path: Path) -> sqlite3.Connection:
     try:
         return _connect(path)
-    except sqlite3.Error as exc:
-        if not is_corruption(exc):
+    except (sqlite3.Error, _Unusable) as exc:
+        if isinstance(exc, sqlite3.Error) and not is_corruption(exc):
             raise
         aside = move_aside(path)
-        logging.getLogger(__name__).warning("%s is broken (%s); moved to %s, begun anew", path, exc, aside)
+        logging.getLogger(__name__).warning("%s cannot be used (%s); moved to %s, begun anew", path, exc, aside)
         return _connect(path)
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5.0)
+    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=0.5)
     try:
-        _require_known(db)
+        _require_usable(db)
         db.executescript(_SCHEMA)
         db.execute("PRAGMA journal_mode = WAL")
         # What a power cut takes are pictures of the last moments; the file itself stays consistent.
         db.execute("PRAGMA synchronous = NORMAL")
         db.execute("PRAGMA foreign_keys = ON")
-        db.execute("PRAGMA quick_check(1)").fetchall()
     except BaseException:
         db.close()
         raise
     return db
 
 
-def _require_known(db: sqlite3.Connection) -> None:
+def _require_usable(db: sqlite3.Connection) -> None:
     (version,) = db.execute("PRAGMA user_version").fetchone()
-    if version > _VERSION:
-        raise sqlite3.DatabaseError(f"version {version}; this program knows up to {_VERSION}")
+    if version not in (0, _VERSION):
+        raise _Unusable(f"version {version}; this program knows {_VERSION}")
+    (check,) = db.execute("PRAGMA quick_check(1)").fetchone()
+    if check != "ok":
+        raise _Unusable(f"damaged: {check}")
 
 
 def _keep_items(db: sqlite3.Connection, seen: Inspection, at_ns: int) -> int:
@@ -285,7 +313,7 @@ def _forget_points(db: sqlite3.Connection, before_ns: int) -> None:
             "DELETE FROM points WHERE (chart, at_ns) IN (SELECT chart, at_ns FROM points ORDER BY at_ns LIMIT ?)",
             (held - MOST_POINTS,),
         )
-    db.execute("DELETE FROM charts WHERE last_ns < ?", (before_ns,))
+    db.execute("DELETE FROM charts WHERE NOT EXISTS (SELECT 1 FROM points WHERE chart = charts.id)")
 
 
 def _item(number: int, body: bytes) -> DoubtfulItem:

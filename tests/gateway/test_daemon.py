@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import pytest
 from support.broker import Broker, free_port, until
-from support.gateways import client, options_in, running, write_gateway
+from support.gateways import Feed, client, options_in, running, write_gateway
 from support.openapi import check
 from support.raw import RawNode
 
@@ -88,6 +88,17 @@ def test_what_was_opened_is_closed_when_the_rest_cannot_be(tmp_path: Path) -> No
     (options.state.dir / "ledger.sqlite").unlink()
     with Gateway(options) as gateway:  # the journal's lock was given back
         assert gateway.web.alive()
+
+
+def test_without_its_pictures_the_gateway_works_and_says_so(tmp_path: Path) -> None:
+    options = options_in(tmp_path)
+    (options.state.dir / "goods.sqlite").mkdir(parents=True)
+    with Gateway(options) as gateway, client(gateway) as http:
+        assert Feed(gateway).alert()
+        until(lambda: "pictures of goods cannot be kept" in check(http.get("/health"))["trouble"])
+        assert "können gerade nicht gelesen werden" in http.get("/goods?lang=de").text
+        time.sleep(1.0)
+        assert "pictures of goods cannot be kept" in check(http.get("/health"))["trouble"], "for as long as it is so"
 
 
 def test_an_address_that_is_taken(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import logging
 import sqlite3
 import time
 from base64 import b64decode, b64encode
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -137,18 +138,94 @@ def test_charts_are_by_camera_and_product_latest_first(tmp_path: Path) -> None:
     assert size.points[0].point.unit == "mm"
 
 
-def test_a_broken_file_is_moved_aside_and_a_newer_one_is_left_alone(tmp_path: Path) -> None:
-    path = tmp_path / "goods.sqlite"
+def no_database(path: Path) -> None:
     path.write_bytes(b"this is no database " * 300)
+
+
+def one_bad_page(path: Path) -> None:
+    """Opens as if nothing were wrong; a check finds it."""
+    goods = Goods(path)
+    goods.take([inspection(tray(0, 8), name=f"i-{number}") for number in range(20)], now_ns=NOW)
+    goods.close()
+    with closing(sqlite3.connect(path)) as db:
+        (page,) = db.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'pictures'").fetchone()
+        (size,) = db.execute("PRAGMA page_size").fetchone()
+    with path.open("r+b") as file:
+        file.seek((page - 1) * size + 12)
+        file.write(b"\xff" * 64)
+
+
+def newer(path: Path) -> None:
+    Goods(path).close()
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA user_version = 99")
+
+
+@pytest.mark.parametrize("spoil", [no_database, one_bad_page, newer])
+def test_a_file_that_is_broken_or_newer_is_moved_aside(
+    tmp_path: Path, spoil: Callable[[Path], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "goods.sqlite"
+    spoil(path)
+    spoilt = path.read_bytes()
     goods = Goods(path)
     goods.take([inspection(tray(0, 1))], now_ns=NOW)
     assert len(goods.items()) == 1
-    assert list(tmp_path.glob("goods.sqlite.broken-*"))
+    (aside,) = tmp_path.glob("goods.sqlite.broken-*")
+    assert aside.read_bytes() == spoilt
+    assert "begun anew" in caplog.text
     goods.close()
-    with sqlite3.connect(path) as db:
-        db.execute("PRAGMA user_version = 99")
-    with pytest.raises(GoodsUnavailable, match="version 99"):
-        Goods(path)
+    assert len(Goods(path).items()) == 1
+
+
+def test_a_file_that_cannot_be_opened_is_tried_again(tmp_path: Path) -> None:
+    path = tmp_path / "goods.sqlite"
+    path.mkdir()
+    patient, goods = Goods(path), Goods(path, retry_s=0.0)
+    for each in (patient, goods):
+        with pytest.raises(GoodsUnavailable, match="cannot be opened"):
+            each.items()
+        with pytest.raises(GoodsUnavailable, match="cannot be opened"):
+            each.tidy(NOW)
+    path.rmdir()
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(GoodsUnavailable, match="locked"):
+            goods.items()
+    goods.take([inspection(tray(0, 1))], now_ns=NOW)
+    assert len(goods.items()) == 1
+    with pytest.raises(GoodsUnavailable, match="cannot be opened"):
+        patient.items()
+    patient.close()
+    goods.close()
+
+
+def test_a_chart_without_points_goes_with_the_last_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.goods.MOST_POINTS", 3)
+    goods = Goods(tmp_path / "goods.sqlite")
+    for number in range(6):
+        at_ns = NOW + number
+        charts = {"lightness": point(55.0)}
+        product = "early" if number < 2 else "late"
+        goods.take(
+            [inspection([], at_ns=at_ns, name=f"i-{number}", product=product, charts=charts)], now_ns=NOW + TIDY_NS
+        )
+    assert {each.product for each in goods.charts(quantity="lightness", since_ns=0)} == {"early", "late"}
+    goods.tidy(NOW + 3 * TIDY_NS)
+    (chart,) = goods.charts(quantity="lightness", since_ns=0)
+    assert (chart.product, len(chart.points)) == ("late", 3)
+
+
+def test_a_point_that_no_chart_can_show_is_left_out(tmp_path: Path) -> None:
+    goods = Goods(tmp_path / "goods.sqlite")
+    charts = {"lightness": point(55.0)}
+    goods.take(
+        [inspection([], at_ns=NOW + number, name=f"i-{number}", charts=charts) for number in range(3)], now_ns=NOW + 9
+    )
+    with closing(sqlite3.connect(tmp_path / "goods.sqlite")) as db, db:
+        db.execute("UPDATE points SET body = replace(body, '55.0', '1e308') WHERE at_ns = ?", (NOW + 1,))
+    (chart,) = goods.charts(quantity="lightness", since_ns=0)
+    assert [each.at_ns for each in chart.points] == [NOW, NOW + 2]
 
 
 def test_what_cannot_be_written_is_said(tmp_path: Path) -> None:
