@@ -58,7 +58,8 @@ def draw(points: Sequence[ChartPoint]) -> ChartDrawing:
     known = [point for point in points if point.learned >= 1]
     values = [value for point in points for value in (point.value, point.average)]
     values += [value for point in known for value in (point.jump_low, point.jump_high)]
-    span = max(values) - min(values) or 1.0
+    # Values that differ by less than a float can tell would have no height.
+    span = max(max(values) - min(values), 1e-6 * max(map(abs, values)), 1e-9)
     low, high = min(values) - _MARGIN * span, max(values) + _MARGIN * span
     slot = (WIDTH - 2 * _SIDE) / max(len(points), FEWEST_SLOTS)
 
