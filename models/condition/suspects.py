@@ -79,7 +79,8 @@ class Suspects:
             trace.expected += weight * (d.expected - trace.expected)
             trace.since_s = d.since_s
         for name, value in (signs or {}).items():
-            self._signs[name] = self._signs.get(name, value) + weight * (value - self._signs.get(name, value))
+            before = self._signs.get(name, value)
+            self._signs[name] = float(before + weight * (value - before))
         self._known = known
 
     def clear(self) -> None:

@@ -1,7 +1,7 @@
 """Causes from symptoms."""
 
-import json
-
+import msgspec
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -179,8 +179,9 @@ def test_a_passing_transient_is_no_symptom() -> None:
 
 def test_a_picture_survives_a_snapshot() -> None:
     suspects, again = Suspects(), Suspects()
-    suspects.hear("on", deviations({"v.order_1": (3, 20.0), "speed": (-1, -1.0)}), {"v.knock_depth": 0.2})
-    again.load(json.loads(json.dumps(suspects.state())))
+    signs = {"v.knock_depth": 0.2, "deck.time_constant": np.float64(3.5)}
+    suspects.hear("on", deviations({"v.order_1": (3, 20.0), "speed": (-1, -1.0)}), signs)
+    again.load(msgspec.json.decode(msgspec.json.encode(suspects.state())))
     assert again.picture() == suspects.picture()
     assert again.ranked(MOTOR) == suspects.ranked(MOTOR)
     again.load([["imbalance", 0.5, []]])

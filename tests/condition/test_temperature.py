@@ -46,6 +46,7 @@ def test_time_constant_of_heating_and_cooling(minutes: float, start: float, end:
     noise = 0.05 * np.random.default_rng(1).standard_normal(240)
     found = course(last + (first - last) * np.exp(-t / (60 * minutes)) + noise).settling()
     assert found is not None
+    assert {type(number) for number in found} == {float}, "a snapshot is JSON"
     assert found[0] == pytest.approx(minutes, rel=0.08)
     assert found[1] == pytest.approx(last, abs=0.05 * (end - start))
 

@@ -70,7 +70,7 @@ class Temperature:
             return None
         table = np.array(self._points)
         times, values = table[:, 0], table[:, 1]
-        third = (times[-1] - times[0]) / 3.0
+        third = float(times[-1] - times[0]) / 3.0
         place = np.minimum(((times - times[0]) / max(third, 1e-9)).astype(np.intp), 2)
         counts = np.bincount(place, minlength=3)
         if counts.min() < SETTLING_READINGS // 6:
