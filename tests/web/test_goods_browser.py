@@ -166,6 +166,25 @@ def test_new_pictures_come_by_themselves_and_take_nothing_away(gateway: Gateway,
     assert name.get_attribute("value") == "Bernd"
 
 
+def test_a_refused_verdict_is_said_and_the_page_goes_on(gateway: Gateway, feed: Feed, chromium: Chrome) -> None:
+    chromium.get(url(gateway))
+    name = chromium.find_element(By.NAME, "by")
+    name.clear()
+    name.send_keys("Anna")
+    button = card(chromium, "r-last", 0).find_element(By.CSS_SELECTOR, 'button[value="good"]')
+    chromium.execute_script("arguments[0].setAttribute('formaction', '/goods/oven-pi/i-tidied/0')", button)
+    press(chromium, "r-last", 0, "good")
+    until(lambda: "Dieses Bild gibt es nicht mehr." in text(chromium, ".said"))
+    inspect(feed, tray(0, 1), name="after-1")
+    settled(gateway)
+    look_again(chromium)
+    until(lambda: bool(chromium.find_elements(By.ID, "item-oven-pi-after-1-0")))
+    assert "lost" not in str(chromium.find_element(By.ID, "connection").get_attribute("class"))
+    assert "Verbindung verloren" not in text(chromium, "#connection")
+    assert "lang=de" in str(chromium.execute_script("return location.href"))
+    errors(chromium)  # Chromium counts the 404 of the page itself as one
+
+
 def test_older_pictures_are_a_press_away(gateway: Gateway, chromium: Chrome) -> None:
     chromium.get(url(gateway))
     chromium.find_element(By.LINK_TEXT, "Ältere Bilder").click()

@@ -4,6 +4,11 @@
 (() => {
   const EVERY_MS = 10000;
   const PARTS = ["today", "goods-alerts", "charts", "pictures", "batches", "cameras"];
+  // After a verdict that was refused the page's own address takes only verdicts.
+  const asked = new URLSearchParams([...new FormData(document.querySelector(".judge"))]
+    .filter(([name]) => ["lang", "before"].includes(name)));
+  const address = `/goods?${asked}`;
+  if (location.pathname !== "/goods") history.replaceState(null, "", address);
   const status = document.getElementById("connection");
   const clock = new Intl.DateTimeFormat(document.documentElement.lang,
     { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
@@ -15,7 +20,7 @@
 
   async function refresh() {
     if (document.hidden || pressed) return;
-    const answer = await fetch(location.pathname + location.search).catch(() => null);
+    const answer = await fetch(address).catch(() => null);
     status.classList.toggle("lost", !answer?.ok);
     status.textContent = answer?.ok
       ? `${document.body.dataset.live} ${clock.format(new Date())}` : document.body.dataset.lost;
