@@ -8,18 +8,29 @@ set -eu
 
 need_command mosquitto mosquitto
 
-# Where there is no OpenCV or no TFLite runtime for this computer, everything but the camera runs.
+# Where OpenCV or a TFLite runtime cannot be installed, everything but the camera runs. Whether this computer has none or the
+# network failed cannot be told apart, so that the next run tries again.
 lock=$root/deploy/locks/run.txt
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 blind=$scratch/run-without-camera.txt
 awk '/^[a-z0-9]/ { left_out = /^(opencv-python-headless|ai-edge-litert)==/ } !left_out' "$lock" >"$blind"
-if ! grep -qxF "$(basename "$blind") $(fingerprint "$blind")" "$root/.venv/.made-from" 2>/dev/null; then
-  if ! (make_venv "$lock"); then
-    [ -x "$root/.venv/bin/python" ] || exit 1
-    say "once more without OpenCV and the TFLite runtime: the demo then has no camera"
-    make_venv "$blind"
-  fi
+made=$root/.venv/.made-from
+if grep -qxF "$(basename "$blind") $(fingerprint "$blind")" "$made" 2>/dev/null; then
+  cp "$made" "$scratch/made-from"
+  say "trying again to install what the camera needs"
+  (
+    export PIP_RETRIES=0
+    make_venv "$lock"
+  ) || {
+    # What cannot be fetched whole changes nothing.
+    cp "$scratch/made-from" "$made"
+    say "the demo has no camera"
+  }
+elif ! (make_venv "$lock"); then
+  [ -x "$root/.venv/bin/python" ] || exit 1
+  say "once more without OpenCV and the TFLite runtime: the demo then has no camera, and the next run tries again"
+  make_venv "$blind"
 fi
 rm -r "$scratch"
 exec "$root/.venv/bin/python" -m werkpuls demo "$@"

@@ -111,4 +111,5 @@ if [ ! -x "$folder/python" ]; then
   "$work/python" -c 'import msgspec' || stop "the Python that was made does not run"
   mv "$work" "$folder"
 fi
-printf '%s\n' "$folder/python"
+# As a shell, or shlex, reads a command: the path may have blanks in it.
+printf "'%s'\n" "$(printf '%s' "$folder/python" | sed "s/'/'\\\\''/g")"
