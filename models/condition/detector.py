@@ -7,6 +7,7 @@ machine's own healthy samples would have got (`models.condition.learning`). The 
 
 from __future__ import annotations
 
+import copy
 import math
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -211,10 +212,12 @@ class Normal(AnomalyDetector):
         self._modes = self._modes[-MOST_MODES:]
         self.settle()
 
-    def leave(self) -> None:
+    def leave(self) -> bool:
         """The machine is in another regime: the last sample, if it was odd for this one, was half of the next and is taken back."""
-        if self._stick is not None and self._alone > HALF:
-            self._stick.take_back()
+        if self._stick is None or self._alone <= HALF:
+            return False
+        self._stick.take_back()
+        return True
 
     def settle(self) -> None:
         """Forgets the smoothed residual: the machine has just come into this regime."""
@@ -250,12 +253,7 @@ class Normal(AnomalyDetector):
 
     def peek(self, x: Mapping[Any, Any]) -> float:
         """The multiple of the limit that this sample would have if it came next; nothing changes."""
-        if self._stick is None:
-            return 0.0
-        smooth = self._stick.smooth.copy()
-        seen = self.score(self._vector(x))
-        self._stick.smooth[:] = smooth
-        return seen.ratio if seen is not None else 0.0
+        return copy.deepcopy(self).score_one(dict(x))
 
     def state(self) -> dict[str, Any]:
         """For the snapshot."""

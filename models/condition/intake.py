@@ -57,6 +57,11 @@ class Intake:
             self._strangers.clear()
             self._normals.fit()
 
+    def take_back(self, time_s: float) -> None:
+        """The sample of this moment is not learned, if it was the last that came."""
+        if self._pending and self._pending[-1][0] == time_s:
+            self._pending.pop()
+
     def discard(self) -> None:
         """There is an alarm: what waits was its beginning."""
         self._pending.clear()

@@ -86,9 +86,9 @@ class Condition:
         if not self._normals.learned:
             return self._learning(sample.time_s)
         regime, normal = self._normals.assign(sample.values)
-        left = self._visits.enter(regime)
-        if left is not None and normal is not None:
-            self._normals.leave(left)
+        left = self._visits.enter(regime, sample.time_s)
+        if left is not None and normal is not None and self._normals.leave(left.regime):
+            self._intake.take_back(left.time_s)
         settling = self._settling
         seen = self._normals.score(normal, vector, settled=not settling) if normal is not None else None
         if normal is None or seen is None:

@@ -100,11 +100,10 @@ class Normals:
         """What a normal says of a vector; None where it can judge nothing of it."""
         return normal.score(self._select(vector, normal), settled=settled)
 
-    def leave(self, regime: str) -> None:
-        """The machine has gone from this regime to another that is known."""
+    def leave(self, regime: str) -> bool:
+        """The machine has gone from this regime to another that is known; whether the last sample was no longer of it."""
         normal = self._normals.get(regime)
-        if normal is not None:
-            normal.leave()
+        return normal is not None and normal.leave()
 
     def take(self, time_s: float, regime: str, vector: Floats) -> None:
         """Remembers a healthy sample and follows it; all is fitted anew when enough has come together."""

@@ -340,3 +340,24 @@ def test_what_a_node_imports() -> None:
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert found.stdout.strip() == "[]"
+
+
+def test_a_sample_between_two_regimes_is_not_learned() -> None:
+    model, machine = trained()
+    # Its current was read before it started, its vibration a moment after: six deviations, too few for an alarm.
+    between = 0.01 * math.exp(0.05 * 6.5)
+    alone = []
+    for sample in machine.samples(5 * machine.period):
+        if machine.tick % (2 * machine.period) == 0:
+            verdict = step(model, Sample(sample.time_s, dict(sample.values) | {"vibration.rms": between}, INFO))
+            alone.append(sample.time_s)
+        else:
+            verdict = step(model, sample)
+        assert not verdict.alarm
+    assert len(alone) == 2
+    kept = model.snapshot()
+    names = [entry[0] for entry in kept["features"]]
+    learned = [*kept["memory"]["rows"], *(vector for _, _, vector in kept["pending"])]
+    off = [row[names.index("vibration.rms")] for row in learned if row[names.index("current")] < 1.0]
+    assert len(off) > 100
+    assert max(off) < 0.95 * between
