@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from gateway.batches import Rate
 from gateway.goods import DAY_NS, GoodsUnavailable, ProductChart
@@ -30,6 +30,14 @@ _TOLD = {
 }
 
 
+class _Kept(NamedTuple):
+    """What comes out of the file of goods."""
+
+    charts: list[dict[str, Any]]
+    pictures: list[dict[str, Any]]
+    readable: bool
+
+
 class GoodsPage:
     """Everything on the page at one moment, in one language."""
 
@@ -42,29 +50,32 @@ class GoodsPage:
         self._midnight_ns = words.midnight(self._now_ns)
 
     def values(self, before: int | None = None) -> dict[str, Any]:
-        """The template's values, but for the reader's own; pictures older than the one with id `before`.
+        """The template's values, but for the reader's own; pictures older than the one with id `before`, the newest without older.
 
         Raises:
             LedgerError, LedgerUnavailable: counts cannot be read now.
         """
         services, words = self._services, self._words
-        charts, pictures, readable = self._kept(before)
+        kept = self._kept(before)
+        if before is not None and kept.readable and not kept.pictures:
+            # They were tidied away since: an empty page would say that nothing was ever rejected.
+            before, kept = None, self._kept(None)
         return {
             "t": self._page,
             "today": [self._today(each) for each in state.today(services, words)],
             "alerts": self._alerts(),
-            "charts": charts,
+            "charts": kept.charts,
             "width": round(WIDTH),
             "height": round(HEIGHT),
-            "pictures": pictures,
-            "readable": readable,
-            "older": pictures[-1]["id"] if len(pictures) == PICTURES else None,
+            "pictures": kept.pictures,
+            "readable": kept.readable,
+            "older": kept.pictures[-1]["id"] if len(kept.pictures) == PICTURES else None,
             "before": before,
             "batches": [self._batch(each) for each in state.batches(services, words, BATCHES)],
             "cameras": [self._camera(each) for each in state.cameras(services, words)],
         }
 
-    def _kept(self, before: int | None) -> tuple[list[dict[str, Any]], list[dict[str, Any]], bool]:
+    def _kept(self, before: int | None) -> _Kept:
         services = self._services
         try:
             charts = services.goods.charts(
@@ -72,10 +83,12 @@ class GoodsPage:
             )
             items = state.items(services, self._words, limit=PICTURES, before=before)
         except GoodsUnavailable:
-            return [], [], False  # the counts are of use without them
+            return _Kept([], [], readable=False)  # the counts are of use without them
         # In an order that stays, so that a chart is found where it was.
         charts.sort(key=lambda each: (each.machine, each.camera, each.product))
-        return [self._chart(each) for each in charts if each.points], [self._item(each) for each in items], True
+        return _Kept(
+            [self._chart(each) for each in charts if each.points], [self._item(each) for each in items], readable=True
+        )
 
     def _today(self, tally: views.Today) -> dict[str, Any]:
         return {
@@ -146,7 +159,7 @@ class GoodsPage:
         correction = item.correction
         return {
             "id": item.id,
-            "key": f"{item.node}/{item.inspection}/{item.item}",
+            "key": state.item_path(item.node, item.inspection, item.item),
             "anchor": anchor(item.node, item.inspection, item.item),
             "verdict": correction.verdict if correction else item.verdict,
             "said": said,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from urllib.parse import quote
 
 from gateway.batches import Batch
 from gateway.doubtful import DoubtfulItem
@@ -96,9 +97,17 @@ def _item(item: DoubtfulItem, words: Wording, correction: Correction | None) -> 
     )
 
 
+def item_path(node: str, inspection: str, number: int) -> str:
+    """An item's part of a path.
+
+    >>> item_path("pi", "i:7", 3)
+    'pi/i%3A7/3'
+    """
+    return "/".join(quote(part, safe="") for part in (node, inspection, str(number)))
+
+
 def _path(item: DoubtfulItem, kind: PictureKind) -> str:
-    """Names and ids on the wire have no character that a path must escape."""
-    return f"/api/v1/goods/items/{item.node}/{item.inspection}/{item.item}/picture?kind={kind}"
+    return f"/api/v1/goods/items/{item_path(item.node, item.inspection, item.item)}/picture?kind={kind}"
 
 
 def cameras(services: Services, words: Wording) -> list[views.CameraView]:

@@ -218,6 +218,28 @@ def test_what_went_wrong_is_said_on_the_page(
     assert "<h2" in answer.text
 
 
+def test_a_page_of_older_pictures_that_are_gone_shows_the_newest(http: httpx.Client) -> None:
+    newest = check(http.get(f"{GOODS}/items?limit=1"))[0]
+    for gone in (1, 10**9):  # nothing is older; never there, or no longer
+        page = http.get(f"/goods?lang=de&before={gone}").text
+        assert newest["picture"].replace("&", "&amp;") in page
+        assert "Keine Bilder." not in page
+        assert "Zurück zu den neuesten" not in page
+    assert check(http.get(f"{GOODS}/items?before=1000000000")) == [], "to a program there is just nothing older"
+
+
+def test_an_inspection_of_an_odd_name_has_a_page_and_buttons(gateway: Gateway, feed: Feed, http: httpx.Client) -> None:
+    inspect(feed, tray(0, 1), name="i:2026.11-26", product="odd")
+    settled(gateway)
+    (shown,) = [each for each in check(http.get(f"{GOODS}/items")) if each["product"] == "odd"]
+    assert http.get(shown["picture"]).content.startswith(b"\xff\xd8\xff")
+    page = http.get("/goods?lang=de").text
+    place = 'formaction="/goods/oven-pi/i%3A2026.11-26/0"'
+    assert place in page
+    answer = http.post("/goods/oven-pi/i%3A2026.11-26/0", data={"by": "Anna", "lang": "de", "verdict": "good"})
+    assert answer.status_code == 303
+
+
 def test_forms_that_are_none_and_from_elsewhere(http: httpx.Client) -> None:
     place, said = "/goods/oven-pi/i-5/11", {"by": "Anna", "verdict": "good"}
     problem(http.post(place, data={**said, "verdict": "burnt"}), 400)
