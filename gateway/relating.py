@@ -18,26 +18,21 @@ from gateway.alerts import Alert
 from gateway.batches import Batch
 from gateway.ledger import Ledger
 from gateway.ledger_file import LedgerUnavailable
-from gateway.oven_history import TEMPERATURES, features
-from gateway.related import Measure, Relation
+from gateway.machine_reading import MachineReading
+from gateway.related import Measure
 from gateway.relation import LAGS_S, LEAST_BATCHES, WINDOW_S, BatchPoint, Goods, relate
-from gateway.store.base import Chart, SeriesKey, Store, StoreUnavailable
+from gateway.store.base import Store, StoreUnavailable
 from gateway.triage import Triage
 from wire.backoff import Backoff
 
 SPAN_DAYS = 42.0
 """Looked back over; older batches are another season's."""
-STEP_S = 120.0
-MOST_CHANNELS = 24
-"""Read of one machine: temperatures first, then what it draws, then the rest by name."""
 READING_S = 30.0
-"""What has not been read by then is left out, and comes next time."""
+"""What has not been read by then is read at the next turn; nothing is told before it has been."""
 LEAST_ITEMS = 5
 """Measured (for rejects: judged) items that make a batch's figure one."""
 WAKE_S = 5.0
 _NS = 1_000_000_000
-_DERIVED = ("condition.", "inspection.", "health.")
-_ELECTRIC = frozenset({"A", "mA", "W", "kW"})
 
 
 class _Asked(NamedTuple):
@@ -90,27 +85,16 @@ def points_of(batches: Sequence[Batch], measure: Measure) -> tuple[list[BatchPoi
     return points, Goods(product, measure, unit, least)
 
 
-def read_machine(
-    store: Store, site: str, machine: str, start_ns: int, end_ns: int, *, enough: Callable[[], bool]
-) -> dict[str, Chart]:
-    """Channels of a machine between two moments, whichever node measures them; those that were read until it was `enough`.
+class _UnderWay(NamedTuple):
+    """A question whose machine is being read."""
 
-    Raises:
-        StoreUnavailable: it cannot be asked now.
-    """
-    known: dict[str, tuple[int, SeriesKey]] = {}
-    for key, unit in store.series():
-        if key.site == site and key.machine == machine and not key.channel.startswith(_DERIVED):
-            rank = 0 if unit in TEMPERATURES else 1 if unit in _ELECTRIC else 2 if "." not in key.channel else 3
-            known[key.channel] = (rank, key)
-    chosen = sorted(known.values(), key=lambda one: (one[0], one[1].channel))[:MOST_CHANNELS]
-    buckets = round((end_ns - start_ns) / (STEP_S * _NS)) + 2
-    charts: dict[str, Chart] = {}
-    for _, key in chosen:
-        if enough():
-            break
-        charts[key.channel] = store.read(key, start_ns, end_ns, buckets)
-    return charts
+    episode: tuple[str, int]
+    asked: _Asked
+    latest: str
+    """The latest of its batches."""
+    points: Sequence[BatchPoint]
+    goods: Goods
+    machine: MachineReading
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +124,7 @@ class Relating:
         self._now_ns = now_ns
         self._asked_with: dict[tuple[str, int], str] = {}
         """The latest batch that each episode of an alert was asked about with."""
+        self._under_way: _UnderWay | None = None
         self._asked = self._told = self._failures = 0
         self._last_error = ""
         self._backoff = Backoff(15.0, 600.0)
@@ -163,54 +148,67 @@ class Relating:
     def turn(self) -> int:
         """Asks for every alert that another batch, or nothing yet, was asked for; returns how many were told something.
 
+        What takes too long to be read is gone on with at the next turn, and the others wait for it.
+
         Raises:
             StoreUnavailable, LedgerUnavailable: ask again later; alerts are as they were.
         """
         told = 0
-        alerts = self._ledger.relations.untold()
-        episodes = [(alert.id, alert.reopened) for alert in alerts]
-        self._asked_with = {episode: self._asked_with.get(episode, "") for episode in episodes}
-        for episode, alert in zip(episodes, alerts, strict=True):
-            asked = asked_of(alert)
-            if asked is None or alert.product is None or self._stopping.is_set():
-                continue
-            since_ns = self._now_ns() - round(SPAN_DAYS * 86_400 * _NS)
-            latest = self._ledger.relations.over(alert.site, alert.machine, alert.product, since_ns=since_ns)
-            if self._asked_with[episode] == latest:
-                continue
-            batches = self._ledger.relations.batches(alert.site, alert.machine, alert.product, since_ns=since_ns)
-            self._asked_with[episode] = latest  # also where the answer is a stumble: it would be the same again
-            try:
-                relation = self._ask(alert, asked, batches)
-                if relation is not None:
-                    with self._ledger.transaction() as work:
-                        told += Triage(work, self._ledger.policy).relate(alert.id, relation, at_ns=self._now_ns())
-            except (StoreUnavailable, LedgerUnavailable):
-                self._asked_with[episode] = ""
-                raise
-        self._told += told
+        alerts = {(alert.id, alert.reopened): alert for alert in self._ledger.relations.untold()}
+        self._asked_with = {episode: self._asked_with.get(episode, "") for episode in alerts}
+        under_way, self._under_way = self._under_way, None
+        if under_way is not None and under_way.episode in alerts:
+            alert = alerts[under_way.episode]
+            if alert.product == under_way.goods.product and asked_of(alert) == under_way.asked:
+                told += self._go_on(alert, under_way)
+            else:
+                self._asked_with[under_way.episode] = ""
+        for episode, alert in alerts.items():
+            if self._under_way is not None or self._stopping.is_set():
+                break
+            question = self._question(episode, alert)
+            if question is not None:
+                told += self._go_on(alert, question)
         return told
 
-    def _ask(self, alert: Alert, asked: _Asked, batches: Sequence[Batch]) -> Relation | None:
-        points, goods = points_of(batches, asked.measure)
+    def _question(self, episode: tuple[str, int], alert: Alert) -> _UnderWay | None:
+        """What is to be asked of an alert; None for nothing, or nothing new."""
+        asked = asked_of(alert)
+        if asked is None or alert.product is None:
+            return None
+        since_ns = self._now_ns() - round(SPAN_DAYS * 86_400 * _NS)
+        about = (alert.site, alert.machine, alert.product)
+        latest = self._ledger.relations.over(*about, since_ns=since_ns)
+        if self._asked_with[episode] == latest:
+            return None
+        points, goods = points_of(self._ledger.relations.batches(*about, since_ns=since_ns), asked.measure)
         if len(points) < LEAST_BATCHES:
+            self._asked_with[episode] = latest
             return None
         self._asked += 1
         before_ns = round((max(LAGS_S) + WINDOW_S + 3600.0) * _NS)
         start_ns, end_ns = points[0].time_ns - before_ns, points[-1].time_ns + _NS
+        machine = MachineReading(self._store, alert.site, alert.machine, start_ns, end_ns)
+        return _UnderWay(episode, asked, latest, points, goods, machine)
+
+    def _go_on(self, alert: Alert, question: _UnderWay) -> int:
+        """Reads on and, once all is read, answers; returns how many were told something."""
         deadline_s = time.monotonic() + READING_S
-        charts = read_machine(
-            self._store,
-            alert.site,
-            alert.machine,
-            start_ns,
-            end_ns,
-            enough=lambda: self._stopping.is_set() or time.monotonic() > deadline_s,
-        )
-        relation = relate(points, features(charts, STEP_S), goods)
-        if relation is None or (relation.moved.after - relation.moved.before) * asked.way < 0.0:
-            return None
-        return relation
+        self._asked_with[question.episode] = question.latest  # also where it stumbles: it would do so again
+        try:
+            if not question.machine.go_on(lambda: self._stopping.is_set() or time.monotonic() > deadline_s):
+                self._under_way = question
+                return 0
+            relation = relate(question.points, question.machine.found, question.goods)
+            if relation is None or (relation.moved.after - relation.moved.before) * question.asked.way < 0.0:
+                return 0
+            with self._ledger.transaction() as work:
+                told = int(Triage(work, self._ledger.policy).relate(alert.id, relation, at_ns=self._now_ns()))
+        except (StoreUnavailable, LedgerUnavailable):
+            self._under_way = question
+            raise
+        self._told += told
+        return told
 
     def _main(self) -> None:
         while not self._stopping.is_set():

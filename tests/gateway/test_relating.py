@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import shutil
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Event
-from typing import Any
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -15,6 +16,7 @@ from support.alerts import SECOND, START, Clock, finding, ledger, seen
 from support.broker import until
 from support.ovens import DAY, Oven, fill
 
+from gateway import relating
 from gateway.alerting import Alerting
 from gateway.alerts import Alert, Policy, State
 from gateway.batches import Batch
@@ -22,8 +24,10 @@ from gateway.costs import Costs
 from gateway.events import ALERT
 from gateway.ledger import Ledger
 from gateway.lifecycle import begin
+from gateway.machine_reading import MOST_CHANNELS, MachineReading
 from gateway.outbox import Wants
 from gateway.relating import Relating, asked_of, points_of
+from gateway.store.base import Chart, SeriesKey, Store, StoreUnavailable
 from gateway.store.config import EmbeddedConfig
 from gateway.store.embedded import EmbeddedStore
 from gateway.translate import Translator
@@ -191,6 +195,63 @@ def test_too_few_batches_say_nothing_and_more_are_asked_about(bakery: Bakery) ->
 def test_goods_that_went_the_other_way_than_the_alert_says_are_not_explained(bakery: Bakery) -> None:
     bakery.find(cause="too_light", evidence=[])
     assert bakery.relating.turn() == 0
+
+
+def test_what_a_slow_store_gives_in_time_is_no_answer_until_the_rest_is_read(
+    bakery: Bakery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relating, "READING_S", 0.0)
+    read: list[str] = []
+    real = bakery.store.read
+
+    def reads(key: SeriesKey, *args: Any) -> Chart:
+        if len(read) == 1 and key.channel not in read:
+            read.append("")
+            raise StoreUnavailable("away for a moment")
+        read.append(key.channel)
+        return real(key, *args)
+
+    monkeypatch.setattr(bakery.store, "read", reads)
+    bakery.find("plain")
+    bakery.find()
+    assert bakery.relating.turn() == 0
+    with pytest.raises(StoreUnavailable):
+        bakery.relating.turn()
+    turns = [bakery.relating.turn() for _ in range(6)]
+    assert sum(turns) == 1
+    rest = ["", "room_temperature", "left_element_current"]
+    assert read[:4] == ["deck_temperature", *rest], "gone on with where it was left"
+    assert read[4:] == ["deck_temperature", *rest[1:]], "each alert in its turn, and each channel once"
+    assert bakery.relating.stats().asked == 2
+    bakery.pass_s(31.0)
+    (told,) = [alert for alert in bakery.ledger.open_alerts() if alert.relation is not None]
+    assert told.relation is not None
+    assert (told.machine, told.relation.related[0].channel) == ("deck", "left_element_current")
+
+
+def test_six_weeks_of_a_machine_fit_beside_everything_else() -> None:
+    buckets = 4000
+    keys = [SeriesKey("bakery", "pi-1", "deck", f"current_{number:02}") for number in range(MOST_CHANNELS)]
+
+    class Weeks:
+        def series(self) -> list[tuple[SeriesKey, str]]:
+            return [(key, "A") for key in keys]
+
+        def read(self, key: SeriesKey, start_ns: int, *_: int) -> Chart:
+            times = [start_ns + number * 120 * SECOND for number in range(buckets)]
+            high = [9.0 + number % 7 / 10.0 for number in range(buckets)]
+            mean = [value * (number // 4 % 2) for number, value in enumerate(high)]
+            return Chart(key, "A", times, mean, [value + 0.0 for value in mean], [value + 0.0 for value in mean])
+
+    tracemalloc.start()
+    try:
+        reading = MachineReading(cast(Store, Weeks()), "bakery", "deck", START, START + buckets * 120 * SECOND)
+        assert reading.go_on(lambda: False)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert len(reading.found) == 2 * MOST_CHANNELS
+    assert peak <= 50 * buckets * MOST_CHANNELS, "bytes; 36 MB for six weeks of two minutes"
 
 
 def test_an_alert_is_held_against_its_own_goods_whatever_is_baked_since(bakery: Bakery) -> None:
