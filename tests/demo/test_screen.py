@@ -228,6 +228,17 @@ def test_the_result_is_json_and_says_what_was_measured(tmp_path: Path) -> None:
     assert outcome["processes"]["late"]["cpu_share"] is None
 
 
+def test_a_fault_has_the_cause_that_was_told_last(tmp_path: Path) -> None:
+    fault = FaultRun("bearing_outer", MACHINES[0], 1.0, command="c", injected_ns=10**18)
+    made = show(tmp_path, "en", fault)
+    (view,) = made.look.alerts
+    for cause in ("unknown", "bearing_outer"):
+        made.look.alerts = [{**view, "alert": {**view["alert"], "cause": cause}}]
+        made._follow(fault)
+        assert fault.cause == cause
+    assert fault.alert_after_s == 10**9
+
+
 def test_the_result_says_what_the_camera_saw_and_which_fault_was_seen_in_the_goods(tmp_path: Path) -> None:
     fault = FaultRun("heating_element_open", OVEN, 1.0, command="c", injected_ns=10**18, alert=None)
     made = with_camera(show(tmp_path, "en", fault))

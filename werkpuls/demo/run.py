@@ -224,7 +224,8 @@ class Show:
             if alert["kind"] == "quality":
                 if fault.goods_after_s is None:
                     fault.goods_after_s, fault.goods_cause = (alert["opened_ns"] - injected_ns) / 1e9, alert["cause"]
-            elif fault.alert is None:
+            elif fault.alert in (None, alert["id"]):
+                # What it is becomes clearer within seconds.
                 fault.alert, fault.cause, fault.severity = alert["id"], alert["cause"], alert["severity"]
                 fault.alert_after_s = (alert["opened_ns"] - injected_ns) / 1e9
         for name, events in self.look.events.items():
