@@ -15,12 +15,11 @@ MOST_ITEMS = 12
 """Items kept of one inspection; a node sends three."""
 
 
-class DoubtfulItem(Struct, frozen=True, kw_only=True):
-    """One rejected or doubtful item with a picture, as the camera saw it."""
+class SeenItem(Struct, frozen=True, kw_only=True):
+    """One rejected or doubtful item as the camera saw it."""
 
     id: int = 0
-    """Where it stands in the file of goods; rises with every item that comes in. 0 before."""
-    site: str
+    """Where it stands in the file of goods, for `before`; rises with every item that comes in. 0 outside of it."""
     node: str
     inspection: str
     item: int
@@ -31,6 +30,7 @@ class DoubtfulItem(Struct, frozen=True, kw_only=True):
     batch: str
     label: str
     verdict: Verdict
+    """The camera's."""
     confidence: float
     lightness: float | None
     size_mm: float | None
@@ -38,6 +38,12 @@ class DoubtfulItem(Struct, frozen=True, kw_only=True):
     """Codes of what speaks against it, the strongest first, where a taught product judged."""
     within: tuple[float, float, float, float] | None
     """Its box in the picture: x, y, width and height as fractions."""
+
+
+class DoubtfulItem(SeenItem, frozen=True, kw_only=True):
+    """The same as it is kept."""
+
+    site: str
     seen: bool
     """Whether there is a picture of the places that spoke for its label."""
 

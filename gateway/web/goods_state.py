@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from urllib.parse import quote
 
 from gateway.batches import Batch
-from gateway.doubtful import DoubtfulItem
+from gateway.doubtful import DoubtfulItem, SeenItem
 from gateway.goods import PictureKind
 from gateway.ledger_goods import Correction
 from gateway.services import Services
@@ -74,23 +74,8 @@ def item_views(services: Services, words: Wording, found: Sequence[DoubtfulItem]
 
 def _item(item: DoubtfulItem, words: Wording, correction: Correction | None) -> views.ItemView:
     return views.ItemView(
-        id=item.id,
-        node=item.node,
-        inspection=item.inspection,
-        item=item.item,
-        at_ns=item.at_ns,
-        machine=item.machine,
+        **{name: getattr(item, name) for name in SeenItem.__struct_fields__},
         title=words.machine(item.machine),
-        camera=item.camera,
-        product=item.product,
-        batch=item.batch,
-        label=item.label,
-        verdict=item.verdict,
-        confidence=item.confidence,
-        lightness=item.lightness,
-        size_mm=item.size_mm,
-        why=item.why,
-        within=item.within,
         picture=_path(item, "item"),
         seen=_path(item, "seen") if item.seen else None,
         correction=correction,

@@ -6,7 +6,8 @@ from typing import Literal
 
 from msgspec import Struct
 
-from gateway.batches import Rate, Verdict
+from gateway.batches import Rate
+from gateway.doubtful import SeenItem
 from gateway.ledger_goods import Correction
 from gateway.web.views import Person
 
@@ -49,29 +50,10 @@ class BatchView(Struct, frozen=True, kw_only=True):
     """Standard deviation of it among the items."""
 
 
-class ItemView(Struct, frozen=True, kw_only=True):
+class ItemView(SeenItem, frozen=True, kw_only=True):
     """A rejected or doubtful item with its pictures."""
 
-    id: int
-    """For `before`."""
-    node: str
-    inspection: str
-    item: int
-    at_ns: int
-    machine: str
     title: str
-    camera: str
-    product: str
-    batch: str
-    label: str
-    verdict: Verdict
-    """The camera's."""
-    confidence: float
-    lightness: float | None
-    size_mm: float | None
-    why: list[str]
-    within: tuple[float, float, float, float] | None
-    """Its box in the picture: x, y, width and height as fractions."""
     picture: str
     """Path of the picture."""
     seen: str | None

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
+from selenium.webdriver import Chrome
+from support.browsers import browser
 from support.gateways import Feed, client, running
 
 from gateway.daemon import Gateway
@@ -26,3 +28,9 @@ def feed(gateway: Gateway) -> Feed:
 def http(gateway: Gateway) -> Iterator[httpx.Client]:
     with client(gateway) as http:
         yield http
+
+
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
+    with browser(tmp_path_factory.mktemp("chromium")) as driver:
+        yield driver

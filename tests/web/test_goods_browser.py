@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 
 import pytest
 from selenium.webdriver import Chrome
@@ -20,12 +19,6 @@ from wire.messages import Reply, SensorState, Severity
 
 pytestmark = list(MARKS)
 LONG = "roggenmischbrot-mit-kuerbiskernen-und-einem-sehr-langen-namen-1"
-
-
-@pytest.fixture(scope="module")
-def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
-    with browser(tmp_path_factory.mktemp("chromium")) as driver:
-        yield driver
 
 
 @pytest.fixture(scope="module", autouse=True)
