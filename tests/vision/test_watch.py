@@ -178,8 +178,8 @@ def test_pictures_become_inspections_batches_and_findings_and_a_person_corrects_
             np.mean([item.lightness for item in inspections[0].items]) - np.mean([item.lightness for item in burnt])
             > 15
         )
-        findings = [(each.type, each.state, each.cause) for each in told(Finding)]
-        assert findings == [("quality", "open", "too_dark")]
+        findings = [(each.type, each.state, each.cause, each.product) for each in told(Finding)]
+        assert findings == [("quality", "open", "too_dark", "goods")]
         evidence = told(Finding)[0].evidence[0]
         assert (evidence.feature, evidence.value >= 0.5) == ("reject_rate", True)
         held = sorted((tmp_path / "state" / "watch" / "pictures" / "tray").glob("*.jpg"))

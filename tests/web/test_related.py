@@ -28,7 +28,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
 
 
 def test_the_page_the_api_and_subscribers_are_told(gateway: Gateway, http: httpx.Client) -> None:
-    made = Feed(gateway).alert(type="quality", cause="too_dark", severity=Severity.ALARM, id="dark")
+    made = Feed(gateway).alert(type="quality", cause="too_dark", severity=Severity.ALARM, id="dark", product="roll")
 
     def told() -> bool:
         found = gateway.ledger.alert(made)
