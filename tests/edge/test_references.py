@@ -148,6 +148,22 @@ def test_a_set_point_that_flickers_hides_no_element_that_failed(apart: float, af
     assert after_s or all(told)
 
 
+def test_an_element_that_failed_is_told_though_the_read_back_flickers() -> None:
+    machine = Machine(MachineSetup("m", set_points=(SetPoint("deck", source="wanted"),)))
+
+    def go(level: float, seconds: int) -> list[Step]:
+        return [
+            machine.heated(level + 0.5 * float(machine.rng.standard_normal()), 230.0 + 0.1 * (second % 2))
+            for second in range(seconds)
+        ]
+
+    assert not any(step.verdict is not None and step.verdict.alarm for step in go(230.0, 400))
+    verdict = go(200.0, 200)[-1].verdict
+    assert verdict is not None
+    assert verdict.alarm
+    assert verdict.deviations[0].feature == "deck.distance"
+
+
 def test_a_turned_knob_counts_from_cold_and_by_small_steps() -> None:
     references = References(set_points=(SetPoint("deck", source="wanted"),))
 
