@@ -83,7 +83,7 @@ def test_since_when(later_ns: int, since: str) -> None:
 
 def test_since_this_morning() -> None:
     # START is 22:26 in Berlin.
-    assert "Kruste seit heute 05:26 " in said("de", since_ns=START - 17 * HOUR)
+    assert "Kruste seit heute, 05:26 Uhr, " in said("de", since_ns=START - 17 * HOUR)
     assert "crust 6.1 L* darker since today 05:26 " in said("en", since_ns=START - 17 * HOUR)
 
 

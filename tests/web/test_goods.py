@@ -177,6 +177,7 @@ def test_the_page_says_it_in_german_first(gateway: Gateway, http: httpx.Client) 
         "Wie gewohnt: zuletzt 52,5, sonst 55,0",
         "Das ist Ausschuss",
         "Ihr Wort zählt",
+        "Ofen oder Linie",
         "werkpuls teach",
     ):
         assert words in page

@@ -141,7 +141,7 @@ def test_a_verdict_is_given_with_one_press_and_the_camera_learns_it(
     feed.tell(Reply(command=command.id, machine="oven", action="correct_verdict", ok=True, **reply))
     settled(gateway)
     look_again(chromium)
-    until(lambda: "Die Kamera hat es gelernt." in text(chromium, "#item-oven-pi-r-13-2"))
+    until(lambda: "Die Kamera hat es übernommen." in text(chromium, "#item-oven-pi-r-13-2"))
     save(chromium, "judged")
     assert errors(chromium) == []
 
