@@ -23,8 +23,8 @@ VALUES_PER_MESSAGE = 8_000
 SERIES_PER_MESSAGE = 256
 EVIDENCE = 12
 CAUSES = 6
-SIGNIFICANT = 9
 MOST_UNSTEADY = 32
+SIGNIFICANT = 9
 """Digits kept of a value: more than any sensor resolves, half of what a double would take on the wire."""
 TIME_TOLERANCE_MS = 0.01
 
