@@ -1,6 +1,6 @@
 """The picture in the README: `python -m werkpuls.demo.picture docs/images/demo.svg` runs the demo and keeps its screen.
 
-The screen is the one that a person sees shortly after a bearing was broken; nothing in it is drawn by hand.
+The screen is the one that a person sees once a heating element was broken and the crust has shown it; nothing in it is drawn by hand.
 """
 
 from __future__ import annotations
@@ -16,31 +16,38 @@ from pathlib import Path
 from rich.console import Console
 
 from gateway.wording import LANGUAGES
-from werkpuls.demo.plan import MACHINES
+from werkpuls.demo.plan import CAMERA, MACHINES
 from werkpuls.demo.run import FaultRun, Show, until
 from werkpuls.demo.screen import draw, keys_of
 from werkpuls.demo.site import Site
 
 WIDTH = 118
-AFTER_ALERT_S = 2.0
+AFTER_ALERT_S = 3.0
 LONGEST_S = 120.0
+OVEN = next(machine for machine in MACHINES if machine.name == CAMERA.machine)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the demo until the alert has reached both receivers; 1 when it never did."""
+    """Runs the demo until the alert has reached both receivers and the goods have shown it; 1 when there was no alert."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("file", type=Path)
     parser.add_argument("--lang", choices=LANGUAGES, default="de")
     args = parser.parse_args(argv)
     folder = Path(tempfile.mkdtemp(prefix="werkpuls-demo-"))
     site = Site(folder, web_port=8077, language=args.lang, camera=True)
-    fault = FaultRun("bearing_outer", MACHINES[0], 20.0)
+    fault = FaultRun("heating_element_open", OVEN, 20.0)
     console = Console(record=True, width=WIDTH, file=sys.stderr)
     try:
         site.build()
         show = Show(site, [fault], args.lang)
         show.begin()
-        until(show, LONGEST_S, lambda: len(fault.receivers_after_s) == len(site.receiver_ports), lambda: None)
+        told = len(site.receiver_ports)
+        until(
+            show,
+            LONGEST_S,
+            lambda: len(fault.receivers_after_s) == told and fault.goods_after_s is not None,
+            lambda: None,
+        )
         until(show, show.running_s + AFTER_ALERT_S, lambda: False, lambda: None)
         console.print(draw(show, keys_of(site)))
     finally:
