@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import json
+import os
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from models.quality.card import ModelRefused
 from models.quality.classifier import WEIGHTS, Classifier
@@ -45,7 +48,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--bad", nargs="+", type=Path, default=(), metavar="DIR", help="photos of bad items; may be left out"
     )
     parser.add_argument("--product", metavar="NAME", help="what it is called (default: the file's name)")
-    parser.add_argument("--add", action="store_true", help="add to what the profile was taught before")
+    before = parser.add_mutually_exclusive_group()
+    before.add_argument("--add", action="store_true", help="add to what the profile was taught before")
+    before.add_argument("--replace", action="store_true", help="forget what the profile was taught before")
+    parser.add_argument(
+        "--json", action="store_true", help="say what was taught, and what is doubtful, as one JSON line"
+    )
     parser.add_argument(
         "--corners",
         type=corners,
@@ -70,34 +78,52 @@ def run(args: argparse.Namespace) -> int:
 
     started = time.monotonic()
     path: Path = args.profile if args.profile.suffix == SUFFIX else args.profile.with_name(args.profile.name + SUFFIX)
+    if not (args.add or args.replace) and os.path.lexists(path):
+        return _say(f"{path}: is there already: --add adds to it, --replace teaches it anew", WRONG_USE)
     try:
         classifier = Classifier.load(args.weights / "goods.tflite", args.weights / "goods.json")
         before = read_profile(path, classifier.card.sha256) if args.add else None
     except (ModelRefused, ProfileRefused, RuntimeUnavailable) as exc:
         return _say(str(exc), PROBLEM)
     inspector = Inspector(classifier)
-    good, bad = (_examples(inspector, given, args) for given in (args.good, args.bad))
-    if args.bad and not bad:
+    good, bad = (_lesson(inspector, given, args) for given in (args.good, args.bad))
+    if args.bad and not bad.examples:
         return _say("no whole item is on the photos of bad items", PROBLEM)
     try:
         if before is None:
-            profile = Profile.teach(args.product or path.stem, classifier.card.sha256, good, bad)
+            profile = Profile.teach(args.product or path.stem, classifier.card.sha256, good.examples, bad.examples)
         else:
-            profile = before.corrected(good, bad)
+            profile = before.corrected(good.examples, bad.examples)
         card = write_profile(profile, path, datetime.now(UTC).isoformat(timespec="seconds"))
     except (ValueError, OSError) as exc:
-        return _say(f"{path}: {exc}; found on the photos: {len(good)} good, {len(bad)} bad", PROBLEM)
-    _warn(profile)
+        found = f"found on the photos: {len(good.examples)} good, {len(bad.examples)} bad"
+        return _say(f"{path}: {exc}; {found}", PROBLEM)
+    doubts = _doubts(profile, good, bad)
+    for doubt in doubts:
+        _say(doubt["text"], DONE)
     seconds = time.monotonic() - started
-    sys.stdout.write(f"{path}: {card.product}, {card.good} good and {card.bad} bad items, {seconds:.1f} s\n")
+    if args.json:
+        said = {"profile": str(path), "product": card.product, "good": card.good, "bad": card.bad, "doubts": doubts}
+        sys.stdout.write(json.dumps(said, ensure_ascii=False) + "\n")
+    else:
+        sys.stdout.write(f"{path}: {card.product}, {card.good} good and {card.bad} bad items, {seconds:.1f} s\n")
     return DONE
 
 
-def _examples(inspector: Inspector, given: Sequence[Path], args: argparse.Namespace) -> list[Example]:
+@dataclass(slots=True)
+class _Lesson:
+    """Items of one kind, and how many of them the shipped net calls what."""
+
+    examples: list[Example] = field(default_factory=list)
+    net_good: int = 0
+    net_reject: int = 0
+
+
+def _lesson(inspector: Inspector, given: Sequence[Path], args: argparse.Namespace) -> _Lesson:
     """Whole items on photos; photos that cannot be used, or show none, are named and left out."""
     from werkpuls.closeup import inspect  # noqa: PLC0415  # needs OpenCV
 
-    found = []
+    lesson = _Lesson()
     for photo in photos(given):
         seen = cropped(photo, args.corners)
         if seen.image is None:
@@ -106,21 +132,40 @@ def _examples(inspector: Inspector, given: Sequence[Path], args: argparse.Namesp
         items = inspect(inspector, seen.image)[0].judged
         if not items:
             _say(f"{photo.path}: no whole item is on it", PROBLEM)
-        found += [item.example for item in items]
-    return found
+        lesson.examples += [item.example for item in items]
+        lesson.net_good += sum(item.verdict == "good" for item in items)
+        lesson.net_reject += sum(item.verdict == "reject" for item in items)
+    return lesson
 
 
-def _warn(profile: Profile) -> None:
-    """Says that they are few, and which taught items the profile itself would not call what they were called: somebody may have mixed them up."""
+def _doubts(profile: Profile, good: _Lesson, bad: _Lesson) -> list[dict[str, Any]]:
+    """What may be wrong with what was taught: few items, mixed up ones, and what the net alone would call otherwise."""
+    doubts: list[dict[str, Any]] = []
+
+    def doubt(code: str, text: str, **counts: int) -> None:
+        doubts.append({"code": code, **counts, "text": text})
+
     if len(profile.good) < ADVISED:
-        _say(f"only {len(profile.good)} good items: with {ADVISED} to 20 it knows better what is usual", DONE)
-    wrong = sum(profile.judge(each).verdict == "reject" for each in profile.good)
-    missed = sum(profile.judge(each).verdict == "good" for each in profile.bad)
+        few = f"only {len(profile.good)} good items: with {ADVISED} to 20 it knows better what is usual"
+        doubt("few", few, good=len(profile.good))
+    if both := profile.contradicted():
+        doubt("in_both", f"{both} items were taught as good and as bad: the same photo is in both folders", items=both)
+    wrong, missed = profile.doubted()
     if wrong or missed:
-        _say(
-            f"of the taught items, {wrong} good ones look bad and {missed} bad ones look good: are they in the right folder?",
-            DONE,
+        text = f"of the taught items, {wrong} good ones look bad and {missed} bad ones look good: "
+        doubt("mixed_up", text + "are they in the right folder?", good=wrong, bad=missed)
+    odd, passed = 2 * good.net_reject > len(good.examples), 2 * bad.net_good > len(bad.examples)
+    if odd or passed:
+        parts = [f"{good.net_reject} of {len(good.examples)} good items for bad"] if odd else []
+        parts += [f"{bad.net_good} of {len(bad.examples)} bad items for good"] if passed else []
+        text = f"without this profile, the net takes {' and '.join(parts)}: "
+        ask = (
+            "are the folders swapped?"
+            if odd and passed
+            else "right for a product that it does not know; else look again"
         )
+        doubt("net", text + ask, good=good.net_reject, bad=bad.net_good)
+    return doubts
 
 
 def _say(text: str, code: int) -> int:

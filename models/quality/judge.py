@@ -32,6 +32,9 @@ class Separator:
     Args:
         good: taught good items, at least 1.
         bad: taught bad items, at least 1.
+
+    Attributes:
+        doubted: how many of the good and of the bad ones it takes for the other kind when it is trained without them.
     """
 
     def __init__(self, good: Sequence[Example], bad: Sequence[Example]) -> None:
@@ -45,7 +48,9 @@ class Separator:
         dual = inverse @ wanted
         self._weights = taught.T @ dual
         # What the classifier says of an item when it is trained without it.
-        self._slope = _slope((wanted - dual / np.diag(inverse)) * wanted)
+        left_out = (wanted - dual / np.diag(inverse)) * wanted
+        self._slope = _slope(left_out)
+        self.doubted = (int((left_out[: len(good)] < 0).sum()), int((left_out[len(good) :] < 0).sum()))
 
     def good(self, example: Example) -> float:
         """Probability that it is good, 0 to 1."""

@@ -131,6 +131,20 @@ class Profile:
             verdict = "unsure"
         return Judgement(verdict, confidence, good, strange, self._reasons(departure, example, good), departure)
 
+    def doubted(self) -> tuple[int, int]:
+        """How many of the taught good and bad items look like the other kind: somebody may have mixed them up.
+
+        With both kinds, each is judged by the others: what was taught of an item itself would speak for it. With
+        good ones alone, those that are far from the rest of them.
+        """
+        if self._separator is not None:
+            return self._separator.doubted
+        return sum(self.judge(each).verdict == "reject" for each in self.good), 0
+
+    def contradicted(self) -> int:
+        """How many items were taught as good and as bad."""
+        return sum(any(one.same_item(other) for other in self.bad) for one in self.good)
+
     @cached_property
     def _novelty(self) -> Novelty:
         return Novelty([self._sized(each) for each in self.good])
