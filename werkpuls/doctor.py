@@ -61,10 +61,15 @@ def run(args: argparse.Namespace) -> int:
         sys.stderr.write(f"werkpuls doctor: --root {args.root}: no such folder\n")
         return BAD_USE
     config = args.config
-    if config is None and (args.root / USUAL_CONFIG).is_file():
-        config = args.root / USUAL_CONFIG
-    elif config is not None and not config.is_file():
-        sys.stderr.write(f"werkpuls doctor: --config {config}: no such file\n")
+    try:
+        if config is None and (args.root / USUAL_CONFIG).is_file():
+            config = args.root / USUAL_CONFIG
+        elif config is not None and not config.is_file():
+            sys.stderr.write(f"werkpuls doctor: --config {config}: no such file\n")
+            return BAD_USE
+    except PermissionError:  # of a folder above it
+        where = config or args.root / USUAL_CONFIG
+        sys.stderr.write(f"werkpuls doctor: --config {where}: this user may not look into its folder; try with sudo\n")
         return BAD_USE
     # OpenCV's own complaints about a camera would stand between the lines that say the same in words.
     for name, level in (("OPENCV_LOG_LEVEL", "OFF"), ("OPENCV_FFMPEG_LOGLEVEL", "-8")):

@@ -273,6 +273,19 @@ def test_the_usual_settings_are_found_under_the_root(tmp_path: Path, capsys: pyt
     assert "etc/werkpuls/node.toml: site" in capsys.readouterr().out
 
 
+def test_settings_in_a_folder_that_may_not_be_looked_into_are_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def forbidden(path: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_file", forbidden)  # to root, nothing is forbidden
+    for words in (["--config", str(tmp_path / "norights" / "node.toml")], ["--root", str(tmp_path)]):
+        assert cli.main(["doctor", *words]) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert "node.toml: this user may not look into its folder" in line
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
