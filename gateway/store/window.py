@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 _MS = 1_000_000
@@ -53,6 +54,18 @@ def window(start_ns: int, end_ns: int, max_points: int) -> Window:
     while _count(start_ns, end_ns, step) > max_points:
         step *= 2
     return Window(start_ns // step * step, step, _count(start_ns, end_ns, step))
+
+
+def finished(times_ns: Sequence[int], step_ns: int, now_ns: int) -> int:
+    """How many of a chart's buckets, oldest first, are over by now: the mean of the running one jumps about.
+
+    A bucket that is alone counts in any case.
+
+    >>> finished([0, 5_000, 10_000], 5_000, 11_000), finished([10_000], 5_000, 11_000)
+    (2, 1)
+    """
+    running = len(times_ns) > 1 and times_ns[-1] + step_ns > now_ns
+    return len(times_ns) - running
 
 
 def _count(start_ns: int, end_ns: int, step: int) -> int:

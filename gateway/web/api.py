@@ -13,6 +13,7 @@ from gateway.ledger import AuditEntry, Ledger
 from gateway.outbox import DeadLetter, Kind, TargetStatus
 from gateway.services import Services
 from gateway.store.base import Rejected, SeriesKey
+from gateway.store.window import finished, window
 from gateway.triage import StaleVersion, UnknownAlert, WrongState
 from gateway.web import views
 from gateway.web.endpoint import Call, Endpoint, Param
@@ -56,12 +57,14 @@ def get_channels(services: Services, call: Call) -> list[views.Channel]:
 
 
 def get_chart(services: Services, call: Call) -> views.ChartView:
-    """A chart of one series."""
+    """A chart of one series, without the bucket that is still running."""
     until_ns = services.wall_ns() if call.params["until_ms"] is None else call.params["until_ms"] * 1_000_000
     start_ns = max(until_ns - round(call.params["minutes"] * MINUTE_NS), 0)
     key = SeriesKey(services.site, call.params["node"], call.params["machine"], call.params["channel"])
     chart = services.store.read(key, start_ns, until_ns, call.params["points"])
-    kept = [place for place, mean in enumerate(chart.mean) if math.isfinite(mean)]
+    step_ns = window(start_ns, until_ns, call.params["points"]).step_ns
+    over = finished(chart.times_ns, step_ns, services.wall_ns())
+    kept = [place for place, mean in enumerate(chart.mean[:over]) if math.isfinite(mean)]
     return views.ChartView(
         channel=key.channel,
         unit=chart.unit,
@@ -284,7 +287,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         "GET",
         "/api/v1/machines/{node}/{machine}/chart",
         get_chart,
-        "A chart of one channel: mean, lowest and highest value per bucket.",
+        "A chart of one channel: mean, lowest and highest value per bucket; the one still running is left out.",
         views.ChartView,
         params=(
             NODE,

@@ -10,6 +10,7 @@ from gateway.alerts import SYSTEM, Alert, State
 from gateway.outbox import TargetStatus
 from gateway.services import Services
 from gateway.store.base import Chart, SeriesKey, StoreUnavailable
+from gateway.store.window import finished, window
 from gateway.web import views
 from gateway.web.state import machine_views, node_views
 from gateway.wording import Wording, machine_causes
@@ -209,21 +210,23 @@ class Overview:
             return None  # /health says so; the page is still of use
 
     def _drawn(self, chart: Chart | None) -> dict[str, str]:
-        """The chart as points of a 300 × 100 drawing, and its numbers."""
-        if chart is None or len(chart.mean) < 2:
+        """The chart's finished buckets as points of a 300 × 100 drawing, and its numbers."""
+        step_ns = window(self._now_ns - CHART_MINUTES * _MINUTE_NS, self._now_ns, CHART_POINTS).step_ns
+        over = 0 if chart is None else finished(chart.times_ns, step_ns, self._now_ns)
+        if chart is None or over < 2:
             return dict.fromkeys(("points", "low", "latest", "high", "first", "last"), "")
-        words = self._words
-        first_ns, last_ns = int(chart.times_ns[0]), int(chart.times_ns[-1])
-        span, low, high = (last_ns - first_ns) or 1, float(min(chart.mean)), float(max(chart.mean))
+        words, times_ns, mean = self._words, chart.times_ns[:over], chart.mean[:over]
+        first_ns, last_ns = int(times_ns[0]), int(times_ns[-1])
+        span, low, high = (last_ns - first_ns) or 1, float(min(mean)), float(max(mean))
         height = (high - low) or 1.0
         points = " ".join(
             f"{300 * (int(time_ns) - first_ns) / span:.1f},{95 - 90 * (float(value) - low) / height:.1f}"
-            for time_ns, value in zip(chart.times_ns, chart.mean, strict=True)
+            for time_ns, value in zip(times_ns, mean, strict=True)
         )
         return {
             "points": points,
             "low": f"min {words.number(low)}",
-            "latest": f"{words.number(float(chart.mean[-1]))} {words.word('units', chart.unit)}",
+            "latest": f"{words.number(float(mean[-1]))} {words.word('units', chart.unit)}",
             "high": f"max {words.number(high)}",
             "first": words.clock(first_ns),
             "last": words.clock(last_ns),

@@ -68,6 +68,16 @@ def test_what_is_stored_and_a_chart_of_it(http: httpx.Client) -> None:
     assert long_ago["times_ms"] == []
 
 
+def test_a_chart_ends_with_the_last_finished_bucket(feed: Feed, http: httpx.Client) -> None:
+    feed.telemetry({"jumpy": 1.0}, ago_s=7_200.0)
+    feed.telemetry({"jumpy": 9.0})
+    asked = {"channel": "jumpy", "minutes": 1440, "points": 25}
+    until(
+        lambda: check(http.get(f"{MIXER}/chart", params=asked | {"minutes": 5, "points": 5000}))["mean"][-1:] == [9.0]
+    )
+    assert check(http.get(f"{MIXER}/chart", params=asked))["mean"] == [1.0], "the hour that runs is left out"
+
+
 def test_an_alert_in_the_asked_language(http: httpx.Client, alert: str) -> None:
     found = {view["alert"]["id"]: view for view in check(http.get("/api/v1/alerts"))}[alert]
     assert found["text"]["title"].startswith("Alarm: Spiralkneter – Etwas ist locker")

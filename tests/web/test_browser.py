@@ -100,6 +100,7 @@ def test_the_chart_moves_when_values_arrive(gateway: Gateway, feed: Feed, chromi
     until(lambda: bool(line.get_attribute("points")))
     before = line.get_attribute("points")
     feed.telemetry({"vibration.x.velocity_rms": 42.5})
+    feed.telemetry({"vibration.x.velocity_rms": 50.0}, ago_s=-6.0)  # opens the next bucket, which ends the first
     until(lambda: line.get_attribute("points") != before)
     assert text(chromium, '[data-machine="mixer"] [data-field="latest"]').startswith("42,5")
     meter = chromium.find_element(By.CSS_SELECTOR, '[data-machine="mixer"] .fill')

@@ -3,10 +3,12 @@
 window.Card = class Card {
   static MINUTES = 15;
   static POINTS = 240;
+  static BUCKET_MS = 5000; // what the gateway makes of a quarter of an hour in so many points
 
   constructor(root) {
     this.root = root;
     this.points = [];
+    this.running = null;
     this.signature = "";
     const lang = document.documentElement.lang;
     this.number = new Intl.NumberFormat(lang, { maximumSignificantDigits: 3 });
@@ -29,6 +31,7 @@ window.Card = class Card {
     if (!answer?.ok || this.select.value !== channel) return;
     const chart = await answer.json();
     this.points = chart.times_ms.map((time, index) => [time, chart.mean[index]]);
+    this.running = null;
     this.draw();
   }
 
@@ -51,15 +54,25 @@ window.Card = class Card {
     this.write("high", `max ${this.number.format(high)}`);
   }
 
-  // A value within the last bucket replaces it, so that the chart keeps its quarter of an hour however fast values come.
+  // Values gather to the mean of their bucket, which is drawn when it is over: as the gateway does it, so that the line does not
+  // end in a jump. Only where values come more seldom than buckets each is drawn at once.
   telemetry(data) {
     const value = this.select ? data.values[this.select.value] : undefined;
-    const time = data.time_ns / 1e6, bucket = Card.MINUTES * 60000 / Card.POINTS;
+    const time = data.time_ns / 1e6, start = Math.floor(time / Card.BUCKET_MS) * Card.BUCKET_MS;
     const latest = this.points.at(-1);
-    if (value === undefined || (latest && time <= latest[0])) return;
-    if (this.points.length > 1 && time - this.points.at(-2)[0] < bucket) this.points.pop();
-    this.points.push([time, value]);
-    while (this.points[0][0] < time - Card.MINUTES * 60000) this.points.shift();
+    if (value === undefined || (latest && start <= latest[0])) return;
+    if (this.running && this.running.start < start) {
+      this.points.push([this.running.start, this.running.sum / this.running.count]);
+      this.running = null;
+    } else if (!this.running && latest && start - latest[0] > 2 * Card.BUCKET_MS) {
+      this.points.push([start, value]);
+    }
+    if (!this.points.length || start > this.points.at(-1)[0]) {
+      this.running ??= { start, sum: 0, count: 0 };
+      this.running.sum += value;
+      this.running.count += 1;
+    }
+    while (this.points.length && this.points[0][0] < time - Card.MINUTES * 60000) this.points.shift();
     this.draw();
   }
 
