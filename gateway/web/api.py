@@ -57,13 +57,13 @@ def get_channels(services: Services, call: Call) -> list[views.Channel]:
 
 
 def get_chart(services: Services, call: Call) -> views.ChartView:
-    """A chart of one series, without the bucket that is still running."""
+    """A chart of one series; one until now leaves out the bucket that is still running."""
     until_ns = services.wall_ns() if call.params["until_ms"] is None else call.params["until_ms"] * 1_000_000
     start_ns = max(until_ns - round(call.params["minutes"] * MINUTE_NS), 0)
     key = SeriesKey(services.site, call.params["node"], call.params["machine"], call.params["channel"])
     chart = services.store.read(key, start_ns, until_ns, call.params["points"])
     step_ns = window(start_ns, until_ns, call.params["points"]).step_ns
-    over = finished(chart.times_ns, step_ns, services.wall_ns())
+    over = len(chart.mean) if call.params["until_ms"] else finished(chart.times_ns, step_ns, until_ns)
     kept = [place for place, mean in enumerate(chart.mean[:over]) if math.isfinite(mean)]
     return views.ChartView(
         channel=key.channel,
@@ -287,7 +287,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         "GET",
         "/api/v1/machines/{node}/{machine}/chart",
         get_chart,
-        "A chart of one channel: mean, lowest and highest value per bucket; the one still running is left out.",
+        "A chart of one channel: mean, lowest and highest value per bucket; until now without the one still running.",
         views.ChartView,
         params=(
             NODE,

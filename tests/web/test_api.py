@@ -71,7 +71,7 @@ def test_what_is_stored_and_a_chart_of_it(http: httpx.Client) -> None:
 def test_a_chart_ends_with_the_last_finished_bucket(feed: Feed, http: httpx.Client) -> None:
     feed.telemetry({"jumpy": 1.0}, ago_s=7_200.0)
     feed.telemetry({"jumpy": 9.0})
-    asked = {"channel": "jumpy", "minutes": 1440, "points": 25}
+    asked: dict[str, str | int] = {"channel": "jumpy", "minutes": 1440, "points": 25}
     until(
         lambda: check(http.get(f"{MIXER}/chart", params=asked | {"minutes": 5, "points": 5000}))["mean"][-1:] == [9.0]
     )
