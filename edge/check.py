@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from edge.config import NodeConfig, check_machines, read_node
+from edge.identity import check_identity
 from wire.clock import boottime_ns
 from wire.settings import SettingsError
 
@@ -33,8 +34,9 @@ def plan(config: NodeConfig) -> dict[str, Any]:
     """What the daemons of this node would do.
 
     Raises:
-        SettingsError: a sensor says that it cannot work as configured.
+        SettingsError: a sensor says that it cannot work as configured, or the certificate is not this node's.
     """
+    check_identity(config)
     options = config.options
     made = check_machines(config, boottime_ns, origin="sense")
     return {

@@ -1,4 +1,4 @@
-"""How long a certificate is valid, without a package for it: two dates of its DER (RFC 5280, 4.1.2.5)."""
+"""How long a certificate is valid and whose it is, without a package for it: read from its DER (RFC 5280, 4.1.2)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 _SEQUENCE, _UTC_TIME, _VERSION = 0x30, 0x17, 0xA0
+_COMMON_NAME = bytes.fromhex("550403")
+"""Object identifier 2.5.4.3 (X.520)."""
 
 
 class Validity(NamedTuple):
@@ -28,31 +30,62 @@ def validity(path: Path) -> Validity:
         NoCertificate: see there; with the reason.
     """
     try:
-        text = path.read_text(encoding="ascii", errors="replace")
-        begin = text.index("-----BEGIN CERTIFICATE-----")
-        end = text.index("-----END CERTIFICATE-----", begin) + len("-----END CERTIFICATE-----")
-        return dates(ssl.PEM_cert_to_DER_cert(text[begin:end]))
+        return dates(_der(path))
     except (OSError, ValueError, IndexError) as exc:
         raise NoCertificate(f"{path}: {exc}") from exc
 
 
+def common_name(path: Path) -> str:
+    """The subject's name in the first certificate of a PEM file; empty where it has none.
+
+    Raises:
+        NoCertificate: see there; with the reason.
+    """
+    try:
+        _, rest = _validity_of(_der(path))
+        _, subject, _ = _element(rest)
+        while subject:
+            _, attributes, subject = _element(subject)
+            while attributes:
+                _, attribute, attributes = _element(attributes)
+                _, kind, value = _element(attribute)
+                if kind == _COMMON_NAME:
+                    return _element(value)[1].decode()
+    except (OSError, ValueError, IndexError) as exc:
+        raise NoCertificate(f"{path}: {exc}") from exc
+    return ""
+
+
 def dates(der: bytes) -> Validity:
-    """Of a certificate in DER: Certificate > TBSCertificate > [version], serial, algorithm, issuer, Validity.
+    """Of a certificate in DER.
 
     Raises:
         ValueError, IndexError: it is none.
     """
+    times, _ = _validity_of(der)
+    kind_start, start, times = _element(times)
+    kind_end, end, _ = _element(times)
+    return Validity(_time(kind_start, start), _time(kind_end, end))
+
+
+def _der(path: Path) -> bytes:
+    text = path.read_text(encoding="ascii", errors="replace")
+    begin = text.index("-----BEGIN CERTIFICATE-----")
+    end = text.index("-----END CERTIFICATE-----", begin) + len("-----END CERTIFICATE-----")
+    return ssl.PEM_cert_to_DER_cert(text[begin:end])
+
+
+def _validity_of(der: bytes) -> tuple[bytes, bytes]:
+    """Certificate > TBSCertificate > [version], serial, algorithm, issuer, Validity; and what follows, the subject first."""
     _, certificate, _ = _element(der)
     _, body, _ = _element(certificate)
     kind, _, rest = _element(body)
     for _ in range(3 if kind == _VERSION else 2):
         _, _, rest = _element(rest)
-    kind, times, _ = _element(rest)
+    kind, times, rest = _element(rest)
     if kind != _SEQUENCE:
         raise ValueError("no validity where it must be")
-    kind_start, start, times = _element(times)
-    kind_end, end, _ = _element(times)
-    return Validity(_time(kind_start, start), _time(kind_end, end))
+    return times, rest
 
 
 def _element(data: bytes) -> tuple[int, bytes, bytes]:

@@ -25,6 +25,7 @@ from edge.doctor.ports import onewire, serial
 from edge.doctor.spi import in_use, look_at_spi, spi_selects
 from edge.doctor.system import clock, heat, memory, power, software
 from edge.doctor.world import NAME, World
+from edge.identity import check_identity
 from edge.sensors.probing import I2cProbe, Probe, SpiProbe, TreeProbe, probes_of
 from edge.sensors.registry import SENSOR_TYPES
 from wire.settings import SettingsError
@@ -99,6 +100,10 @@ def _config(path: Path | None) -> tuple[NodeConfig | None, list[Check]]:
         return None, [check("config", "wrong", error=str(exc))]
     count = sum(map(len, config.sensors.values()))
     counts = {"machines": len(config.sensors), "sensors": count, "cameras": len(config.options.cameras)}
+    try:
+        check_identity(config)
+    except SettingsError as exc:
+        return config, [check("config", "wrong", error=str(exc))]
     return config, [check("config", "good", file=str(path), **counts)]
 
 
