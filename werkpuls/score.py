@@ -13,20 +13,24 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
+import numpy as np
 
 from edge.config import MachineOptions, NodeOptions
 from edge.machine import MachineSetup
-from edge.recordings import Options, RecordingError, expand, open_recording
+from edge.recordings import Options, Recording, RecordingError, expand, open_recording
+from edge.recordings.base import CHUNK_ROWS
 from edge.recordings.channels import Overrides
 from edge.sensors.replay import ReplayConfig
 from models.condition.bearing import Bearing
 from werkpuls.options import names, separator
-from werkpuls.scoring import COLUMNS, Mismatch, Plan, Scored, Scorer
+from werkpuls.scoring import COLUMNS, LEAST_WARMUP, Mismatch, Plan, Scored, Scorer
 from wire.settings import SettingsError, convert, load, nearest
 
 SUMMARY = "score recordings offline: every row or block with regime, score, alarm and sensor faults"
 EXAMPLE = "werkpuls score run1.csv --time datetime --ignore anomaly,changepoint --warmup 400 --out scores.csv"
 DONE, PROBLEM, WRONG_USE = 0, 1, 2
+_MOSTLY = 0.5
+"""More of the rows in alarm than this, in the recording that was learned from, and its beginning was hardly normal."""
 
 
 class _Writer(Protocol):
@@ -49,6 +53,12 @@ class Tally:
     notes: list[str] = field(default_factory=list)
     problem: str | None = None
     _alarmed: bool = False
+
+    @property
+    def mostly_alarms(self) -> bool:
+        """Whether the model was taught in this recording, and then calls most of the rest an alarm."""
+        after = self.rows - self.learning
+        return self.learning > 0 and after >= LEAST_WARMUP and self.alarms > _MOSTLY * after
 
     def take(self, scored: Scored) -> None:
         """Counts one row."""
@@ -152,23 +162,38 @@ def _score_all(args: argparse.Namespace, plan: Plan, writer: _Writer | None) -> 
             tally = Tally(name)
             try:
                 _score_one(
-                    name, options, scorer, tally, writer, lambda share, at=number, file=name: advance(at + share, file)
+                    name,
+                    options,
+                    scorer,
+                    tally,
+                    writer,
+                    lambda share, at=number, file=name: advance(at + share, file),
+                    alone=args.fresh or len(expanded) == 1,
                 )
             except (RecordingError, Mismatch) as exc:
                 tally.problem = str(exc)
                 _say(str(exc))
             if args.warmup is None and args.node is None and (args.fresh or number == 0):
                 tally.notes.append("no --warmup: the first 90 readings were taken as normal")
+            if tally.mostly_alarms:
+                tally.notes.append(
+                    f"CAUTION: {tally.alarms} of the {tally.rows - tally.learning} rows after the warm-up are in alarm: the "
+                    "beginning that was taken as normal is probably too short or not normal; say how long it is with --warmup"
+                )
             if tally.rows and not scorer.learned and (args.fresh or number == len(expanded) - 1):
-                tally.notes.append("the model was still learning at the end")
+                tally.notes.append("the model was still learning at the end: nothing was judged yet")
             if tally.rows and scorer.learned and scorer.unsteady and (args.fresh or number == len(expanded) - 1):
                 moved = ", ".join(scorer.unsteady[:5]) + (" and more" if len(scorer.unsteady) > 5 else "")
                 tally.notes.append(f"not steady while learned, a fault may have been among it: {moved}")
             yield tally
 
 
-def _score_one(name: str, options: Options, scorer: Scorer, tally: Tally, writer: _Writer | None, advance: Any) -> None:
+def _score_one(
+    name: str, options: Options, scorer: Scorer, tally: Tally, writer: _Writer | None, advance: Any, *, alone: bool
+) -> None:
     with open_recording(name, options) as recording:
+        if alone:
+            _refuse_too_short(recording)
         try:
             for at, stretch in enumerate(scorer.score(recording)):
                 for scored in stretch:
@@ -179,6 +204,22 @@ def _score_one(name: str, options: Options, scorer: Scorer, tally: Tally, writer
                     advance(recording.progress())
         finally:
             tally.notes.extend(recording.notes)
+
+
+def _refuse_too_short(recording: Recording) -> None:
+    """Refuses a table that the model cannot learn from and that no other one goes on.
+
+    Raises:
+        RecordingError: it has too few rows with numbers, as a letter has that someone took for a recording.
+    """
+    if recording.rate_hz is not None:
+        return
+    numbers = int(np.isfinite(recording.head().values).any(axis=1).sum())
+    if numbers < LEAST_WARMUP and len(recording.head().values) < CHUNK_ROWS:
+        count = f"only {numbers} row{'s' if numbers != 1 else ''} with numbers"
+        raise RecordingError(
+            recording.name, f"has {count}; nothing can be learned from fewer than {LEAST_WARMUP}: is it a recording?"
+        )
 
 
 def _line(name: str, scored: Scored) -> tuple[object, ...]:

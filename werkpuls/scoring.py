@@ -44,7 +44,8 @@ _LISTENED_NS = 2_000_000_000
 _SLOWEST_WAVE_HZ = 50.0
 _UNEVEN = 0.05
 _PROFILE_ROWS = 8192
-_LEAST_WARMUP = 8
+LEAST_WARMUP = 8
+"""Readings that a normal can be learned from at all."""
 _MAINS = (50.0, 60.0)
 _MONTH_S = 30 * 86_400.0
 _LEAST_BUDGET, _MOST_BUDGET = 1e-12, 0.1
@@ -202,9 +203,9 @@ class Scorer:
             budget=min(max(plan.false_alarms_per_month * tick_s / _MONTH_S, _LEAST_BUDGET), _MOST_BUDGET),
         )
         if plan.warmup is not None:
-            return replace(settings, warmup=max(round(plan.warmup / rows_a_tick), _LEAST_WARMUP))
+            return replace(settings, warmup=max(round(plan.warmup / rows_a_tick), LEAST_WARMUP))
         if plan.warmup_s is not None:
-            return replace(settings, warmup=max(round(plan.warmup_s / tick_s), _LEAST_WARMUP))
+            return replace(settings, warmup=max(round(plan.warmup_s / tick_s), LEAST_WARMUP))
         return settings
 
     def _count(self, rows: int) -> None:

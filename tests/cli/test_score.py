@@ -304,10 +304,14 @@ def test_options_that_are_none_exit_with_2(
         ("", [], "empty"),
         ("t;power\n0;1\n1;abc\n2;3\n", [], "row 1"),
         ("a;b;c\n1;2;3\n4,5,6\n7;8;9\n", [], "row 1"),
-        ("t;power\n0;1\n1;2\n", ["--columns", "powr"], "did you mean 'power'"),
-        ("t;power\n0;1\n1;2\n", ["--time", "when"], "when"),
-        ("t;power\n0;1\n0.001;2\n0.002;1\n0.003;2\n", ["--rate", "500"], "contradicts"),
-        ("t;power\n0;1\n0.001;2\n0.002;1\n0.003;2\n", ["--rate", "1000", "--block", "1"], "longer than the file"),
+        ("t;power\n" + "".join(f"{at};{at % 2}\n" for at in range(9)), ["--columns", "powr"], "did you mean 'power'"),
+        ("t;power\n" + "".join(f"{at};{at % 2}\n" for at in range(9)), ["--time", "when"], "when"),
+        ("t;power\n" + "".join(f"{at / 1000};{at % 2}\n" for at in range(9)), ["--rate", "500"], "contradicts"),
+        (
+            "t;power\n" + "".join(f"{at / 1000};{at % 2}\n" for at in range(9)),
+            ["--rate", "1000", "--block", "1"],
+            "longer than the file",
+        ),
     ],
 )
 def test_bad_recordings_are_named_and_exit_with_1(
@@ -322,6 +326,25 @@ def test_bad_recordings_are_named_and_exit_with_1(
     assert said in caught
     assert score(bad, good, "--warmup", 20, "--fresh", "--out", out) == (0 if words else 1)
     assert sum(line["file"] == str(good) for line in lines(out)) == 60, "the other files are still scored"
+
+
+def test_a_letter_is_no_recording_and_too_few_rows_teach_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    letter = tmp_path / "letter.csv"
+    letter.write_text("Das ist kein Messprotokoll, sondern ein Brief.\n")
+    for path, count in ((letter, "only 1 row "), (pump(tmp_path, rows=7), "only 7 rows ")):
+        assert score(path, "--ignore", "anomaly" if path != letter else "0") == 1
+        said = capsys.readouterr()
+        assert count in said.err
+        assert len(said.out.splitlines()) == 1, "the header alone"
+
+
+def test_a_beginning_that_was_not_normal_is_told_loudly(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert score(pump(tmp_path, fault_at=100), "--ignore", "anomaly", "--json") == 0
+    assert "CAUTION" in capsys.readouterr().out.splitlines()[-1]
+    assert score(pump(tmp_path), "--ignore", "anomaly", "--json") == 0
+    assert "CAUTION" not in capsys.readouterr().out
 
 
 def test_a_file_with_other_channels_is_not_scored_by_this_model(
