@@ -83,7 +83,14 @@ class Normal(AnomalyDetector):
         # Vectors that were judged and may be followed later, with what was made of them.
         self._judged: deque[tuple[Floats, Floats, Presence]] = deque(maxlen=MOST_JUDGED)
 
-    def fit(self, table: Floats, logarithmic: NDArray[np.bool_], least: Floats | None = None, age: float = 0.0) -> None:
+    def fit(
+        self,
+        table: Floats,
+        logarithmic: NDArray[np.bool_],
+        least: Floats | None = None,
+        age: float = 0.0,
+        older: Normal | None = None,
+    ) -> None:
         """Learns from (rows, features), in time order, NaN where absent.
 
         Args:
@@ -92,6 +99,7 @@ class Normal(AnomalyDetector):
             least: (features, 3) the least deviation of each as a share of its mean and absolute, and how many samples make a
                 look at it (see `tolerance`).
             age: healthy samples in the machine's life so far, for the limits.
+            older: the regime's normal so far, where the table shows only a part of its life: what went as far in it is not odd.
         """
         known = np.isfinite(table)
         least = np.zeros((table.shape[1], 3)) if least is None else least
@@ -107,7 +115,9 @@ class Normal(AnomalyDetector):
         tolerances = least.copy()
         # A share of the mean is an absolute number for a logarithm.
         tolerances[self._logarithmic, :2] = np.column_stack([np.zeros(len(least)), least[:, 0]])[self._logarithmic]
-        self._stick = Yardstick(*learn(x, tolerances, self.budget, age))
+        self._stick = Yardstick(
+            *learn(x, tolerances, self.budget, age, older.spread(self._logarithmic) if older else None)
+        )
 
     @property
     def limits(self) -> Limits | None:
@@ -194,6 +204,7 @@ class Normal(AnomalyDetector):
         self._catching_up = older._catching_up
         self._touched[:size] = older._touched[:size]
         if same.all():
+            stick.inherit(older._stick, size)
             carried = older._stick.smooth[:, :size] * before.scale[:size] / fit.scale[:size]
             stick.smooth[:, :size] = bounded(carried, fit.bound[:size])
 
@@ -211,6 +222,11 @@ class Normal(AnomalyDetector):
         self._modes.append((centre, np.maximum(MODE_WIDTH * fit.scale * fit.deviation[INSIDE], wide)))
         self._modes = self._modes[-MOST_MODES:]
         self.settle()
+
+    def remember(self) -> None:
+        """The last scored sample was healthy: how far it went belongs to this regime's life."""
+        if self._stick is not None:
+            self._stick.remember()
 
     def leave(self) -> bool:
         """The machine is in another regime: the last sample, if it was odd for this one, was half of the next and is taken back."""
@@ -285,6 +301,15 @@ class Normal(AnomalyDetector):
         if state["fit"] is not None:
             normal._stick = Yardstick.from_state(state)
         return normal
+
+    def spread(self, logarithmic: NDArray[np.bool_]) -> Floats | None:
+        """(views, features) how far residuals have gone in this regime's life, over more features; None where they were others."""
+        size = len(self.names)
+        if self._stick is None or not np.array_equal(self._logarithmic, logarithmic[:size]):
+            return None
+        spread = np.zeros((VIEWS, len(logarithmic)))
+        spread[:, :size] = self._stick.spread
+        return spread
 
     def _vector(self, x: Mapping[Any, Any]) -> Floats:
         return np.array([x.get(name, np.nan) for name in self.names], dtype=np.float64)

@@ -41,6 +41,7 @@ class Intake:
     def accept(self, time_s: float, vector: Floats, regime: str, ratio: float) -> None:
         """Learns of a sample that raised no alarm as much as its score, in multiples of the limit, allows."""
         if ratio <= GATE:
+            self._normals.remember(regime)
             self._pending.append((time_s, regime, vector))
             if len(self._pending) > DELAY:
                 self._normals.take(*self._pending.popleft())

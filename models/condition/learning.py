@@ -108,6 +108,8 @@ class _Ground(NamedTuple):
     """and at the level."""
     correlation: Floats
     inverse: Floats
+    spread: Floats
+    """(views, features) least deviations, from what the rows do not show any more."""
 
 
 class _View(NamedTuple):
@@ -119,7 +121,9 @@ class _View(NamedTuple):
     single: float
 
 
-def learn(x: Floats, tolerance: Floats, budget: float, age: float = 0.0) -> tuple[Fit, Limits]:
+def learn(
+    x: Floats, tolerance: Floats, budget: float, age: float = 0.0, spread: Floats | None = None
+) -> tuple[Fit, Limits]:
     """Learns from (rows, features) in time order, NaN where absent.
 
     Args:
@@ -127,6 +131,8 @@ def learn(x: Floats, tolerance: Floats, budget: float, age: float = 0.0) -> tupl
         tolerance: (features, 3), see `models.condition.tolerance`.
         budget: probability of a false excess per sample.
         age: healthy samples in the machine's life so far, of which the rows may be a few.
+        spread: (views, features) how far residuals of all of that life went (root mean square, in the features' own units), where the
+            rows are only a part of it; no deviation is taken to be less.
     """
     rows = len(x)
     known = np.isfinite(x)
@@ -135,7 +141,8 @@ def learn(x: Floats, tolerance: Floats, budget: float, age: float = 0.0) -> tupl
     mean, deviation = _robust(x, known, usable)
     largest = np.abs(np.where(known, x, 0.0)).max(axis=0)
     least = np.maximum(tolerance[:, 0] * np.abs(mean), np.maximum(tolerance[:, 1], 1e-6 * largest + 1e-12))
-    scale = np.maximum(deviation, least)
+    spread = np.zeros((VIEWS, x.shape[1])) if spread is None else spread
+    scale = np.maximum(np.maximum(deviation, least), spread[0])
     filled = np.where(known & usable, x, mean)
     seen, centre = _run_through(filled, known & usable, scale, mean)
     start = min(HEAD, rows // 4)
@@ -148,6 +155,7 @@ def learn(x: Floats, tolerance: Floats, budget: float, age: float = 0.0) -> tupl
     level_looks = _looks(levels, known & usable)
     # Of a short beginning the centre that follows knows less than the mean of all.
     looks = np.minimum(np.maximum(_looks(residual, there), level_looks), most)
+    spread = spread / scale
     correlation = _correlation(residual, rows)
     inverse = np.asarray(np.linalg.inv(correlation), dtype=np.float64)
     # Exactly symmetric, so that half of it says all in a snapshot.
@@ -159,7 +167,7 @@ def learn(x: Floats, tolerance: Floats, budget: float, age: float = 0.0) -> tupl
         spending(budget, max(age, rows)) / said,
         usable,
         deviation <= 1e-6 * largest,
-        np.maximum(_deviation(residual, there), np.maximum(least / scale, LEAST_INSTANT)),
+        np.maximum(np.maximum(_deviation(residual, there), spread[0]), np.maximum(least / scale, LEAST_INSTANT)),
         least / scale,
         np.minimum(LASTING_TOLERANCE * np.sqrt(np.maximum(tolerance[:, 2], 1.0)), 1.0) * least / scale,
         looks,
@@ -167,6 +175,7 @@ def learn(x: Floats, tolerance: Floats, budget: float, age: float = 0.0) -> tupl
         np.minimum(looks, level_looks),
         correlation,
         inverse,
+        spread,
     )
     judged = min(start + min(30, rows // 8), rows - 1)
     learned = [_learn_view(view, seen[judged:, view], ground) for view in range(VIEWS)]
@@ -197,6 +206,7 @@ def _learn_view(view: int, values: Floats, ground: _Ground) -> _View:
     else:
         deviation = np.maximum(np.sqrt((values**2).mean(axis=0)), white_smoothed(fading) * ground.instant)
         deviation = np.maximum(deviation, LIFE_TOLERANCE * ground.least if life else ground.lasting)
+        deviation = np.maximum(deviation, ground.spread[view])
         looks = ground.looks / every
     if life:
         looks = 1.0 / (1.0 / ground.life_looks + memory / LEAST_MEMORY / ground.rows)

@@ -80,7 +80,8 @@ class Normals:
                     self._normals[name] = old[name]
                 continue
             normal = Normal(names, self._budget)
-            normal.fit(np.where(scored, rows, np.nan), logarithmic, least, float(memory.offered))
+            older = old.get(name) if memory.stride > 1 else None
+            normal.fit(np.where(scored, rows, np.nan), logarithmic, least, float(memory.offered), older)
             if name in old:
                 normal.inherit(old[name])
             self._normals[name] = normal
@@ -104,6 +105,12 @@ class Normals:
         """The machine has gone from this regime to another that is known; whether the last sample was no longer of it."""
         normal = self._normals.get(regime)
         return normal is not None and normal.leave()
+
+    def remember(self, regime: str) -> None:
+        """The sample that was judged last was healthy."""
+        normal = self._normals.get(regime)
+        if normal is not None:
+            normal.remember()
 
     def take(self, time_s: float, regime: str, vector: Floats) -> None:
         """Remembers a healthy sample and follows it; all is fitted anew when enough has come together."""

@@ -14,7 +14,7 @@ from math import isnan
 from typing import Any
 
 FORMAT = "werkpuls-condition"
-VERSION = 3
+VERSION = 4
 
 
 def stamp(parts: Mapping[str, Any]) -> dict[str, Any]:

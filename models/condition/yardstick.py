@@ -29,6 +29,8 @@ REACH = 6.0
 """How far the centre may follow from where it was fitted, in (widened) deviations: the rest is a change."""
 YIELD = 0.8
 """Share of the limit from which a smoothed residual is followed no more: nearer to it, less and less (Tukey's biweight)."""
+LONG = 100_000
+"""Samples over which the spread of a life is taken: at one a second a day and more."""
 MOST_PRESENCES = 16
 """Sets of present features that are kept ready; channels of different rates make a handful."""
 
@@ -61,7 +63,11 @@ class Recent(NamedTuple):
     before: Floats
     """the same without the last sample,"""
     unrest: Floats
-    """and (features,) how far they were from normal lately."""
+    """(features,) how far they were from normal lately,"""
+    squares: Floats
+    """and (views, features) mean squares of healthy residuals, in units of the scale,"""
+    healthy: float
+    """of so many samples."""
 
 
 class Yardstick:
@@ -109,11 +115,17 @@ class Yardstick:
         self._quick = np.empty((LIFE, size))
         self._before = self.smooth.copy() if memory is None else memory.before.copy()
         self._unrest = np.zeros(size) if memory is None else memory.unrest.copy()
+        self._squares = np.zeros((VIEWS, size)) if memory is None else memory.squares.copy()
+        self._count = 0.0 if memory is None else float(memory.healthy)
         self._presences: dict[bytes, Presence] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Parts of it are views of others, which a plain copy would part.
-        return Yardstick, (self.fit, self.limits, Recent(self.smooth, self._before, self._unrest))
+        return Yardstick, (
+            self.fit,
+            self.limits,
+            Recent(self.smooth, self._before, self._unrest, self._squares, self._count),
+        )
 
     def presence(self, vector: Floats) -> Presence:
         """What of a vector can be judged."""
@@ -154,6 +166,26 @@ class Yardstick:
         self._unrest *= UNREST_FADES
         unrest: Floats = np.maximum.reduce(np.abs(quick, out=quick), axis=0)
         return np.maximum(unrest, self._unrest, out=self._unrest)
+
+    def remember(self) -> None:
+        """The last sample was healthy: its residuals belong to the spread of this life."""
+        self._count = min(self._count + 1.0, LONG)
+        square = np.multiply(self._raw, self._raw, out=self._product)
+        square -= self._squares
+        square *= 1.0 / self._count
+        self._squares += square
+
+    @property
+    def spread(self) -> Floats:
+        """(views, features) root mean squares of the healthy residuals so far, in the features' own units; 0 for the level's."""
+        spread: Floats = np.sqrt(self._squares) * self.fit.scale
+        return spread
+
+    def inherit(self, older: Yardstick, size: int) -> None:
+        """Takes over how far the first features went in the older one's life."""
+        ratio = older.fit.scale[:size] / self.fit.scale[:size]
+        self._squares[:, :size] = older._squares[:, :size] * ratio**2
+        self._count = older._count
 
     def calm(self) -> None:
         """What was near its limit is over."""
@@ -208,6 +240,8 @@ class Yardstick:
             "smooth": self.smooth.tolist(),
             "before": self._before.tolist(),
             "unrest": self._unrest.tolist(),
+            "squares": self._squares.tolist(),
+            "healthy": self._count,
             "fit": {
                 **{key: getattr(fit, key).tolist() for key in ARRAYS},
                 "inverse": fit.inverse[np.tril_indices(len(fit.centre))].tolist(),
@@ -224,7 +258,8 @@ class Yardstick:
         inverse = inverse + np.tril(inverse, -1).T
         arrays = {key: np.array(fit[key], dtype=np.float64) for key in ARRAYS}
         limits = Limits(*(np.array(each, dtype=np.float64) for each in state["limits"]))
-        recent = Recent(*(np.array(state[key], dtype=np.float64) for key in Recent._fields))
+        smooth, before, unrest, squares = (np.array(state[key], dtype=np.float64) for key in Recent._fields[:-1])
+        recent = Recent(smooth, before, unrest, squares, float(state["healthy"]))
         return cls(Fit(**arrays, inverse=inverse), limits, recent)
 
     def _over(self, known: Bools) -> Presence:

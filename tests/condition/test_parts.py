@@ -339,37 +339,6 @@ class TestNormal:
             normal.follow(np.array([100.0]))
         assert _ratio(normal, np.array([100.0])) > 1
 
-    def test_both_ends_of_a_cycle_are_followed_alike(self) -> None:
-        rng = np.random.default_rng(6)
-
-        def cold_room(row: int) -> np.ndarray:
-            return np.array([2.0 + 0.5 * (row % 7) + 0.05 * rng.standard_normal()])
-
-        normal = Normal(["room"])
-        # What was learned lay a little beside what follows.
-        normal.fit(np.array([cold_room(row) for row in range(400)]) - 0.2, np.zeros(1, dtype=bool))
-        for row in range(4000):
-            _ratio(normal, vector := cold_room(row))
-            normal.follow(vector)
-        assert normal.expected(0) == pytest.approx(3.5, abs=0.1)
-
-    def test_a_sample_half_of_the_next_regime_leaves_nothing(self) -> None:
-        rng = np.random.default_rng(7)
-        normal = Normal(["a", "b"])
-        normal.fit(rng.standard_normal((300, 2)), np.zeros(2, dtype=bool))
-        for row in rng.standard_normal((20, 2)):
-            _ratio(normal, row)
-        before = normal.state()["smooth"]
-        _ratio(normal, np.array([20.0, 20.0]))
-        assert normal.state()["smooth"] != before
-        normal.leave()
-        assert normal.state()["smooth"] == before
-        usual = np.array([0.1, 0.1])
-        _ratio(normal, usual)
-        after = normal.state()["smooth"]
-        normal.leave()
-        assert normal.state()["smooth"] == after, "an ordinary last sample counts"
-
     def test_judges_what_is_there(self) -> None:
         rng = np.random.default_rng(4)
         normal = Normal(["a", "b", "c"])
