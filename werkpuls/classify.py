@@ -7,6 +7,8 @@ import json
 import logging
 import sys
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +34,9 @@ EXAMPLE = "werkpuls classify trays/ --profile rolls.json --json"
 DONE, PROBLEM, WRONG_USE = 0, 1, 2
 _DIGITS = 5
 BLOCKED = "camera_blocked"
+_FOREIGN = "foreign_object"
+_ASTRAY, _ASTRAY_SHARE = 4, 0.25
+"""From so many items, and such a share of all, that are cut off or no goods, more than a belt or tray is in the photos."""
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +93,34 @@ def run(args: argparse.Namespace) -> int:
         problem = seen.problem or desk.grade(photo, seen)
         if problem:
             code = _say(problem, PROBLEM)
+    if args.corners is None and (hint := desk.counted.hint()):
+        _say(hint, code)
     return code
+
+
+@dataclass(slots=True)
+class _Counted:
+    """Items of all photos, and those that speak for things beside a belt or tray."""
+
+    items: int = 0
+    cut_off: int = 0
+    foreign: int = 0
+
+    def add(self, items: Sequence[InspectedItem]) -> None:
+        self.items += len(items)
+        self.cut_off += sum(item.cut_off for item in items)
+        self.foreign += sum(not item.cut_off and item.label == _FOREIGN for item in items)
+
+    def hint(self) -> str:
+        """What to try; empty where nothing speaks for it."""
+        astray = self.cut_off + self.foreign
+        if astray < max(_ASTRAY, _ASTRAY_SHARE * self.items):
+            return ""
+        return (
+            f"of {self.items} items, {self.cut_off} reach over the picture's edge and {self.foreign} look like foreign objects: "
+            "where more than the belt or tray is in the picture, name its four corners with --corners "
+            "(werkpuls calibrate PHOTO --corners draws a grid to read them from)"
+        )
 
 
 def _plane(file: Path | None, belt: BeltCrop | None) -> Calibration | None:
@@ -114,6 +146,7 @@ class _Desk:
         self._json: bool = args.json
         self._out: Path | None = args.out
         self._words = Wording(args.lang)
+        self.counted = _Counted()
 
     def grade(self, photo: Photo, seen: Photo) -> str:
         """Writes what is to be said of one photo; returns why it could not, or nothing."""
@@ -121,6 +154,7 @@ class _Desk:
             return photo.problem
         result, margin = self._result(seen.image)
         self._warn(photo.path, photo.image, seen.image, obstructed=result.obstructed)
+        self.counted.add(result.items)
         height, width = photo.image.shape[:2]
         outlines = [item.found.contour - np.float32(margin) for item in result.items]
         if self._belt is not None:
@@ -176,7 +210,7 @@ class _Desk:
             for item, outline in zip(result.items, outlines, strict=True)
         ]
         target = (self._out if self._out is not None else path.parent) / f"{path.stem}{GRADED}"
-        done, data = cv2.imencode(".png", graded(image, marks))
+        done, data = cv2.imencode(".png", graded(image, marks, self._edge(image)))
         if not done:
             return f"{target}: the picture cannot be encoded"
         try:
@@ -195,6 +229,16 @@ class _Desk:
         )
         sys.stdout.write(summary + "\n")
         return ""
+
+    def _edge(self, image: NDArray[np.uint8]) -> NDArray[np.float32] | None:
+        """The belt's corners in pixels of the photo; None without any."""
+        if self._belt is None:
+            return None
+        height, width = image.shape[:2]
+        across, down = self._belt.size(width, height)
+        return self._belt.to_frame(
+            np.array(((0, 0), (across, 0), (across, down), (0, down)), np.float32), width, height
+        )
 
     def _lines(self, item: InspectedItem) -> list[str]:
         words: dict[str, Any] = self._words.catalogue["grading"]

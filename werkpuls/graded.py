@@ -21,6 +21,8 @@ COLOURS: dict[str, Colour] = {
     "cut_off": (130, 130, 130),
 }
 """BGR by verdict. Words stand beside them, as not everybody tells green from red."""
+BELT: Colour = (200, 120, 0)
+"""BGR of the line around what was looked at."""
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _SPELLED = {"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue", "ß": "ss", "–": "-", "…": "..."}
 """How German is written in ASCII: the fonts of OpenCV before version 5 have nothing else."""
@@ -48,18 +50,21 @@ class Mark:
     words: Sequence[str]
 
 
-def graded(image: Image, marks: Sequence[Mark]) -> Image:
+def graded(image: Image, marks: Sequence[Mark], belt: NDArray[np.float32] | None = None) -> Image:
     """A copy with all marks; the words of one item cover no other's where there is room.
 
     Args:
         image: (height, width, 3) uint8, BGR.
         marks: what to draw.
+        belt: (4, 2) corners in pixels of what was looked at; None: the whole picture.
     """
     shown = image.copy()
     outlines = [np.rint(mark.contour).astype(np.int32) for mark in marks]
     boxes = np.array([cv2.boundingRect(outline) for outline in outlines], np.int64).reshape(-1, 4)
     line = _line(image, boxes)
     thick = max(1, round(line / 9))
+    if belt is not None:
+        cv2.polylines(shown, [np.rint(belt).astype(np.int32)], isClosed=True, color=BELT, thickness=2 * thick)
     for mark, outline, box in zip(marks, outlines, boxes, strict=True):
         cv2.polylines(shown, [outline], isClosed=True, color=COLOURS[mark.kind], thickness=thick, lineType=cv2.LINE_AA)
         cv2.rectangle(shown, (int(box[0]), int(box[1])), tuple(map(int, box[:2] + box[2:])), COLOURS[mark.kind], thick)

@@ -21,7 +21,7 @@ from edge.vision.calibration import Calibration
 from models.quality.card import read_card
 from models.quality.classifier import WEIGHTS
 from werkpuls import cli, pictures
-from werkpuls.graded import COLOURS, Mark, graded
+from werkpuls.graded import BELT, COLOURS, Mark, graded
 
 KEYS = {"box", "label", "verdict", "confidence", "lightness", "size_mm", "cut_off"}
 
@@ -117,6 +117,24 @@ def test_without_json_a_picture_with_words_is_made(
     assert classify(trays, "--out", out) == 0
     assert [path.name for path in out.iterdir()] == ["00.graded.png"]
     assert [photo.path.name for photo in pictures.photos([trays])] == ["00.jpg"]
+
+
+def test_where_much_is_cut_off_corners_are_hinted_at_and_those_given_are_drawn(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    belt = tmp_path / "belt"
+    belt.mkdir()
+    tray = photo("good", 1)
+    for number in range(2):
+        cv2.imwrite(str(belt / f"{number}.png"), tray[tray.shape[0] // 4 : -tray.shape[0] // 4])
+    assert classify(belt, "--json") == 0
+    assert "--corners" in capsys.readouterr().err
+    trays, given = folder(tmp_path / "trays", "good", 1), ("--corners", "0.05,0.05,0.95,0.05,0.95,0.6,0.05,0.6")
+    assert classify(trays) == 0
+    assert (cv2.imread(str(trays / "00.graded.png")) == BELT).all(axis=2).sum() == 0
+    assert classify(trays, *given) == 0
+    assert (cv2.imread(str(trays / "00.graded.png")) == BELT).all(axis=2).sum() > 500
+    assert "--corners" not in capsys.readouterr().err
 
 
 def test_corners_leave_out_what_lies_beside_the_belt_and_boxes_stay_those_of_the_photo(
