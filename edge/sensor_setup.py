@@ -14,7 +14,7 @@ from msgspec import Struct
 from edge.sensors.base import Channel, Quantity, Sensor, SensorConfigError, SensorError
 from edge.sensors.registry import SENSOR_TYPES, SensorType, Surroundings, sensor_type
 from wire.messages import ChannelName, Name
-from wire.settings import SettingsError, convert, nearest, require_unique
+from wire.settings import SettingsError, convert, nearest, require_unique, spoken
 
 CHANNEL_NAME = re.compile(get_args(ChannelName)[1].pattern)
 """What the wire takes as the name of a channel or feature."""
@@ -109,12 +109,16 @@ def check_sensors(setups: Sequence[SensorSetup], surroundings: Surroundings, whe
         for channel in channels:
             if not CHANNEL_NAME.fullmatch(channel.name):
                 raise SettingsError(
-                    where, setup.path, f"channel {channel.name!r} is not named like {CHANNEL_NAME.pattern}"
+                    where,
+                    setup.path,
+                    f"channel {channel.name!r}: a name has lower-case letters, digits, _ . and -, at most 95",
                 )
             _check_unit(channel, where, setup.path)
             before = owner.setdefault(channel.name, setup.path)
             if before != setup.path:
-                raise SettingsError(where, setup.path, f"channel {channel.name!r} is already delivered by {before}")
+                raise SettingsError(
+                    where, setup.path, f"channel {channel.name!r} is already delivered by {spoken(before)}"
+                )
         made.append(sensor)
     return made
 

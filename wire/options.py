@@ -18,6 +18,8 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import Struct, inspect
 
+from wire.fields import NAME_PATTERN
+
 
 class Option(NamedTuple):
     """One option. `path` has `[]` for each list of tables: `machine[].sensor[].rate_hz`."""
@@ -52,13 +54,19 @@ def without_metadata(kind: inspect.Type) -> inspect.Type:
 
 
 def fields_of(kind: inspect.Type) -> dict[str, inspect.Type]:
-    """Fields of a table type by name, or `[]` for the items of a list; for `X | None` those of X."""
+    """Fields of a table type by name, or `[]` for the items of a list; for `X | None` those of X.
+
+    Of several kinds of tables, those of all; the one that tells them apart allows all their tags.
+    """
     kind = without_metadata(kind)
     if isinstance(kind, inspect.UnionType):
         found: dict[str, inspect.Type] = {}
-        for one in kind.types:
+        tags: dict[str, list[str | int]] = {}
+        for one in map(without_metadata, kind.types):
             found.update(fields_of(one))
-        return found
+            if isinstance(one, inspect.StructType) and one.tag_field is not None and one.tag is not None:
+                tags.setdefault(one.tag_field, []).append(one.tag)
+        return found | {name: inspect.LiteralType(tuple(values)) for name, values in tags.items()}
     if isinstance(kind, inspect.StructType):
         return {field.encode_name: field.type for field in kind.fields}
     if isinstance(kind, inspect.ListType):
@@ -93,7 +101,7 @@ def _length(kind: inspect.StrType | inspect.ListType) -> str:
     if kind.max_length is not None:
         said.append(f"at most {kind.max_length}")
     if isinstance(kind, inspect.StrType) and kind.pattern:
-        said.append(f"like {kind.pattern}")
+        said.append(_PATTERNS.get(kind.pattern, f"like {kind.pattern}"))
     return f" ({', '.join(said)})" if said else ""
 
 
@@ -106,6 +114,15 @@ def _custom(kind: Any) -> str:
     return "the path of a file or folder" if issubclass(kind.cls, Path) else f"a {kind.cls.__name__}"
 
 
+_PATTERNS = {
+    NAME_PATTERN: "small letters, digits, - and _, at most 63",
+    r"^([01]\d|2[0-3]):[0-5]\d$": "a time as HH:MM",
+    "^([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]$": "from and until as HH:MM-HH:MM",
+    "^[a-z0-9_-]*$": "small letters, digits, - and _",
+    "^[A-Z][A-Z0-9_]*$": "capital letters, digits and _",
+    "^[A-Z]{3}$": "three capital letters, such as EUR",
+}
+"""Patterns of options in words: a person need not read a regular expression."""
 _WORDS: tuple[tuple[type, Callable[[Any], str]], ...] = (
     (inspect.LiteralType, _one_of),
     (inspect.EnumType, _one_of),

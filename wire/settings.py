@@ -1,7 +1,7 @@
 """Strict configuration: a TOML file becomes a typed msgspec Struct, or one sentence says what is wrong and where.
 
-Every problem is a `SettingsError` that names the file, the option's path (`machine[1].sensor[0].rate_hz`, counted
-from 0) and what is allowed there. An unknown option names the nearest right one. A value of type `Path` is taken
+Every problem is a `SettingsError` that names the file, where in it the option stands (`machine 2, sensor 1, rate_hz`,
+counted from 1) and what is allowed there. An unknown option names the nearest right one. A value of type `Path` is taken
 relative to the configuration file's folder. Nothing is read from or written to anywhere else.
 """
 
@@ -34,18 +34,31 @@ UNITS = {
 
 _AT = re.compile(r"^(?P<what>.*?)(?: - at `(?P<path>[^`]*)`)?$", re.DOTALL)
 _MISSING = re.compile(r"missing required field `(?P<name>[^`]+)`")
+_PLACE = re.compile(r"\[(\d+)\](\.)?")
 _QUANTITY = re.compile(r"^\s*-?[\d.]+\s*[^\d\s].*$")
 _OTHERS_MAY = stat.S_IROTH | stat.S_IWOTH
 
 
 class SettingsError(Exception):
-    """A configuration that cannot be used; the command line shows the text and exits with 2."""
+    """A configuration that cannot be used; the command line shows the text and exits with 2.
+
+    `path` counts from 0 (`machine[1].sensor[0].rate_hz`), the text from 1, as a person does.
+    """
 
     def __init__(self, where: str, path: str, what: str) -> None:
-        super().__init__(": ".join(part for part in (where, path, what) if part))
+        super().__init__(": ".join(part for part in (where, spoken(path), what) if part))
         self.where = where
         self.path = path
         self.what = what
+
+
+def spoken(path: str) -> str:
+    """An option's path in words.
+
+    >>> spoken("machine[1].sensor[0].rate_hz"), spoken("mqtt.ca")
+    ('machine 2, sensor 1, rate_hz', 'mqtt.ca')
+    """
+    return _PLACE.sub(lambda found: f" {int(found[1]) + 1}" + ", " * bool(found[2]), path)
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -135,7 +148,9 @@ def require_unique(names: Iterable[str], *, where: str, path: str, what: str) ->
     seen: dict[str, int] = {}
     for place, name in enumerate(names):
         if name in seen:
-            raise SettingsError(where, f"{path}[{place}].name", f"{what} {name!r} is already {path}[{seen[name]}]")
+            raise SettingsError(
+                where, f"{path}[{place}].name", f"{what} {name!r} is already {spoken(f'{path}[{seen[name]}]')}"
+            )
         seen[name] = place
 
 
@@ -206,7 +221,10 @@ def _explained(
     full = path + inner if inner.startswith("[") else join(path, inner) if inner else path
     missing = _MISSING.search(what)
     if missing:
-        return SettingsError(where, join(full, missing["name"]), "must be given")
+        _, table = _lookup(raw, inspect.type_info(kind), inner)
+        wanted = None if table is None else fields_of(table).get(missing["name"])
+        choice = f"; {describe(wanted)}" if isinstance(wanted, inspect.LiteralType) else ""
+        return SettingsError(where, join(full, missing["name"]), f"must be given{choice}")
     found, expected = _lookup(raw, inspect.type_info(kind), inner)
     if expected is None:
         return SettingsError(where, full, what)

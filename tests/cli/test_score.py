@@ -264,7 +264,7 @@ def test_the_node_file_says_what_is_known_of_the_machine(tmp_path: Path) -> None
         (["--node", "node.toml"], "--machine"),
         (["--node", "node.toml", "--machine", "mixr"], "did you mean mixer"),
         (["--node", "gone.toml"], "gone.toml"),
-        (["--node", "wrong.toml"], "machine[0].kind"),
+        (["--node", "wrong.toml"], "machine 1, kind"),
         (["--out", "no/such/folder.csv"], "cannot be written"),
     ],
 )

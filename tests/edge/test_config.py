@@ -50,21 +50,21 @@ def test_a_good_configuration_is_read_whole(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("machine", "said"),
     [
-        (SECOND.format(name="mixer-1", sensor='type = "host"'), "machine[1].name: machine 'mixer-1' is already machine[0]"),
-        (SECOND.format(name="Ofen 1", sensor='type = "host"'), "machine[1].name: expected text"),
-        (SECOND.format(name="a", sensor='type = "hots"'), "machine[1].sensor[0].type: unknown sensor type 'hots'; did you mean host?"),
-        (SECOND.format(name="a", sensor="type = 3"), "machine[1].sensor[0].type: unknown sensor type 3"),
-        (SECOND.format(name="a", sensor="x = 3"), "machine[1].sensor[0].type: must be given; one of simulated,"),
-        (SECOND.format(name="a", sensor='type = "host"\nevery_ms = 3'), "machine[1].sensor[0].every_ms: unknown option; wrong unit, this is given in s: every_s"),
-        (SECOND.format(name="a", sensor='type = "host"\nevery_s = "5 s"'), "machine[1].sensor[0].every_s: expected a number from 0.1 to 3600 in s; a plain number in s, without the unit"),
-        (SECOND.format(name="a", sensor='type = "host"\nname = "No Good"'), "machine[1].sensor[0].name: expected text"),
-        (SECOND.format(name="a", sensor='type = "host"\n[[machine.sensor]]\ntype = "host"'), "machine[1].sensor[1].name: sensor 'host' is already machine[1].sensor[0]"),
-        (SECOND.format(name="a", sensor='type = "host"\n[[machine.sensor]]\ntype = "host"\nname = "b"'), "is already delivered by machine[1].sensor[0]"),
-        (SECOND.format(name="a", sensor='type = "simulated"'), "machine[1].sensor[0]: no simulated machine of kind 'generic'"),
-        (SECOND.format(name="a", sensor='type = "replay"\nfiles = ["none.csv"]'), "machine[1].sensor[0]: "),
-        (SECOND.format(name="a", sensor='type = "host"') + "[machine.bearing]\nballs = 9\nball_mm = 9\npitch_mm = 9\n", "machine[1].bearing: ball_mm 9 must be smaller than pitch_mm 9"),
-        ('[[machine]]\nname = "a"\nsensor = []\n', "machine[1].sensor: expected a list of a table (at least 1, at most 32), got a list of 0"),
-        ('[[camera]]\nname = "a"\nmachine = "b"\ntype = "photos"\nfolder = "none"\n', "camera[0].folder: "),
+        (SECOND.format(name="mixer-1", sensor='type = "host"'), "machine 2, name: machine 'mixer-1' is already machine 1"),
+        (SECOND.format(name="Ofen 1", sensor='type = "host"'), "machine 2, name: expected text"),
+        (SECOND.format(name="a", sensor='type = "hots"'), "machine 2, sensor 1, type: unknown sensor type 'hots'; did you mean host?"),
+        (SECOND.format(name="a", sensor="type = 3"), "machine 2, sensor 1, type: unknown sensor type 3"),
+        (SECOND.format(name="a", sensor="x = 3"), "machine 2, sensor 1, type: must be given; one of simulated,"),
+        (SECOND.format(name="a", sensor='type = "host"\nevery_ms = 3'), "machine 2, sensor 1, every_ms: unknown option; wrong unit, this is given in s: every_s"),
+        (SECOND.format(name="a", sensor='type = "host"\nevery_s = "5 s"'), "machine 2, sensor 1, every_s: expected a number from 0.1 to 3600 in s; a plain number in s, without the unit"),
+        (SECOND.format(name="a", sensor='type = "host"\nname = "No Good"'), "machine 2, sensor 1, name: expected text"),
+        (SECOND.format(name="a", sensor='type = "host"\n[[machine.sensor]]\ntype = "host"'), "machine 2, sensor 2, name: sensor 'host' is already machine 2, sensor 1"),
+        (SECOND.format(name="a", sensor='type = "host"\n[[machine.sensor]]\ntype = "host"\nname = "b"'), "is already delivered by machine 2, sensor 1"),
+        (SECOND.format(name="a", sensor='type = "simulated"'), "machine 2, sensor 1: no simulated machine of kind 'generic'"),
+        (SECOND.format(name="a", sensor='type = "replay"\nfiles = ["none.csv"]'), "machine 2, sensor 1: "),
+        (SECOND.format(name="a", sensor='type = "host"') + "[machine.bearing]\nballs = 9\nball_mm = 9\npitch_mm = 9\n", "machine 2, bearing: ball_mm 9 must be smaller than pitch_mm 9"),
+        ('[[machine]]\nname = "a"\nsensor = []\n', "machine 2, sensor: expected a list of a table (at least 1, at most 32), got a list of 0"),
+        ('[[camera]]\nname = "a"\nmachine = "b"\ntype = "photos"\nfolder = "none"\n', "camera 1, folder: "),
     ],
 )  # fmt: skip
 def test_a_mistake_is_named_with_its_place(tmp_path: Path, machine: str, said: str) -> None:
@@ -83,7 +83,7 @@ def test_a_unit_must_fit_its_quantity(tmp_path: Path, quantity: str, unit: str, 
     if right:
         assert read(path).options.machines[0].name == "a"
     else:
-        assert f"machine[0].sensor[0]: channel 'x': unit '{unit}' is none of {quantity}; one of" in refusal(path)
+        assert f"machine 1, sensor 1: channel 'x': unit '{unit}' is none of {quantity}; one of" in refusal(path)
 
 
 def test_an_unknown_key_anywhere_names_the_nearest(tmp_path: Path) -> None:

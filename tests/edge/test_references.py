@@ -195,13 +195,13 @@ type = "simulated"
 @pytest.mark.parametrize(
     ("kind", "extra", "said"),
     [
-        ("mixer", '[machine.tachometer]\nchannel = "spiral_sped"', "machine[0].tachometer.channel: no sensor of this"),
+        ("mixer", '[machine.tachometer]\nchannel = "spiral_sped"', "machine 1, tachometer.channel: no sensor of this"),
         ("mixer", '[machine.tachometer]\nchannel = "spiral_sped"', "did you mean spiral_speed?"),
         ("mixer", '[machine.tachometer]\nchannel = "motor_current"', "motor_current measures current, not speed"),
-        ("mixer", '[machine.tachometer]\nchannel = "spiral_speed"\nratio = 0', "machine[0].tachometer.ratio"),
+        ("mixer", '[machine.tachometer]\nchannel = "spiral_speed"\nratio = 0', "machine 1, tachometer.ratio"),
         ("oven", '[[machine.set_point]]\nchannel = "deck_temperature"', "either value or source must be given"),
         ("oven", '[[machine.set_point]]\nchannel = "power"\nvalue = 1', "power measures power, not temperature"),
-        ("oven", '[[machine.set_point]]\nchannel = "air_temperature"\nsource = "x"', "machine[0].set_point[0].source"),
+        ("oven", '[[machine.set_point]]\nchannel = "air_temperature"\nsource = "x"', "machine 1, set_point 1, source"),
         ("oven", 2 * '[[machine.set_point]]\nchannel = "air_temperature"\nvalue = 1\n', "already"),
     ],
 )

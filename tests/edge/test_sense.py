@@ -258,7 +258,7 @@ def test_a_sensor_that_can_never_work_stops_the_start(tmp_path: Path, monkeypatc
 
     path = write_node(tmp_path, "mixer-1")
     monkeypatch.setattr(Simulated, "open", refuse)
-    with pytest.raises(SettingsError, match=r"node.toml: machine\[0\].sensor\[0\]: address 0x19"):
+    with pytest.raises(SettingsError, match=r"node.toml: machine 1, sensor 1: address 0x19"):
         daemon(path).start()
 
 

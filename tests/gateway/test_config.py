@@ -71,8 +71,8 @@ def test_a_good_one(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         ("", PERSON * 2, ("person", "anna")),
         ("", SUBSCRIBER.replace('"secret"', '"short"'), ("subscriber", "32")),
         ("", SUBSCRIBER.replace("http://127.0.0.1:1/", "http://example.com/"), ("subscriber",)),
-        ("", PERSON.replace('"urls"', '"none"'), ("person[0]",)),
-        ("", '[[machine]]\nname = "Oven One"', ("machine[1].name",)),
+        ("", PERSON.replace('"urls"', '"none"'), ("person 1",)),
+        ("", '[[machine]]\nname = "Oven One"', ("machine 2, name",)),
     ],
 )
 def test_a_mistake_is_named(
@@ -96,7 +96,7 @@ def test_a_mistake_is_named(
         ("tls = false", "tls = true", ("mqtt.ca",)),
         ("tls = false", 'tls = false\nhost = "broker.example"', ("mqtt.tls", "broker.example")),
         ("tls = false", 'tls = true\nca = "no-such-ca.crt"', ("mqtt.ca", "no-such-ca.crt")),
-        ('type = "embedded"', 'type = "sqlite"', ("store",)),
+        ('type = "embedded"', 'type = "sqlite"', ("store.type", "expected one of embedded, influx", "sqlite")),
         ('site = "bakery"', 'site = "Bäckerei"', ("site",)),
         ('site = "bakery"', "", ("site",)),
     ],

@@ -289,7 +289,7 @@ def test_a_calibrated_camera_tells_sizes_in_millimetres_and_a_damaged_calibratio
         assert batch.size_mm.count == 6
         assert batch.size_mm.mean == pytest.approx(2 * 85, rel=0.15)
     (tmp_path / "plane.json").write_text("{}")
-    with pytest.raises(SettingsError, match=r"camera\[0\].*no calibration"):
+    with pytest.raises(SettingsError, match=r"camera 1.*no calibration"):
         daemon(path).start()
 
 
@@ -316,17 +316,17 @@ def test_a_live_tray_is_cropped_inspected_and_its_items_counted_once(tmp_path: P
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        ('type = "photos"\n', "camera[0].folder: must be given"),
-        ('type = "video"\nfolder = "photos"\n', "camera[0].folder: is for type"),
-        ('type = "simulated"\ntrigger = "mqtt"\n', "camera[0].trigger_topic: must be given"),
-        ('type = "simulated"\nbarrier_pin = 4\n', "camera[0].barrier_pin: is for trigger"),
-        ('type = "simulated"\nrecognise = true\n', "camera[0].recognise: needs profiles"),
-        ('type = "simulated"\ncorners = [[0, 0], [0, 1], [1, 1], [1, 0]]\n', "camera[0].corners: corners go round"),
+        ('type = "photos"\n', "camera 1, folder: must be given"),
+        ('type = "video"\nfolder = "photos"\n', "camera 1, folder: is for type"),
+        ('type = "simulated"\ntrigger = "mqtt"\n', "camera 1, trigger_topic: must be given"),
+        ('type = "simulated"\nbarrier_pin = 4\n', "camera 1, barrier_pin: is for trigger"),
+        ('type = "simulated"\nrecognise = true\n', "camera 1, recognise: needs profiles"),
+        ('type = "simulated"\ncorners = [[0, 0], [0, 1], [1, 1], [1, 0]]\n', "camera 1, corners: corners go round"),
         (
             'type = "simulated"\ncorners = [[0, 0], [2, 0], [1, 1], [0, 1]]\n',
-            "camera[0].corners: corners are fractions",
+            "camera 1, corners: corners are fractions",
         ),
-        ('type = "simulated"\nshifts = ["25:00"]\n', "camera[0].shifts[0]"),
+        ('type = "simulated"\nshifts = ["25:00"]\n', "camera 1, shifts 1: expected text (a time as HH:MM), got"),
     ],
 )
 def test_a_camera_that_can_never_work_is_refused(more: str, said: str, tmp_path: Path) -> None:

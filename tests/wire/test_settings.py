@@ -49,26 +49,26 @@ def refusal(**tables: object) -> str:
 @pytest.mark.parametrize(
     ("machine", "said"),
     [
-        ({"nam": "a"}, "node.toml: machine[1].nam: unknown option; did you mean name?"),
-        ({"interval_ms": 5}, "machine[1].interval_ms: unknown option; wrong unit, this is given in s: interval_s"),
-        ({"interval": 5}, "machine[1].interval: unknown option; did you mean interval_s?"),
-        ({"zzz": 5}, "machine[1].zzz: unknown option; known here: bearing, interval_s, kind, log, name"),
-        ({"interval_s": "3 s"}, "machine[1].interval_s: expected a number from 0.05 to 60 in s; a plain number in s"),
-        ({"interval_s": 0.001}, "machine[1].interval_s: expected a number from 0.05 to 60, got 0.001"),
-        ({"interval_s": True}, "machine[1].interval_s: expected a number from 0.05 to 60, got true"),
-        ({"interval_s": float("nan")}, "machine[1].interval_s: nan is not a number"),
-        ({"name": "A b"}, 'machine[1].name: expected text (like ^[a-z]+$), got "A b"'),
-        ({"name": "forbidden"}, "machine[1]: this name is taken"),
-        ({"kind": "ofen"}, 'machine[1].kind: expected one of mixer, oven, got "ofen"'),
+        ({"nam": "a"}, "node.toml: machine 2, nam: unknown option; did you mean name?"),
+        ({"interval_ms": 5}, "machine 2, interval_ms: unknown option; wrong unit, this is given in s: interval_s"),
+        ({"interval": 5}, "machine 2, interval: unknown option; did you mean interval_s?"),
+        ({"zzz": 5}, "machine 2, zzz: unknown option; known here: bearing, interval_s, kind, log, name"),
+        ({"interval_s": "3 s"}, "machine 2, interval_s: expected a number from 0.05 to 60 in s; a plain number in s"),
+        ({"interval_s": 0.001}, "machine 2, interval_s: expected a number from 0.05 to 60, got 0.001"),
+        ({"interval_s": True}, "machine 2, interval_s: expected a number from 0.05 to 60, got true"),
+        ({"interval_s": float("nan")}, "machine 2, interval_s: nan is not a number"),
+        ({"name": "A b"}, 'machine 2, name: expected text (like ^[a-z]+$), got "A b"'),
+        ({"name": "forbidden"}, "machine 2: this name is taken"),
+        ({"kind": "ofen"}, 'machine 2, kind: expected one of mixer, oven, got "ofen"'),
         (
             {"bearing": {"balls": 2, "ball_mm": 1}},
-            "machine[1].bearing.balls: expected a whole number from 3 to 60, got 2",
+            "machine 2, bearing.balls: expected a whole number from 3 to 60, got 2",
         ),
-        ({"bearing": {"ball": 9, "ball_mm": 1}}, "machine[1].bearing.ball: unknown option; did you mean ball"),
-        ({"bearing": {"balls": 9}}, "machine[1].bearing.ball_mm: must be given"),
-        ({"bearing": 3}, "machine[1].bearing: expected a table, got 3"),
-        ({"log": 3}, "machine[1].log: expected the path of a file or folder"),
-        ({"log": ""}, "machine[1].log: expected the path of a file or folder"),
+        ({"bearing": {"ball": 9, "ball_mm": 1}}, "machine 2, bearing.ball: unknown option; did you mean ball"),
+        ({"bearing": {"balls": 9}}, "machine 2, bearing.ball_mm: must be given"),
+        ({"bearing": 3}, "machine 2, bearing: expected a table, got 3"),
+        ({"log": 3}, "machine 2, log: expected the path of a file or folder"),
+        ({"log": ""}, "machine 2, log: expected the path of a file or folder"),
     ],
 )
 def test_a_mistake_in_the_second_machine_is_named(machine: dict[str, object], said: str) -> None:
@@ -80,12 +80,12 @@ def test_missing_wrong_and_too_many_at_the_top() -> None:
         convert({}, Site, where="node.toml")
     assert "machine: expected a list of a table (at most 3), got 3" in refusal(machine=3)
     assert "machine: expected a list of a table (at most 3), got a list of 4" in refusal(machine=[{"name": "a"}] * 4)
-    assert "machine[0]: expected a table, got 7" in refusal(machine=[7])
-    assert "free.deep[1]: inf is not a number" in refusal(free={"deep": [1.0, float("inf")]})
+    assert "machine 1: expected a table, got 7" in refusal(machine=[7])
+    assert "free.deep 2: inf is not a number" in refusal(free={"deep": [1.0, float("inf")]})
 
 
 def test_a_path_below_a_prefix_is_told_whole() -> None:
-    with pytest.raises(SettingsError, match=r"machine\[2\]\.sensor\[0\]\.balls: expected a whole number"):
+    with pytest.raises(SettingsError, match=r"machine 3, sensor 1, balls: expected a whole number"):
         convert({"balls": "x", "ball_mm": 1}, Bearing, where="f", path="machine[2].sensor[0]")
 
 
@@ -124,7 +124,7 @@ def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_name_given_twice_names_both_places() -> None:
-    with pytest.raises(SettingsError, match=r"f: machine\[2\].name: machine 'a' is already machine\[0\]"):
+    with pytest.raises(SettingsError, match=r"f: machine 3, name: machine 'a' is already machine 1"):
         require_unique(["a", "b", "a"], where="f", path="machine", what="machine")
     require_unique(["a", "b"], where="f", path="machine", what="machine")
 
