@@ -232,8 +232,13 @@ class Wording:
             expected=self.amount(item.expected, item.unit),
         )
         size = "far" if abs(item.deviation) >= _VERY_MUCH else "clear" if abs(item.deviation) >= _MUCH else "some"
-        direction = self.word("directions", f"{size}_{'up' if item.deviation >= 0 else 'down'}")
-        if item.since_ms is None or not at_ns:
+        change = item.value - item.expected
+        # The deviation may be of many readings and the value of the last one alone. The word is about the numbers beside it: where they
+        # went the other way, how far and since when the many did is not theirs.
+        crossed = change * item.deviation < 0
+        way = "up" if (change or item.deviation) >= 0 else "down"
+        direction = self.word("directions", f"{'some' if crossed else size}_{way}")
+        if item.since_ms is None or not at_ns or crossed:
             return self.text("moved", evidence=said, direction=direction)
         since_ns = at_ns + round(item.since_ms * 1e6)
         when = self.clock(since_ns)[:5] if now_ns - since_ns < 12 * _HOUR * 1e9 else self.when(since_ns)

@@ -157,6 +157,19 @@ def test_an_alert_in_plain_words() -> None:
     assert Wording("en").describe(alert, now_ns=START + 10 * 86_400 * SECOND).expected == "", "its time has passed"
 
 
+def test_the_direction_is_that_of_the_numbers_beside_it() -> None:
+    def said(value: float, deviation: float) -> str:
+        item = Evidence(
+            feature="vibration.envelope_ftf", value=value, expected=1.2, unit="", deviation=deviation, since_ms=-1000.0
+        )
+        return WORDINGS["de"].evidence(item, at_ns=START, now_ns=START).partition("Lagerkäfigs ")[2]
+
+    assert said(1.48, -8.0) == "1,48, sonst 1,2 (etwas höher)"
+    assert said(1.01, 8.0) == "1,01, sonst 1,2 (etwas niedriger)"
+    assert said(1.01, -8.0).startswith("1,01, sonst 1,2 (deutlich niedriger, seit ")
+    assert said(1.2, -8.0).startswith("1,2, sonst 1,2 (deutlich niedriger, seit ")
+
+
 def test_a_code_nobody_knows_is_said_to_be_unknown_with_its_code() -> None:
     alert = msgspec.structs.replace(begin(seen(0), Policy()).alert, cause="flux_capacitor")
     said = WORDINGS["en"].describe(alert, now_ns=START)
