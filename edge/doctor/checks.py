@@ -77,6 +77,7 @@ CODES: Mapping[str, Mapping[str, Level]] = {
         "blocked": Level.PROBLEM,
         "corners": Level.NOTE,
         "running": Level.NOTE,
+        "other": Level.NOTE,
         "no_opencv": Level.NOTE,
     },
     "grading": {
@@ -94,7 +95,7 @@ CODES: Mapping[str, Mapping[str, Level]] = {
         "none": Level.NOTE,
         "wrong": Level.PROBLEM,
     },
-    "service": {"running": Level.NOTE},
+    "service": {"running": Level.NOTE, "other": Level.NOTE},
     "sensor": {"failed": Level.PROBLEM, "fault": Level.PROBLEM, "silent": Level.PROBLEM, "package": Level.NOTE},
     "broker": {
         "good": Level.GOOD,

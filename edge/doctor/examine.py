@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 from edge.config import NodeConfig, link_of, read_node
 from edge.doctor.access import access, interfaces
@@ -31,6 +32,7 @@ from edge.sensors.registry import SENSOR_TYPES
 from wire.settings import SettingsError
 
 STATE_DIR = Path("/var/lib/werkpuls")
+USUAL_CONFIG = Path("etc/werkpuls/node.toml")
 ROOM_MB = 300
 """Free disk that is wanted where no configuration says more."""
 
@@ -71,7 +73,7 @@ def examine(world: World, config_path: Path | None, seconds: float = 3.0, modbus
     checks += access(world.root, world.user)
     probes, lacking = _probes()
     checks += interfaces(world.root, _needed(config, probes))
-    running = _daemon(world.root, "sense")
+    running = _daemon(world.root, "sense", config_path)
     sights = list(_look(world, probes))
     if running is None:
         sights += [look_at_modbus(port, world) for port in modbus]
@@ -82,9 +84,9 @@ def examine(world: World, config_path: Path | None, seconds: float = 3.0, modbus
     if running is None:
         known = read(world, config, known, seconds)
     else:
-        checks.append(check("service", "running", pid=running))
+        checks.append(check("service", running.code, pid=running.pid, config=running.config))
     checks += [one for device in known for one in judge(device)]
-    pictured, about = _cameras(world, config, seconds)
+    pictured, about = _cameras(world, config, seconds, config_path)
     checks += about
     if config is not None:
         checks += broker(link_of(config.options, NAME))
@@ -119,15 +121,17 @@ def _purpose(world: World, config: NodeConfig | None) -> tuple[bool, bool]:
     return listening or not seeing, seeing and not listening
 
 
-def _cameras(world: World, config: NodeConfig | None, seconds: float) -> tuple[list[Camera], list[Check]]:
+def _cameras(
+    world: World, config: NodeConfig | None, seconds: float, config_path: Path | None
+) -> tuple[list[Camera], list[Check]]:
     """Cameras with what they show, and what grades the goods, where there are cameras at all."""
     known = cameras(world.root, config)
     if not known:
         return [], []
     if find_spec("cv2") is None:
         return known, [check("camera", "no_opencv")]
-    running = _daemon(world.root, "watch")
-    checks = [] if running is None else [check("camera", "running", pid=running)]
+    running = _daemon(world.root, "watch", config_path)
+    checks = [] if running is None else [check("camera", running.code, pid=running.pid, config=running.config)]
     if running is None:
         known = look(world, config, known, seconds)
     checks += [one for camera in known for one in judge_camera(camera)]
@@ -179,11 +183,22 @@ def _look(world: World, probes: Mapping[str, Sequence[Probe]]) -> Iterator[Sight
     yield Sight([(name, found) for name, probe in trees for found in probe.find(world.root)])
 
 
-def _daemon(root: Path, role: str) -> int | None:
-    """Process id of a daemon that reads the sensors, or the cameras, now."""
+class _Running(NamedTuple):
+    code: str
+    """`running` for the service, `other` for a process with other settings, such as a demo's."""
+    pid: int
+    config: str
+
+
+def _daemon(root: Path, role: str, config_path: Path | None) -> _Running | None:
+    """A daemon that reads the sensors, or the cameras, now; the service before any other."""
+    usual = {str(path.absolute()) for path in (config_path, root / USUAL_CONFIG, Path("/") / USUAL_CONFIG) if path}
+    found: list[_Running] = []
     for file in sorted((root / "proc").glob("[0-9]*/cmdline")):
         words = (text(file) or "").split("\0")
         named = any(Path(word).name == "werkpuls" for word in words)
         if named and ("edge", role) in pairwise(words):
-            return int(file.parent.name)
-    return None
+            config = next((after for word, after in pairwise(words) if word == "--config"), "")
+            code = "running" if not config or config in usual else "other"
+            found.append(_Running(code, int(file.parent.name), config))
+    return min(found, key=lambda one: one.code == "other", default=None)
