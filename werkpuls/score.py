@@ -56,9 +56,9 @@ class Tally:
 
     @property
     def mostly_alarms(self) -> bool:
-        """Whether the model was taught in this recording, and then calls most of the rest an alarm."""
+        """Whether the model was taught in this recording, and calls most of its rows an alarm."""
         after = self.rows - self.learning
-        return self.learning > 0 and after >= LEAST_WARMUP and self.alarms > _MOSTLY * after
+        return self.learning > 0 and after >= LEAST_WARMUP and self.alarms > _MOSTLY * self.rows
 
     def take(self, scored: Scored) -> None:
         """Counts one row."""
@@ -101,7 +101,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--separator", metavar="SIGN", type=separator, help="field separator of CSV files (found by itself)"
     )
-    parser.add_argument("--time", metavar="COLUMN", help="time column, by name or 0-based number (found by itself)")
+    parser.add_argument(
+        "--time",
+        metavar="COLUMN",
+        help="time column, by name or 0-based number, or two: date,time of day (found by itself)",
+    )
     parser.add_argument("--ignore", metavar="COL,COL", type=names, default=(), help="columns to leave out, e.g. labels")
     parser.add_argument(
         "--columns", metavar="COL,COL", type=names, default=(), help="columns to read (default: all numeric)"

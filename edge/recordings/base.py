@@ -86,6 +86,8 @@ class Layout:
     """The file's own sample rate."""
     notes: list[str] = field(default_factory=list)
     """What was left out or decided, in English."""
+    clock: int | None = None
+    """The column with the time of day, where the time column holds the date alone; `rows` joins them."""
 
 
 class Source(Protocol):

@@ -21,9 +21,10 @@ from edge.recordings.dialect import (
     column_kinds,
     encoding_of,
     find_dialect,
+    has_thousands,
     is_index,
 )
-from edge.recordings.times import name_says_time
+from edge.recordings.times import is_clock, is_day, name_says_time
 
 _LOOK_BYTES = 65_536
 _LOOK_ROWS = 2000
@@ -50,6 +51,8 @@ class Delimited:
         self._dialect = find_dialect(name, text, options.separator)
         self._text = io.TextIOWrapper(stream, encoding=encoding, errors="replace", newline="")
         self._notes: list[str] = []
+        if self._dialect.preamble:
+            self._notes.append(f"the first {self._dialect.preamble} lines are no part of the table and are ignored")
         rows = self._split_rows()
         self._head = list(islice(rows, _LOOK_ROWS))
         if not self._head:
@@ -63,7 +66,12 @@ class Delimited:
         row = 0
         while chunk := list(islice(self._rows, CHUNK_ROWS)):
             values = self._numbers(chunk, columns, row)
+            clock = None if time != self.layout.time else self.layout.clock
             times = None if time is None else [fields[time] for _, fields in chunk]
+            if times is not None and clock is not None:
+                times = [
+                    f"{day.strip()} {fields[clock].strip()}" for day, (_, fields) in zip(times, chunk, strict=True)
+                ]
             yield Raw(row, values, times)
             row += len(chunk)
 
@@ -78,7 +86,7 @@ class Delimited:
     def _split_rows(self) -> Iterator[_Row]:
         dialect = self._dialect
         reader = csv.reader(self._text, delimiter=dialect.separator, skipinitialspace=True)
-        pending = dialect.comments + dialect.header
+        pending = dialect.skipped
         row = 0
         try:
             for fields in reader:
@@ -87,9 +95,13 @@ class Delimited:
                 if pending:
                     pending -= 1
                     continue
+                line = reader.line_num
                 if len(fields) != dialect.width:
-                    fields = self._fit(fields, row, reader.line_num)  # noqa: PLW2901  # the same row, cut to width
-                yield reader.line_num, fields
+                    if row and len(fields) < dialect.width and next(reader, None) is None:
+                        self._notes.append(f"the last line ({line}) is incomplete and is left out")
+                        return
+                    fields = self._fit(fields, row, line)  # noqa: PLW2901  # the same row, cut to width
+                yield line, fields
                 row += 1
         except (csv.Error, *DAMAGED) as exc:
             raise RecordingError(
@@ -139,29 +151,40 @@ class Delimited:
         try:
             return float(text.replace(",", ".") if self._dialect.decimal_comma else text)
         except ValueError as exc:
-            name = self._dialect.names[column]
-            raise RecordingError(
-                self._name, f"column {name!r}: {text[:40]!r} is not a number", row=row, line=line
-            ) from exc
+            raise self._no_number(text, column, row, line) from exc
+
+    def _no_number(self, text: str, column: int, row: int, line: int) -> RecordingError:
+        why = f"column {self._dialect.names[column]!r}: {text[:40]!r} is not a number"
+        if has_thousands(text):
+            why += "; it has a sign between its thousands: save the file without"
+        return RecordingError(self._name, why, row=row, line=line)
 
     def _lay_out(self) -> Layout:
         dialect, cells = self._dialect, [fields for _, fields in self._head]
         kinds = column_kinds(cells, dialect.width, decimal_comma=dialect.decimal_comma)
         named = any(not name.isdecimal() for name in dialect.names)
         numeric, time = [], None
+        clock = next((at for at in range(dialect.width) if all(is_clock(fields[at]) for fields in cells)), None)
         for index, (name, kind) in enumerate(zip(dialect.names, kinds, strict=True)):
             column = [fields[index] for fields in cells]
             shown = repr(name) if named and name else f"number {index}"
+            if index == clock and any(all(is_day(fields[at]) for fields in cells) for at in range(dialect.width)):
+                continue
             if time is None and self._is_time(name, kind, column, index, named=named):
                 time = index
             elif is_index(name, column, named=named) and index == 0 and dialect.width > 1:
                 self._notes.append(f"column {shown} only numbers the rows and is ignored")
             elif kind is Cell.NUMBER:
                 numeric.append(index)
+            elif kind is Cell.TEXT and any(map(has_thousands, column)):
+                at = next(at for at, cell in enumerate(column) if has_thousands(cell))
+                raise self._no_number(column[at].strip(), index, at, self._head[at][0])
             else:
                 what = {Cell.EMPTY: "is empty", Cell.TIME: "holds dates"}.get(kind, "holds text")
                 self._notes.append(f"column {shown} {what} and is ignored")
-        return Layout(dialect.names, tuple(numeric), time, named, None, self._notes)
+        if time is None or not all(is_day(fields[time]) for fields in cells):
+            clock = None
+        return Layout(dialect.names, tuple(numeric), time, named, None, self._notes, clock)
 
     def _is_time(self, name: str, kind: Cell, column: Sequence[str], index: int, *, named: bool) -> bool:
         """Dates; or numbers under a name that says time; or unnamed numbers in front that rise evenly from 0."""

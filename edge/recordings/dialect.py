@@ -19,6 +19,7 @@ SWITCHES = {"true": 1.0, "false": 0.0, "on": 1.0, "off": 0.0, "ein": 1.0, "aus":
 _SEPARATORS = (";", "\t", "|", ",", " ")
 _NUMBER = re.compile(r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$")
 _COMMA_NUMBER = re.compile(r"^[+-]?\d+,\d+([eE][+-]?\d+)?$")
+_THOUSANDS = re.compile(r"^[+-]?\d{1,3}(\.\d{3})+,\d+$|^[+-]?\d{1,3}(,\d{3})+\.\d+$")
 _HEAD = 400
 
 
@@ -44,6 +45,13 @@ class Dialect:
     """Lines before the table that begin with #."""
     names: tuple[str, ...]
     """Column names; numbers as text where there is no header."""
+    preamble: int = 0
+    """Lines before the table that have fewer fields, such as a logger's name and serial number."""
+
+    @property
+    def skipped(self) -> int:
+        """Lines before the first row of values."""
+        return self.comments + self.preamble + self.header
 
 
 def encoding_of(head: bytes) -> str:
@@ -74,6 +82,11 @@ def cell_kind(text: str, *, decimal_comma: bool = False) -> Cell:
     return Cell.TIME if looks_dated(text) else Cell.TEXT
 
 
+def has_thousands(text: str) -> bool:
+    """Whether a number is written with a sign between its thousands: `1.200,5`."""
+    return bool(_THOUSANDS.match(text.strip()))
+
+
 def find_dialect(name: str, text: str, separator: str | None) -> Dialect:
     """Looks at the first lines of a file.
 
@@ -101,13 +114,22 @@ def find_dialect(name: str, text: str, separator: str | None) -> Dialect:
     rows = [split(line, separator) for line in table]
     decimal_comma = separator != "," and _has_decimal_comma(rows)
     width = Counter(len(row) for row in rows[1:] or rows).most_common(1)[0][0]
+    preamble = _preamble(rows, width)
+    rows = rows[preamble:]
     header = _is_header(rows[0], rows[1:], decimal_comma=decimal_comma)
     names = _names(rows[0], width) if header else tuple(str(index) for index in range(width))
     if not header and comments:
         commented = split(lines[comments - 1].lstrip()[1:], separator)
         if len(commented) == width and not any(cell_kind(cell) is Cell.NUMBER for cell in commented):
             names = _names(commented, width)
-    return Dialect(separator, decimal_comma, width, header, comments, names)
+    return Dialect(separator, decimal_comma, width, header, comments, names, preamble)
+
+
+def _preamble(rows: Sequence[Sequence[str]], width: int) -> int:
+    """Rows before the table: shorter than it by more than a nameless index column; 0 where the table does not follow."""
+    shortest = max(width - 1, 2)
+    first = next((at for at, row in enumerate(rows) if len(row) >= shortest), 0)
+    return first if first < len(rows) - 1 else 0
 
 
 def split(line: str, separator: str) -> list[str]:
@@ -151,7 +173,10 @@ def _best_separator(table: Sequence[str]) -> str:
             continue
         cells = [cell for row in rows for cell in row]
         comma = separator != ","
-        good = sum(cell_kind(cell, decimal_comma=comma) is not Cell.TEXT for cell in cells) / len(cells)
+        readable = (
+            (comma and has_thousands(cell)) or cell_kind(cell, decimal_comma=comma) is not Cell.TEXT for cell in cells
+        )
+        good = sum(readable) / len(cells)
         rank = (round(good * count / len(rows), 2), width if separator != " " else 0)
         if rank[0] > best_rank[0] or (rank[0] == best_rank[0] and best == "," and rank[1] > best_rank[1]):
             best, best_rank = separator, rank

@@ -194,7 +194,7 @@ def _source(opened: Opened, options: Options) -> Source:
 def _choose(name: str, layout: Layout, options: Options) -> tuple[int | None, tuple[int, ...]]:
     """The time column and the columns to read."""
     ignored = {at for wanted in options.ignore for at in _positions(name, layout.names, wanted)}
-    time = column_index(name, layout.names, options.time) if options.time is not None else layout.time
+    time = layout.time if options.time is None else _time_column(name, layout, options.time)
     if options.time is None and time in ignored:
         time = None
     if options.columns:
@@ -205,10 +205,24 @@ def _choose(name: str, layout: Layout, options: Options) -> tuple[int | None, tu
         picked = layout.numeric
         if layout.time is not None and time != layout.time and options.time is not None:
             layout.notes.append(f"column {layout.names[layout.time]!r} looks like a time too and is ignored")
-    picked = tuple(dict.fromkeys(at for at in picked if at not in ignored and at != time))
+    clock = layout.clock if time == layout.time else None
+    picked = tuple(dict.fromkeys(at for at in picked if at not in ignored and at not in (time, clock)))
     if not picked:
         raise RecordingError(name, "no column with numbers is left to read")
     return time, picked
+
+
+def _time_column(name: str, layout: Layout, wanted: str) -> int:
+    """The time column that was asked for; of `date,time of day` the date's, which `Source.rows` joins with the other."""
+    day, pair, clock = wanted.partition(",")
+    if not pair or wanted in layout.names:
+        return column_index(name, layout.names, wanted)
+    found = column_index(name, layout.names, day), column_index(name, layout.names, clock)
+    if found != (layout.time, layout.clock):
+        raise RecordingError(
+            name, f"columns {day!r} and {clock!r} are not a date and a time of day (08:30:00) throughout"
+        )
+    return found[0]
 
 
 def _positions(name: str, names: tuple[str, ...], wanted: str) -> list[int]:

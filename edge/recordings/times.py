@@ -15,6 +15,7 @@ TIME_NAMES = frozenset(
 _SEPARATED = re.compile(
     r"^(\d{1,2})([./])(\d{1,2})\2(\d{4})(?:[ T,]+(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?)?$"
 )
+_CLOCK = re.compile(r"^\d{1,2}:\d{2}(:\d{2}([.,]\d{1,9})?)?$")
 _ISO = re.compile(r"^\d{4}-\d{2}-\d{2}")
 _ISO_SLASH = re.compile(r"^(\d{4})/(\d{2})/(\d{2})")
 _FRACTION = re.compile(r"[.,](\d+)")
@@ -45,6 +46,20 @@ def looks_dated(text: str) -> bool:
     """Whether one cell is a date."""
     text = text.strip()
     return bool(_ISO.match(text) or _ISO_SLASH.match(text) or _SEPARATED.match(text))
+
+
+def is_day(text: str) -> bool:
+    """Whether one cell is a date without a time of day.
+
+    >>> is_day("09.03.2020"), is_day("2020-03-09"), is_day("09.03.2020 14:34")
+    (True, True, False)
+    """
+    return looks_dated(text) and ":" not in text
+
+
+def is_clock(text: str) -> bool:
+    """Whether one cell is a time of day alone, as loggers write it beside the date."""
+    return bool(_CLOCK.match(text.strip()))
 
 
 def time_format(name: str, sample: Sequence[str]) -> TimeFormat:

@@ -42,6 +42,40 @@ def refusal(name: str, options: Options | None = None) -> RecordingError:
     return caught.value
 
 
+LOGGER = "Datenlogger DL-3\nNummer 4711\n\nDatum;Uhrzeit;Temperatur;Strom\n"
+
+
+@pytest.mark.parametrize("time", [None, "Datum,Uhrzeit", "Datum"])
+def test_a_german_logger_with_date_and_time_of_day_below_its_own_lines(tmp_path: Path, time: str | None) -> None:
+    rows = "".join(
+        f"09.03.2020;{at // 60:02}:{at % 60:02}:30;{at / 2:.1f};1,5\n".replace(".5;", ",5;") for at in range(70)
+    )
+    name = write(tmp_path, LOGGER + rows.replace(".0;", ",0;") + "09.03.2020;01:10:30;23", encoding="cp1252")
+    with open_recording(name, Options(time=time)) as recording:
+        assert recording.columns == ("Temperatur", "Strom")
+        found, numbers = read(recording)
+        assert (np.diff(found) == 60 * 10**9).all()
+        assert len(numbers) == 70
+        assert recording.dated
+        assert numbers[-1].tolist() == [34.5, 1.5]
+        said = " ".join(recording.notes)
+    assert "the first 2 lines are no part of the table" in said
+    assert "the last line (75) is incomplete and is left out" in said
+
+
+def test_two_columns_that_are_no_date_and_time_of_day_are_refused(tmp_path: Path) -> None:
+    name = write(tmp_path, "Datum;Wert\n09.03.2020;1,5\n10.03.2020;1,6\n")
+    assert "'Datum' and 'Wert' are not a date and a time of day" in refusal(name, Options(time="Datum,Wert")).reason
+
+
+@pytest.mark.parametrize("count", [1, 20])
+def test_signs_between_thousands_are_named(tmp_path: Path, count: int) -> None:
+    rows = ["1,5;900,5"] * 5 + ["2,5;1.200,5"] * count
+    said = refusal(write(tmp_path, "a;b\n" + "\n".join(rows) + "\n"))
+    assert said.row == 5
+    assert "'1.200,5' is not a number; it has a sign between its thousands" in said.reason
+
+
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|", " "])
 def test_separator_is_found(tmp_path: Path, separator: str) -> None:
     rows = [["a", "b", "c"], ["1", "2.5", "-3e-1"], ["4", "5", "6"]]
