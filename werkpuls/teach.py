@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import sys
 import time
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,6 +20,7 @@ from models.quality.classifier import WEIGHTS, Classifier
 from models.quality.runtime import RuntimeUnavailable
 from werkpuls.options import needs_opencv
 from werkpuls.pictures import corners, cropped, photos
+from wire.messages import NAME_PATTERN
 
 if TYPE_CHECKING:
     from edge.vision.inspector import Inspector
@@ -67,9 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Teaches; 0 done, 1 photos or the profile cannot be used and nothing was written, 2 wrong use."""
-    problem = needs_opencv()
-    if not args.good and not (args.add and args.bad):
-        problem = "--good is needed: photos of good items (with --add, --bad alone will do)"
+    problem = _problem(args)
     if problem:
         return _say(problem, WRONG_USE)
     from edge.vision.inspector import Inspector  # noqa: PLC0415  # needs OpenCV
@@ -108,6 +109,32 @@ def run(args: argparse.Namespace) -> int:
     else:
         sys.stdout.write(f"{path}: {card.product}, {card.good} good and {card.bad} bad items, {seconds:.1f} s\n")
     return DONE
+
+
+def _problem(args: argparse.Namespace) -> str:
+    """Why it cannot be taught as asked; empty where it can."""
+    name = args.profile.name.removesuffix(".json")
+    if not args.good and not (args.add and args.bad):
+        return "--good is needed: photos of good items (with --add, --bad alone will do)"
+    if not args.add and not re.match(NAME_PATTERN, name):
+        return (
+            f"{name}: the file's name is the product's for a camera, and that has small letters, digits, - and _, at most 63: "
+            f"call it {plain_name(name)}.json; what people call it is told with --product"
+        )
+    return needs_opencv()
+
+
+def plain_name(name: str) -> str:
+    """A product's name as a camera takes it, near to the one given.
+
+    >>> plain_name("Brötchen hell"), plain_name("Weißbrot")
+    ('broetchen-hell', 'weissbrot')
+    """
+    spelt = name.lower()
+    for letter, plain in (("ä", "ae"), ("ö", "oe"), ("ü", "ue"), ("ß", "ss")):
+        spelt = spelt.replace(letter, plain)
+    bare = unicodedata.normalize("NFKD", spelt).encode("ascii", "ignore").decode()
+    return re.sub(r"[^a-z0-9_-]+", "-", bare).strip("-_")[:63] or "goods"
 
 
 @dataclass(slots=True)

@@ -347,6 +347,8 @@ def test_teaching_adds_and_refuses_too_little(tmp_path: Path, capsys: pytest.Cap
     assert teach(tmp_path / "q", "--add", "--good", good) == 1
     assert teach(tmp_path / "q") == 2
     assert "--good is needed" in capsys.readouterr().err
+    assert teach(tmp_path / "Brötchen", "--good", good) == 2, "no camera could take that name"
+    assert "call it broetchen.json" in capsys.readouterr().err
     assert not (tmp_path / "q.json").exists()
 
 
