@@ -186,8 +186,10 @@ def test_certs_end_with_one_json_object(tmp_path: Path) -> None:
     [(("edge", "check", "--config"), "node.toml"), (("gateway", "--check", "--json", "--config"), "gateway.toml")],
 )
 def test_a_check_says_good_and_exits_with_0(words: tuple[str, ...], name: str, tmp_path: Path) -> None:
-    made = werkpuls("certs", "--folder", str(tmp_path), "--broker", "gateway.local", "--node", "node")
+    made = werkpuls("certs", "--folder", str(tmp_path), "--broker", "gateway.local", "--node", "oven-pi")
     assert made.returncode == 0
+    for kind in ("crt", "key"):
+        (tmp_path / f"oven-pi.{kind}").rename(tmp_path / f"node.{kind}")
     text = (ROOT / "deploy" / name).read_text().replace("/etc/werkpuls/tls", str(tmp_path))
     (tmp_path / name).write_text(text)
     done = werkpuls(*words, str(tmp_path / name))

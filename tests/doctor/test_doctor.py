@@ -153,11 +153,11 @@ def test_the_same_as_json(seen: Report) -> None:
 def test_a_demo_is_told_from_the_service_by_its_settings(tmp_path: Path) -> None:
     pi = Pi(tmp_path / "pi")
     started = "/opt/.venv/bin/python\0-m\0werkpuls\0edge\0sense\0--config\0{config}\0"
-    pi.write("proc/70/cmdline", started.format(config="/home/baker/demo/oven.toml"))
+    pi.write("proc/70/cmdline", started.format(config="/opt/demo/oven.toml"))
     words = DoctorWords(Wording("de"))
     demo = next(one for one in examine(world(pi.root, SimulatedBuses()), None).checks if one.area == "service")
     assert (demo.code, demo.values["pid"]) == ("other", 70)
-    assert "/home/baker/demo/oven.toml" in words.says(demo)
+    assert "/opt/demo/oven.toml" in words.says(demo)
     assert "systemctl" not in words.do(demo)
     pi.write("proc/78/cmdline", started.format(config="/etc/werkpuls/node.toml"))
     service = next(one for one in examine(world(pi.root, SimulatedBuses()), None).checks if one.area == "service")
