@@ -66,7 +66,7 @@ CODES: Mapping[str, Mapping[str, Level]] = {
     },
     "spi": {"nothing": Level.NOTE, "busy": Level.NOTE, "closed": Level.PROBLEM},
     "onewire": {"nothing": Level.NOTE, "noise": Level.PROBLEM},
-    "serial": {"port": Level.NOTE, "console": Level.NOTE, "silent": Level.PROBLEM},
+    "serial": {"port": Level.NOTE, "console": Level.NOTE, "console_other": Level.NOTE, "silent": Level.PROBLEM},
     "camera": {
         "failed": Level.PROBLEM,
         "library": Level.PROBLEM,

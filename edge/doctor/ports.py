@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from edge.doctor.access import MODEL
 from edge.doctor.checks import Check, check
 from edge.doctor.files import text
 
@@ -31,7 +32,8 @@ def serial(root: Path) -> Iterator[Check]:
     console = re.findall(r"console=(\w+)", text(root / "proc/cmdline") or "")
     for path in sorted({path for pattern in PORTS for path in (root / "dev").glob(pattern)}):
         if path.name in console:
-            yield check("serial", "console", port=f"/dev/{path.name}")
+            code = "console" if "Raspberry Pi" in (text(root / MODEL) or "") else "console_other"
+            yield check("serial", code, port=f"/dev/{path.name}")
             continue
         yield check("serial", "port", port=_lasting_name(root, path), what=_usb_name(root, path.name))
 

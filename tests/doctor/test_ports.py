@@ -8,6 +8,8 @@ import pytest
 from support.pi import Pi
 
 from edge.doctor.ports import onewire, serial
+from gateway.wording import Wording
+from werkpuls.doctor_words import DoctorWords
 
 
 @pytest.fixture
@@ -27,6 +29,16 @@ def test_1_wire(pi: Pi) -> None:
 
 def test_1_wire_that_is_off_is_no_line_to_judge(tmp_path: Path) -> None:
     assert list(onewire(tmp_path)) == []
+
+
+def test_a_console_elsewhere_than_on_a_pi_is_not_freed_by_a_pis_tool(tmp_path: Path) -> None:
+    pc = Pi(tmp_path / "pc")
+    pc.device("ttyS0")
+    pc.write("proc/device-tree/model", "Some Board")
+    pc.write("proc/cmdline", "console=ttyS0,115200\n")
+    (console,) = serial(pc.root)
+    assert console.code == "console_other"
+    assert "raspi-config" not in DoctorWords(Wording("de")).do(console)
 
 
 def test_serial_ports_with_the_name_of_what_is_plugged_in(pi: Pi) -> None:

@@ -19,7 +19,7 @@ READS_AT_ONCE = 21
 """The kernel takes 42 messages a call (I2C_RDWR_IOCTL_MAX_MSGS, linux/i2c-dev.h), two for each read."""
 _HINTS = {
     errno.EACCES: "not allowed; the daemon's user must be in the group of that device (i2c, spi)",
-    errno.ENOENT: "there is no such bus; switch it on with raspi-config (Interface Options) and start again",
+    errno.ENOENT: "there is no such bus; on a Raspberry Pi switch it on with raspi-config (Interface Options) and start again",
     errno.EBUSY: "a kernel driver holds that chip; remove its dtoverlay or use the sensor type iio",
     errno.ETIMEDOUT: "the bus hangs: a line is held low, or the wires are too long",
     errno.EIO: "the transfer was disturbed",
