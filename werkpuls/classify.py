@@ -123,13 +123,10 @@ class _Counted:
         )
 
 
-def _plane(file: Path | None, belt: BeltCrop | None) -> Calibration | None:
+def _plane(file: Path | None) -> Calibration | None:
     from edge.vision.calibration import Calibration  # noqa: PLC0415  # needs OpenCV
 
-    if file is None:
-        return None
-    plane = Calibration.load(file)
-    return plane if belt is None else plane.within(belt)
+    return None if file is None else Calibration.load(file)
 
 
 class _Desk:
@@ -140,7 +137,9 @@ class _Desk:
 
         classifier = Classifier.load(args.weights / "goods.tflite", args.weights / "goods.json")
         self._profiles = _profiles(args.profile, classifier.card.sha256)
-        setting = Setting(plane=_plane(args.calibration, args.corners))
+        self._plane = _plane(args.calibration)
+        within = self._plane if self._plane is None or args.corners is None else self._plane.within(args.corners)
+        setting = Setting(plane=within)
         self._inspector: Inspector = Inspector(classifier, setting)
         self._belt: BeltCrop | None = args.corners
         self._json: bool = args.json
@@ -156,6 +155,11 @@ class _Desk:
         self._warn(photo.path, photo.image, seen.image, obstructed=result.obstructed)
         self.counted.add(result.items)
         height, width = photo.image.shape[:2]
+        if self._plane is not None and not self._plane.fits(width, height):
+            _say(
+                f"{photo.path}: {width} by {height} pixels, not the shape that was calibrated: its sizes are not right",
+                PROBLEM,
+            )
         outlines = [item.found.contour - np.float32(margin) for item in result.items]
         if self._belt is not None:
             outlines = [self._belt.to_frame(outline, width, height) for outline in outlines]
@@ -250,6 +254,8 @@ class _Desk:
             lines = [str(words["verdicts"]["unsure"]), f"{label}? {sure}"]
         else:
             lines = [f"{label} {sure}"]
+        if item.size_mm is not None:
+            lines.append(f"{self._words.number(item.size_mm)} mm")
         return [*lines, *(str(words["reasons"][reason]) for reason in item.why[:1] if item.verdict != "good")]
 
 

@@ -22,6 +22,8 @@ from models.quality.shape import Size, size_of
 FORMAT = 1
 _WORST_MM = 3.0
 """Points that fit a plane worse than this were not found on one."""
+_ASPECT_OFF = 0.02
+"""Smaller pictures of the same camera are rounded to whole pixels."""
 _RECTANGULAR = 0.9
 _QUAD_SMOOTH = 0.03
 
@@ -35,6 +37,7 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     matrix: list[float]
     residual_mm: float
     points: int
+    aspect: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +48,17 @@ class Calibration:
         matrix: (3, 3) float64, homography from fractions of the frame's width and height to mm on the plane.
         residual_mm: root mean square distance of the known points from where they should be.
         points: how many there were.
+        aspect: width by height of the photo it was made from; None where that is not known.
     """
 
     matrix: NDArray[np.float64]
     residual_mm: float
     points: int
+    aspect: float | None = None
+
+    def fits(self, width: int, height: int) -> bool:
+        """Whether a frame has the shape that was calibrated; one of another shape is cut or turned, and its sizes are wrong."""
+        return self.aspect is None or abs(width / height / self.aspect - 1) <= _ASPECT_OFF
 
     def to_mm(self, contour: NDArray[np.float32], width: int, height: int) -> NDArray[np.float32]:
         """A contour on the plane: (n, 2) pixels of a frame of this size, to (n, 2) mm."""
@@ -80,7 +89,7 @@ class Calibration:
         Raises:
             OSError: it cannot be written.
         """
-        file = _File(FORMAT, self.matrix.ravel().tolist(), round(self.residual_mm, 4), self.points)
+        file = _File(FORMAT, self.matrix.ravel().tolist(), round(self.residual_mm, 4), self.points, self.aspect)
         path.write_bytes(msgspec.json.format(msgspec.json.encode(file), indent=2) + b"\n")
 
     @classmethod
@@ -100,7 +109,7 @@ class Calibration:
         square = matrix.reshape(3, 3)
         if abs(np.linalg.det(square)) < 1e-9:
             raise CalibrationError(f"{path}: its plane has no area")
-        return cls(square, file.residual_mm, file.points)
+        return cls(square, file.residual_mm, file.points, file.aspect)
 
 
 def by_sheet(image: NDArray[np.uint8], scale: float = 1.0) -> Calibration:
@@ -181,4 +190,4 @@ def _fitted(seen: NDArray[np.float64], real: NDArray[np.float64], image: NDArray
     residual = float(np.sqrt(np.square(back - real).sum(axis=1).mean()))
     if residual > _WORST_MM:
         raise CalibrationError(f"the markers do not lie in one plane: {residual:.1f} mm off; press the sheet flat")
-    return Calibration(np.asarray(matrix, np.float64), residual, len(seen))
+    return Calibration(np.asarray(matrix, np.float64), residual, len(seen), round(width / height, 4))

@@ -88,6 +88,29 @@ def test_a_taught_profile_judges_new_photos_and_sizes_are_in_mm(
         assert all(item["size_mm"] == pytest.approx(46, abs=4) for item in line["items"][:3])
 
 
+@pytest.mark.parametrize(("aspect", "noted"), [(4 / 3, False), (16 / 9, True)])
+def test_a_photo_of_another_shape_than_the_calibrated_is_noted_and_sizes_stand_in_the_picture(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, aspect: float, *, noted: bool
+) -> None:
+    from werkpuls import graded as drawing  # noqa: PLC0415  # its drawing is watched
+
+    words: list[str] = []
+    drawn = drawing.graded
+    monkeypatch.setattr(
+        drawing,
+        "graded",
+        lambda image, marks, belt: (
+            words.extend(word for mark in marks for word in mark.words),
+            drawn(image, marks, belt),
+        )[1],
+    )
+    plane = tmp_path / "plane.json"
+    Calibration(np.diag((320.0, 240.0, 1.0)), 0.1, 4, aspect).save(plane)
+    assert classify(folder(tmp_path / "trays", "good", 1), "--calibration", plane) == 0
+    assert ("not the shape that was calibrated" in capsys.readouterr().err) is noted
+    assert sum(word.endswith(" mm") for word in words) == 6
+
+
 def test_of_a_folder_of_profiles_the_nearest_is_taken(
     taught: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
