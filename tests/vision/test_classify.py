@@ -14,6 +14,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 from support.trays import folder, photo
 
@@ -96,14 +97,12 @@ def test_a_photo_of_another_shape_than_the_calibrated_is_noted_and_sizes_stand_i
 
     words: list[str] = []
     drawn = drawing.graded
-    monkeypatch.setattr(
-        drawing,
-        "graded",
-        lambda image, marks, belt: (
-            words.extend(word for mark in marks for word in mark.words),
-            drawn(image, marks, belt),
-        )[1],
-    )
+
+    def watched(image: NDArray[np.uint8], marks: Sequence[Mark], belt: NDArray[np.float32] | None) -> NDArray[np.uint8]:
+        words.extend(word for mark in marks for word in mark.words)
+        return drawn(image, marks, belt)
+
+    monkeypatch.setattr(drawing, "graded", watched)
     plane = tmp_path / "plane.json"
     Calibration(np.diag((320.0, 240.0, 1.0)), 0.1, 4, aspect).save(plane)
     assert classify(folder(tmp_path / "trays", "good", 1), "--calibration", plane) == 0
