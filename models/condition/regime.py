@@ -313,13 +313,19 @@ def _spread(values: Floats, middle: float) -> float:
     return 1.4826 * float(np.quantile(np.abs(values - middle), 0.7)) / 1.54
 
 
+def _share(part: Floats, column: Floats) -> float:
+    """How high the middle of a part lies in what a driver reaches; 0 where it was absent."""
+    part = part[np.isfinite(part)]
+    return float(np.median(part)) / max(float(np.nanmax(np.abs(column))), 1e-12) if len(part) else 0.0
+
+
 def _names(columns: Mapping[str, Floats], leaves: list[NDArray[np.intp]]) -> list[str]:
     if len(leaves) == 1:
         return ["running"]
     levels = []
     for rows in leaves:
-        parts = [float(np.nanmedian(c[rows])) / max(float(np.nanmax(np.abs(c))), 1e-12) for c in columns.values()]
-        levels.append(sum(part for part in parts if np.isfinite(part)) / max(len(parts), 1))
+        parts = [_share(column[rows], column) for column in columns.values()]
+        levels.append(sum(parts) / max(len(parts), 1))
     order = sorted(range(len(leaves)), key=levels.__getitem__)
     names = [""] * len(leaves)
     for rank, leaf in enumerate(order):
