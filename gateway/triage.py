@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from gateway.alerts import SECOND_NS, SYSTEM, Alert, Change, Fault, Observation, Policy, State
-from gateway.lifecycle import Pen, begin, clear, confirm, pass_time, reopen, resolve, restate, sight, take_over
+from gateway.lifecycle import begin, clear, confirm, pass_time, reopen, resolve, restate, sight, take_over
+from gateway.pen import Pen
 from gateway.related import Relation
 
 
