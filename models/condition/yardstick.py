@@ -177,7 +177,7 @@ class Yardstick:
 
     @property
     def spread(self) -> Floats:
-        """(views, features) root mean squares of the healthy residuals so far, in the features' own units; 0 for the level's."""
+        """(views, features) root mean squares of the healthy residuals so far, in the features' own units."""
         spread: Floats = np.sqrt(self._squares) * self.fit.scale
         return spread
 
