@@ -180,6 +180,8 @@ def post_command(services: Services, call: Call) -> views.CommandAccepted:
     node, machine = call.params["node"], call.params["machine"]
     if asked.action == "correct_verdict":
         raise HttpProblem(422, "use /api/v1/goods/items/{node}/{inspection}/{item}/verdict, which counts it too")
+    if asked.action in ("start_lesson", "teach", "end_lesson"):
+        raise HttpProblem(422, "use /api/v1/goods/lessons, which keeps account of lessons")
     if services.live.machine(node, machine) is None:
         raise HttpProblem(404, f"nothing was ever heard of {node}/{machine}")
     try:
