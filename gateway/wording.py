@@ -6,22 +6,20 @@ Every language has the same keys; a test holds that, and that every code the pro
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from gateway.alerts import Alert, Reason, State
+from gateway.catalogue import LANGUAGES, LOCALE, WordingError, read_catalogue
 from gateway.relation_wording import related_text
 from wire.messages import Evidence, Severity
 
-LANGUAGES = ("de", "en")
-"""German first: it is what the people at the machine speak."""
-LOCALE = Path(__file__).parent / "web" / "locale"
+__all__ = ["LANGUAGES", "CauseText", "Description", "Wording", "WordingError", "machine_causes"]
+
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 _PHASE = re.compile(r"(.+)_l([1-9])")
 _NUMBERED = re.compile(r"(.+?)_?([0-9]+)")
@@ -32,10 +30,6 @@ _MUCH, _VERY_MUCH = 6.0, 15.0
 _SHOWN_EVIDENCE = 3
 _SHARES = frozenset({"reject_rate", "shift", "detail"})
 """Figures of goods and cameras that are shares of one."""
-
-
-class WordingError(Exception):
-    """A language that does not exist, or a catalogue that cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +88,7 @@ class Wording:
         titles: Mapping[str, str] | None = None,
         folder: Path = LOCALE,
     ) -> None:
-        if language not in LANGUAGES:
-            raise WordingError(f"language {language!r}: one of {', '.join(LANGUAGES)}")
-        path = folder / f"{language}.json"
-        try:
-            self.catalogue: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as exc:
-            raise WordingError(f"{path}: {exc}") from exc
+        self.catalogue = read_catalogue(language, folder)
         self.language = language
         self._zone = zone
         self._titles = dict(titles or {})
