@@ -8,7 +8,6 @@ import os
 import re
 import sys
 import time
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -21,17 +20,17 @@ from models.quality.runtime import RuntimeUnavailable
 from werkpuls.options import needs_opencv
 from werkpuls.pictures import corners, cropped, photos
 from wire.messages import NAME_PATTERN
+from wire.naming import plain_name
 
 if TYPE_CHECKING:
     from edge.vision.inspector import Inspector
+    from models.quality.doubts import Doubt, NetSays
     from models.quality.example import Example
     from models.quality.teach import Profile
 
 SUMMARY = "teach a product with a handful of photos"
 EXAMPLE = "werkpuls teach rolls --good photos/good --bad photos/bad"
 DONE, PROBLEM, WRONG_USE = 0, 1, 2
-ADVISED = 8
-"""Good items below which a profile is made, with a warning."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -119,22 +118,9 @@ def _problem(args: argparse.Namespace) -> str:
     if not args.add and not re.match(NAME_PATTERN, name):
         return (
             f"{name}: the file's name is the product's for a camera, and that has small letters, digits, - and _, at most 63: "
-            f"call it {plain_name(name)}.json; what people call it is told with --product"
+            f"call it {plain_name(name) or 'goods'}.json; what people call it is told with --product"
         )
     return needs_opencv()
-
-
-def plain_name(name: str) -> str:
-    """A product's name as a camera takes it, near to the one given.
-
-    >>> plain_name("Brötchen hell"), plain_name("Weißbrot")
-    ('broetchen-hell', 'weissbrot')
-    """
-    spelt = name.lower()
-    for letter, plain in (("ä", "ae"), ("ö", "oe"), ("ü", "ue"), ("ß", "ss")):
-        spelt = spelt.replace(letter, plain)
-    bare = unicodedata.normalize("NFKD", spelt).encode("ascii", "ignore").decode()
-    return re.sub(r"[^a-z0-9_-]+", "-", bare).strip("-_")[:63] or "goods"
 
 
 @dataclass(slots=True)
@@ -144,6 +130,13 @@ class _Lesson:
     examples: list[Example] = field(default_factory=list)
     net_good: int = 0
     net_reject: int = 0
+
+    @property
+    def net(self) -> NetSays:
+        """The same as counts."""
+        from models.quality.doubts import NetSays  # noqa: PLC0415  # needs OpenCV
+
+        return NetSays(len(self.examples), self.net_good, self.net_reject)
 
 
 def _lesson(inspector: Inspector, given: Sequence[Path], args: argparse.Namespace) -> _Lesson:
@@ -166,33 +159,31 @@ def _lesson(inspector: Inspector, given: Sequence[Path], args: argparse.Namespac
 
 
 def _doubts(profile: Profile, good: _Lesson, bad: _Lesson) -> list[dict[str, Any]]:
-    """What may be wrong with what was taught: few items, mixed up ones, and what the net alone would call otherwise."""
-    doubts: list[dict[str, Any]] = []
+    """What may be wrong with what was taught, with its counts and in words."""
+    from models.quality.doubts import doubts  # noqa: PLC0415  # needs OpenCV
 
-    def doubt(code: str, text: str, **counts: int) -> None:
-        doubts.append({"code": code, **counts, "text": text})
+    return [_worded(doubt) for doubt in doubts(profile, good.net, bad.net)]
 
-    if len(profile.good) < ADVISED:
-        few = f"only {len(profile.good)} good items: with {ADVISED} to 20 it knows better what is usual"
-        doubt("few", few, good=len(profile.good))
-    if both := profile.contradicted():
-        doubt("in_both", f"{both} items were taught as good and as bad: the same photo is in both folders", items=both)
-    wrong, missed = profile.doubted()
-    if wrong or missed:
-        text = f"of the taught items, {wrong} good ones look bad and {missed} bad ones look good: "
-        doubt("mixed_up", text + "are they in the right folder?", good=wrong, bad=missed)
-    odd, passed = 2 * good.net_reject > len(good.examples), 2 * bad.net_good > len(bad.examples)
-    if odd or passed:
-        parts = [f"{good.net_reject} of {len(good.examples)} good items for bad"] if odd else []
-        parts += [f"{bad.net_good} of {len(bad.examples)} bad items for good"] if passed else []
-        text = f"without this profile, the net takes {' and '.join(parts)}: "
-        ask = (
-            "are the folders swapped?"
-            if odd and passed
-            else "right for a product that it does not know; else look again"
-        )
-        doubt("net", text + ask, good=good.net_reject, bad=bad.net_good)
-    return doubts
+
+def _worded(doubt: Doubt) -> dict[str, Any]:
+    from models.quality.doubts import ADVISED  # noqa: PLC0415  # see above
+
+    if doubt.code == "few":
+        text = f"only {doubt.good} good items: with {ADVISED} to 20 it knows better what is usual"
+        return {"code": doubt.code, "good": doubt.good, "text": text}
+    if doubt.code == "in_both":
+        text = f"{doubt.good} items were taught as good and as bad: the same photo is in both folders"
+        return {"code": doubt.code, "items": doubt.good, "text": text}
+    counts = {"code": doubt.code, "good": doubt.good, "bad": doubt.bad}
+    if doubt.code == "mixed_up":
+        text = f"of the taught items, {doubt.good} good ones look bad and {doubt.bad} bad ones look good: "
+        return {**counts, "text": text + "are they in the right folder?"}
+    parts = [f"{doubt.good} of {doubt.of_good} good items for bad"] if doubt.of_good else []
+    parts += [f"{doubt.bad} of {doubt.of_bad} bad items for good"] if doubt.of_bad else []
+    text = f"without this profile, the net takes {' and '.join(parts)}: "
+    swapped = doubt.of_good and doubt.of_bad
+    ask = "are the folders swapped?" if swapped else "right for a product that it does not know; else look again"
+    return {**counts, "text": text + ask}
 
 
 def _say(text: str, code: int) -> int:
