@@ -26,6 +26,7 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
         box: x, y, width and height of the item within the small picture, as fractions.
         label: what was found.
         verdict: of the machine.
+        net: what the net alone says, in a lesson.
         confidence: in it, 0 to 1.
         why: in English.
         corrected: a person's verdict, empty for none.
@@ -43,6 +44,7 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     verdict: str
     confidence: float
     why: str = ""
+    net: str = ""
     corrected: str = ""
     by: str = ""
     said_ns: int = 0

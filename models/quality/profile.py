@@ -60,15 +60,17 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     bad: Annotated[list[_Item], msgspec.Meta(max_length=MOST)]
 
 
-def write_profile(profile: Profile, path: Path, made: str) -> ProfileCard:
+def write_profile(profile: Profile, path: Path, made: str, *, over: bool = True) -> ProfileCard:
     """Writes a profile so that a reader finds the old one or the new one, whatever happens in between.
 
     Args:
         profile: to keep.
         path: of the file.
         made: when, ISO 8601; empty where it is not known.
+        over: in the place of one that is there.
 
     Raises:
+        FileExistsError: one is there, and this one was not to take its place.
         OSError: it cannot be written.
     """
     card = ProfileCard(
@@ -88,7 +90,10 @@ def write_profile(profile: Profile, path: Path, made: str) -> ProfileCard:
             file.write(content + b"\n")
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(path)
+        if over:
+            temporary.replace(path)
+        else:
+            os.link(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
     return card
