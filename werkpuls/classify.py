@@ -8,7 +8,8 @@ import logging
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from edge.vision.geometry import BeltCrop
     from edge.vision.inspector import InspectedItem, InspectionResult, Inspector
     from models.quality.teach import Profile
+    from werkpuls.closeup import Place
 
 SUMMARY = "find and grade every item in photos"
 EXAMPLE = "werkpuls classify trays/ --profile rolls.json --json"
@@ -138,20 +140,21 @@ class _Desk:
         classifier = Classifier.load(args.weights / "goods.tflite", args.weights / "goods.json")
         self._profiles = _profiles(args.profile, classifier.card.sha256)
         self._plane = _plane(args.calibration)
-        within = self._plane if self._plane is None or args.corners is None else self._plane.within(args.corners)
-        setting = Setting(plane=within)
+        self._within = self._plane if self._plane is None or args.corners is None else self._plane.within(args.corners)
+        setting = Setting(plane=self._within)
         self._inspector: Inspector = Inspector(classifier, setting)
         self._belt: BeltCrop | None = args.corners
         self._json: bool = args.json
         self._out: Path | None = args.out
         self._words = Wording(args.lang)
+        self._made: set[Path] = set()
         self.counted = _Counted()
 
     def grade(self, photo: Photo, seen: Photo) -> str:
         """Writes what is to be said of one photo; returns why it could not, or nothing."""
         if photo.image is None or seen.image is None:
             return photo.problem
-        result, margin = self._result(seen.image)
+        result, place = self._result(seen.image)
         self._warn(photo.path, photo.image, seen.image, obstructed=result.obstructed)
         self.counted.add(result.items)
         height, width = photo.image.shape[:2]
@@ -160,7 +163,9 @@ class _Desk:
                 f"{photo.path}: {width} by {height} pixels, not the shape that was calibrated: its sizes are not right",
                 PROBLEM,
             )
-        outlines = [item.found.contour - np.float32(margin) for item in result.items]
+        outlines = [place.in_photo(item.found.contour) for item in result.items]
+        if self._within is not None and place.moved:
+            result = _sized(result, outlines, self._within, seen.image)
         if self._belt is not None:
             outlines = [self._belt.to_frame(outline, width, height) for outline in outlines]
         if self._json:
@@ -185,18 +190,18 @@ class _Desk:
         elif obstructed:
             _say(f"{path}: {self._words.cause(BLOCKED).name} ({BLOCKED})", PROBLEM)
 
-    def _result(self, image: NDArray[np.uint8]) -> tuple[InspectionResult, int]:
+    def _result(self, image: NDArray[np.uint8]) -> tuple[InspectionResult, Place]:
         from models.quality.profile import recognise  # noqa: PLC0415  # needs OpenCV
         from werkpuls.closeup import inspect  # noqa: PLC0415  # as above
 
         if len(self._profiles) == 1:
             self._inspector.profile = next(iter(self._profiles.values()))
-        result, margin = inspect(self._inspector, image)
+        result, place = inspect(self._inspector, image)
         if len(self._profiles) > 1:
             name = recognise(self._profiles, [item.example for item in result.judged])
             if name is not None:
                 result = self._inspector.judged_by(result, self._profiles[name])
-        return result, margin
+        return result, place
 
     def _draw(
         self,
@@ -213,7 +218,7 @@ class _Desk:
             Mark(outline, "cut_off" if item.cut_off else item.verdict, self._lines(item))
             for item, outline in zip(result.items, outlines, strict=True)
         ]
-        target = (self._out if self._out is not None else path.parent) / f"{path.stem}{GRADED}"
+        target = self._target(path)
         done, data = cv2.imencode(".png", graded(image, marks, self._edge(image)))
         if not done:
             return f"{target}: the picture cannot be encoded"
@@ -233,6 +238,14 @@ class _Desk:
         )
         sys.stdout.write(summary + "\n")
         return ""
+
+    def _target(self, path: Path) -> Path:
+        """Where a photo's picture goes: to no other photo's of this call, though they be of one name."""
+        folder = self._out if self._out is not None else path.parent
+        names = (f"{path.stem}{number}{GRADED}" for number in chain(("",), (f"-{again}" for again in count(2))))
+        target = next(folder / name for name in names if folder / name not in self._made)
+        self._made.add(target)
+        return target
 
     def _edge(self, image: NDArray[np.uint8]) -> NDArray[np.float32] | None:
         """The belt's corners in pixels of the photo; None without any."""
@@ -284,6 +297,20 @@ def _profiles(path: Path | None, net: str) -> dict[str, Profile]:
     if not found:
         raise ProfileRefused(f"{path}: no profiles in this folder")
     return found
+
+
+def _sized(
+    result: InspectionResult, outlines: list[NDArray[np.float32]], plane: Calibration, image: NDArray[np.uint8]
+) -> InspectionResult:
+    """The result with sizes as the outlines have them in the picture that was calibrated."""
+    height, width = image.shape[:2]
+    return replace(
+        result,
+        items=tuple(
+            item if item.size_mm is None else replace(item, size_mm=plane.size_mm(outline, width, height).length)
+            for item, outline in zip(result.items, outlines, strict=True)
+        ),
+    )
 
 
 def _box(outline: NDArray[np.float32], width: int, height: int) -> tuple[float, float, float, float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,21 @@ from edge.vision.decode import MAX_BYTES, Unreadable, decode
 if TYPE_CHECKING:
     from edge.vision.geometry import BeltCrop
 
-ENDINGS = (".jpg", ".jpeg", ".jpe", ".png", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".heic")
+ENDINGS = (
+    ".jpg",
+    ".jpeg",
+    ".jpe",
+    ".jfif",
+    ".png",
+    ".gif",
+    ".webp",
+    ".bmp",
+    ".tif",
+    ".tiff",
+    ".heic",
+    ".heif",
+    ".avif",
+)
 """What is taken for a photo in a folder; those that are neither JPEG nor PNG are named as such and not passed over silently."""
 GRADED, RULED = ".graded.png", ".corners.jpg"
 """Pictures that a command made; they are never read again."""
@@ -57,9 +72,12 @@ def photos(given: Sequence[Path]) -> Iterator[Photo]:
 def read(path: Path) -> Photo:
     """Reads one file."""
     try:
-        size = path.stat().st_size
-        if size > MAX_BYTES:
-            return Photo(path, problem=f"{path}: {size} bytes, at most {MAX_BYTES}")
+        known = path.stat()
+        if not stat.S_ISREG(known.st_mode):
+            # A pipe or a device would be waited for, or never end.
+            return Photo(path, problem=f"{path}: no file")
+        if known.st_size > MAX_BYTES:
+            return Photo(path, problem=f"{path}: {known.st_size} bytes, at most {MAX_BYTES}")
         image = decode(path.read_bytes(), str(path))
     except Unreadable as exc:
         return Photo(path, problem=str(exc))
@@ -111,7 +129,8 @@ def corner_points(text: str) -> list[tuple[float, float]]:
 
 
 def _is_photo(path: Path) -> bool:
-    return path.suffix.lower() in ENDINGS and not path.name.endswith((GRADED, RULED))
+    """Whether a folder's entry is to be read; a folder in it is not, whatever its name."""
+    return path.suffix.lower() in ENDINGS and not path.name.endswith((GRADED, RULED)) and not path.is_dir()
 
 
 def _words(exc: OSError) -> str:
