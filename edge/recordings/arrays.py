@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from edge.recordings.base import CHUNK_ROWS, Layout, Raw, RecordingError
 from edge.recordings.container import Kind, Opened
-from edge.recordings.times import name_says_time
+from edge.recordings.time_names import name_says_time
 
 _WIDEST = 64
 """A matrix with at most so many rows and more columns than that stands on its side."""

@@ -86,8 +86,12 @@ class Layout:
     """The file's own sample rate."""
     notes: list[str] = field(default_factory=list)
     """What was left out or decided, in English."""
-    clock: int | None = None
-    """The column with the time of day, where the time column holds the date alone; `rows` joins them."""
+    parts: tuple[int, ...] = ()
+    """Columns that are the time together, such as a date and a time of day; `time` is the first, and `rows` joins them."""
+    odd_time: str | None = None
+    """Set where a column is called a time, none other is the time, and it cannot be read: `column 'time': 'x' is no time`."""
+    odd_column: int | None = None
+    """That column."""
 
 
 class Source(Protocol):

@@ -10,7 +10,7 @@ import numpy as np
 
 from edge.recordings.base import CHUNK_ROWS, Layout, Raw, RecordingError
 from edge.recordings.container import Opened
-from edge.recordings.times import name_says_time
+from edge.recordings.time_names import name_says_time
 
 
 class Parquet:
