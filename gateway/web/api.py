@@ -18,6 +18,7 @@ from gateway.triage import StaleVersion, UnknownAlert, WrongState
 from gateway.web import views
 from gateway.web.endpoint import Call, Endpoint, Param
 from gateway.web.goods_api import GOODS_ENDPOINTS
+from gateway.web.lesson_api import LESSON_ENDPOINTS
 from gateway.web.problems import HttpProblem
 from gateway.web.state import health, machine_view, machine_views, node_views, stats
 from gateway.wording import LANGUAGES, machine_causes
@@ -395,4 +396,5 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     ),
     Endpoint("GET", "/api/v1/stats", get_stats, "Counters since the gateway's start.", views.Stats),
     *GOODS_ENDPOINTS,
+    *LESSON_ENDPOINTS,
 )
