@@ -18,8 +18,8 @@ _CORNER = 0.04
 """Of a side: the part of each corner that shows the background, as no item but a square one reaches into it."""
 _SPANS = 0.7
 """An item on a belt is cut off by a side or two; a photo that was cut to its item is spanned by it, across and down."""
-_SMALL, _ENLARGED = 300, 480
-"""Of the shorter side: a photo below the first is enlarged to the second, as outlines of a few pixels are found ragged."""
+_SMALL, _ENLARGED = 480, 800
+"""Of the longer side: a photo below the first is enlarged to the second, as outlines of a few pixels are found ragged."""
 _FLAT, _FLAT_SHARE = 10, 0.995
 """A line of a border: so much of it is within so many steps of its colour."""
 _OTHER, _OTHER_SHARE = 8, 0.9
@@ -83,10 +83,10 @@ def inspect(inspector: Inspector, photo: NDArray[np.uint8]) -> tuple[InspectionR
 
 
 def _enlarged(image: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float]:
-    shorter = min(image.shape[:2])
-    if shorter >= _SMALL:
+    longer = max(image.shape[:2])
+    if longer >= _SMALL:
         return np.ascontiguousarray(image), 1.0
-    scale = _ENLARGED / shorter
+    scale = _ENLARGED / longer
     size = (round(image.shape[1] * scale), round(image.shape[0] * scale))
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_CUBIC), np.uint8), scale
 
