@@ -262,6 +262,7 @@ def _facts(recent: _Recent, number: int, box: tuple[float, float, float, float])
         embedding=[float(value) for value in item.example.embedding],
         baking=item.example.baking,
         light=item.example.light,
+        tint=item.example.tint,
     )
 
 

@@ -20,7 +20,7 @@ from models.quality.card import ModelRefused
 from models.quality.classifier import WEIGHTS, Classifier
 from models.quality.runtime import RuntimeUnavailable
 from werkpuls.options import needs_opencv
-from werkpuls.pictures import GRADED, Photo, corners, cropped, photos
+from werkpuls.pictures import GRADED, WITHOUT_COLOUR, Photo, colourless, corners, cropped, photos
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -184,6 +184,8 @@ class _Desk:
         """
         from edge.vision.camera_check import CameraCheck, CheckLimits  # noqa: PLC0415  # needs OpenCV
 
+        if colourless(crop):
+            _say(f"{path}: {WITHOUT_COLOUR}", PROBLEM)
         fault = CameraCheck(CheckLimits(blurred_below=0.0), live=False).look(frame, crop)
         if fault is not None:
             _say(f"{path}: {self._words.cause(fault.cause).name} ({fault.cause}: {fault.detail})", PROBLEM)

@@ -18,7 +18,7 @@ from models.quality.card import ModelRefused
 from models.quality.classifier import WEIGHTS, Classifier
 from models.quality.runtime import RuntimeUnavailable
 from werkpuls.options import needs_opencv
-from werkpuls.pictures import corners, cropped, photos
+from werkpuls.pictures import WITHOUT_COLOUR, colourless, corners, cropped, photos
 from wire.messages import NAME_PATTERN
 from wire.naming import plain_name
 
@@ -149,6 +149,8 @@ def _lesson(inspector: Inspector, given: Sequence[Path], args: argparse.Namespac
         if seen.image is None:
             _say(seen.problem, PROBLEM)
             continue
+        if colourless(seen.image):
+            _say(f"{photo.path}: {WITHOUT_COLOUR}", PROBLEM)
         items = inspect(inspector, seen.image)[0].judged
         if not items:
             _say(f"{photo.path}: no whole item is on it", PROBLEM)

@@ -32,7 +32,7 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
         corrected: a person's verdict, empty for none.
         by: who said so.
         said_ns: when it was said, as the gateway's clock has it, 0 for never.
-        measured: with `embedding`, `baking` and `light` what a correction teaches, see `models.quality.example`.
+        measured: with `embedding`, `baking`, `light` and `tint` what a correction teaches, see `models.quality.example`.
     """
 
     inspection: str
@@ -52,6 +52,7 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     embedding: list[float] = []
     baking: float = 0.0
     light: float | None = None
+    tint: tuple[float, float] | None = None
 
 
 class PictureStore:

@@ -64,3 +64,15 @@ def test_pictures_of_photos_of_one_name_do_not_replace_each_other(tmp_path: Path
     made = sorted((tmp_path / "out").iterdir())
     assert [path.name for path in made] == ["x-2.graded.png", "x-3.graded.png", "x.graded.png"]
     assert len({path.read_bytes() for path in made}) == 3
+
+
+def test_of_a_photo_without_colour_it_is_told_and_of_others_it_is_not(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tray = photo("good", 1)
+    cv2.imwrite(str(tmp_path / "colour.jpg"), tray)
+    cv2.imwrite(str(tmp_path / "grey.jpg"), cv2.cvtColor(tray, cv2.COLOR_BGR2GRAY))
+    for words in (["classify", str(tmp_path), "--json"], ["teach", str(tmp_path / "p"), "--good", str(tmp_path)]):
+        assert cli.main(words) == 0
+        told = [line for line in capsys.readouterr().err.splitlines() if pictures.WITHOUT_COLOUR in line]
+        assert told == [f"{tmp_path}/grey.jpg: {pictures.WITHOUT_COLOUR}"]
