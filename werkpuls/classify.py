@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gateway.wording import LANGUAGES, Wording
+from gateway.wording import Wording
 from models.quality.card import ModelRefused
 from models.quality.classifier import WEIGHTS, Classifier
 from models.quality.runtime import RuntimeUnavailable
 from werkpuls.options import needs_opencv
 from werkpuls.pictures import GRADED, WITHOUT_COLOUR, Photo, colourless, corners, cropped, photos
+from werkpuls.words import Words
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from models.quality.teach import Profile
     from werkpuls.closeup import Place
 
-SUMMARY = "find and grade every item in photos"
 EXAMPLE = "werkpuls classify trays/ --profile rolls.json --json"
 DONE, PROBLEM, WRONG_USE = 0, 1, 2
 _DIGITS = 5
@@ -43,59 +43,41 @@ _ASTRAY, _ASTRAY_SHARE = 4, 0.25
 log = logging.getLogger(__name__)
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: argparse.ArgumentParser, words: Words) -> None:
     """Declares the options."""
-    parser.add_argument(
-        "photos", nargs="+", type=Path, metavar="FILE|DIR", help="photos, JPEG or PNG, or folders of them"
-    )
-    parser.add_argument(
-        "--profile",
-        type=Path,
-        metavar="P",
-        help="profile of the product, made by werkpuls teach; a folder of them: the nearest is taken for each photo",
-    )
-    parser.add_argument("--json", action="store_true", help="one JSON line for each photo, and no pictures")
-    parser.add_argument(
-        "--out", type=Path, metavar="DIR", help=f"folder for pictures (default: NAME{GRADED} beside each photo)"
-    )
-    parser.add_argument(
-        "--corners",
-        type=corners,
-        metavar="X,Y,X,Y,X,Y,X,Y",
-        help="look only at the belt or tray: top left, top right, bottom right, bottom left as fractions of the photo",
-    )
-    parser.add_argument(
-        "--calibration", type=Path, metavar="FILE", help="of this camera, made by werkpuls calibrate; gives sizes in mm"
-    )
-    parser.add_argument(
-        "--weights", type=Path, default=WEIGHTS, metavar="DIR", help="goods.tflite and goods.json (default: shipped)"
-    )
-    parser.add_argument("--lang", choices=LANGUAGES, default=LANGUAGES[0], help="of the words (default: de)")
+    file, folder = words.say("value.file"), words.say("value.dir")
+    parser.add_argument("photos", nargs="+", type=Path, metavar=f"{file}|{folder}", help=words.say("classify.photos"))
+    parser.add_argument("--profile", type=Path, metavar=words.say("value.profile"), help=words.say("classify.profile"))
+    parser.add_argument("--json", action="store_true", help=words.say("classify.json"))
+    parser.add_argument("--out", type=Path, metavar=folder, help=words.say("classify.out", ending=GRADED))
+    parser.add_argument("--corners", type=corners, metavar="X,Y,X,Y,X,Y,X,Y", help=words.say("common.corners"))
+    parser.add_argument("--calibration", type=Path, metavar=file, help=words.say("classify.calibration"))
+    parser.add_argument("--weights", type=Path, default=WEIGHTS, metavar=folder, help=words.say("common.weights"))
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace, words: Words) -> int:
     """Grades; 0 done, 1 a photo, profile, calibration or model cannot be used (the other photos are graded), 2 wrong use."""
-    if problem := needs_opencv():
+    if problem := needs_opencv(words):
         return _say(problem, WRONG_USE)
     from edge.vision.calibration import CalibrationError  # noqa: PLC0415  # needs OpenCV
     from models.quality.profile import ProfileRefused  # noqa: PLC0415  # as above
 
     try:
-        desk = _Desk(args)
+        desk = _Desk(args, words)
     except (CalibrationError, ModelRefused, ProfileRefused, RuntimeUnavailable) as exc:
-        return _say(str(exc), PROBLEM)
+        return _say(words.told(exc), PROBLEM)
     if args.out is not None and not args.json:
         try:
             args.out.mkdir(parents=True, exist_ok=True)
         except OSError as exc:
-            return _say(f"{args.out}: cannot be made: {exc.strerror or exc}", WRONG_USE)
+            return _say(words.told(f"{args.out}: cannot be made: {exc.strerror or exc}"), WRONG_USE)
     code = DONE
     for photo in photos(args.photos):
         seen = cropped(photo, args.corners)
         problem = seen.problem or desk.grade(photo, seen)
         if problem:
-            code = _say(problem, PROBLEM)
-    if args.corners is None and (hint := desk.counted.hint()):
+            code = _say(words.told(problem), PROBLEM)
+    if args.corners is None and (hint := desk.counted.hint(words)):
         _say(hint, code)
     return code
 
@@ -113,16 +95,12 @@ class _Counted:
         self.cut_off += sum(item.cut_off for item in items)
         self.foreign += sum(not item.cut_off and item.label == _FOREIGN for item in items)
 
-    def hint(self) -> str:
+    def hint(self, words: Words) -> str:
         """What to try; empty where nothing speaks for it."""
         astray = self.cut_off + self.foreign
         if astray < max(_ASTRAY, _ASTRAY_SHARE * self.items):
             return ""
-        return (
-            f"of {self.items} items, {self.cut_off} reach over the picture's edge and {self.foreign} look like foreign objects: "
-            "where more than the belt or tray is in the picture, name its four corners with --corners "
-            "(werkpuls calibrate PHOTO --corners draws a grid to read them from)"
-        )
+        return words.say("classify.hint", items=self.items, cut_off=self.cut_off, foreign=self.foreign)
 
 
 def _plane(file: Path | None) -> Calibration | None:
@@ -134,7 +112,7 @@ def _plane(file: Path | None) -> Calibration | None:
 class _Desk:
     """Model, profiles and words, and what is done with one photo after the other."""
 
-    def __init__(self, args: argparse.Namespace) -> None:
+    def __init__(self, args: argparse.Namespace, told: Words) -> None:
         from edge.vision.inspector import Inspector, Setting  # noqa: PLC0415  # needs OpenCV
 
         classifier = Classifier.load(args.weights / "goods.tflite", args.weights / "goods.json")
@@ -146,7 +124,8 @@ class _Desk:
         self._belt: BeltCrop | None = args.corners
         self._json: bool = args.json
         self._out: Path | None = args.out
-        self._words = Wording(args.lang)
+        self._told = told
+        self._words = Wording(told.language)
         self._made: set[Path] = set()
         self.counted = _Counted()
 
@@ -159,10 +138,7 @@ class _Desk:
         self.counted.add(result.items)
         height, width = photo.image.shape[:2]
         if self._plane is not None and not self._plane.fits(width, height):
-            _say(
-                f"{photo.path}: {width} by {height} pixels, not the shape that was calibrated: its sizes are not right",
-                PROBLEM,
-            )
+            _say(self._told.say("classify.not_calibrated", photo=photo.path, width=width, height=height), PROBLEM)
         outlines = [place.in_photo(item.found.contour) for item in result.items]
         if self._within is not None and place.moved:
             result = _sized(result, outlines, self._within, seen.image)
@@ -185,10 +161,11 @@ class _Desk:
         from edge.vision.camera_check import CameraCheck, CheckLimits  # noqa: PLC0415  # needs OpenCV
 
         if colourless(crop):
-            _say(f"{path}: {WITHOUT_COLOUR}", PROBLEM)
+            _say(self._told.told(f"{path}: {WITHOUT_COLOUR}"), PROBLEM)
         fault = CameraCheck(CheckLimits(blurred_below=0.0), live=False).look(frame, crop)
         if fault is not None:
-            _say(f"{path}: {self._words.cause(fault.cause).name} ({fault.cause}: {fault.detail})", PROBLEM)
+            name = self._words.cause(fault.cause).name
+            _say(f"{path}: {name} ({fault.cause}: {self._told.told(fault.detail)})", PROBLEM)
         elif obstructed:
             _say(f"{path}: {self._words.cause(BLOCKED).name} ({BLOCKED})", PROBLEM)
 

@@ -22,7 +22,7 @@ from werkpuls.score import Tally
 from werkpuls.scoring import COLUMNS
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def slug(heading: str) -> str:
