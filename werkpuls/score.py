@@ -185,6 +185,9 @@ def _score_one(
     with open_recording(name, options) as recording:
         if alone:
             _refuse_too_short(recording)
+        recording.head()
+        if not recording.has_time and recording.rate_hz is None:
+            recording.notes.append("no time in it: a row counts as a second; if it is a waveform, say so with --rate")
         try:
             for at, stretch in enumerate(scorer.score(recording)):
                 for scored in stretch:

@@ -44,6 +44,8 @@ class Recording:
         self._labels = layout.names
         self.columns: tuple[str, ...] = tuple(layout.names[at] for at in self._picked)
         """Names of the columns that `chunks` delivers; numbers as text where the file has none."""
+        self.asked = bool(options.columns)
+        """Whether these columns were asked for by name or number."""
         self.named = layout.named
         self.dated = False
         """Whether times count from 1970; known once the first chunk was read."""

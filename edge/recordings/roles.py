@@ -33,7 +33,7 @@ _MOST_CLASSES = 31
 _EPOCHS = ((3.0e8, 4.2e9), (3.0e11, 4.2e12), (3.0e14, 4.2e15), (3.0e17, 4.2e18), (1.9e13, 2.1e13))
 """1979 to 2103 in s, ms, µs and ns; and written 20240501083000."""
 _COUNTERS = re.compile(
-    r"^(|#|n|i|nr|no|num|number|nummer|index|idx|rows?|id|zeile|lfd|lfd_?nr|counter|count|zaehler|seq|sequence|samples?|record|"
+    r"^(|index_level_\d+|#|n|i|nr|no|num|number|nummer|index|idx|rows?|id|zeile|lfd|lfd_?nr|counter|count|zaehler|seq|sequence|samples?|record|"
     r"entry|eintrag|punkt|messpunkt|messung|unnamed_\d+|level_\d+|"
     r"(row|sample|record|line|seq|packet|data|mess|messwert|zeilen|datensatz)_?(id|nr|no|number|nummer|index|idx|count|counter))$"
 )
@@ -123,27 +123,16 @@ class Roles:
     notes: list[str] = field(default_factory=list)
 
 
-def roles(samples: Sequence[Sample], *, named: bool) -> Roles:
+def roles(samples: Sequence[Sample], *, named: bool, joined: bool = True) -> Roles:
     """Decides what each column is for.
 
     Args:
         samples: every column.
         named: whether the names are the file's own.
+        joined: whether a time may be in several columns; if not, they are left out.
     """
     found = Roles([at for at, sample in enumerate(samples) if sample.values is not None])
-    ranked = sorted(
-        (rank, at) for at, sample in enumerate(samples) if (rank := _time_rank(sample, at, named=named)) is not None
-    )
-    if ranked and ranked[0][0] < _STILL:
-        found.time = ranked[0][1]
-    else:
-        found.parts = _named_parts(samples) if named else _leading_parts(samples)
-        if found.parts:
-            found.time = found.parts.columns[0]
-            found.notes.append(f"columns {', '.join(map(str, found.parts.columns))} are the time: {found.parts.spoken}")
-    for rank, at in ranked:
-        if at != found.time:
-            found.left_out[at] = "says the same moment in every row" if rank >= _STILL else "says a time as well"
+    _find_time(found, samples, named=named, joined=joined)
     parts = found.parts.columns if found.parts else ()
     for at, sample in enumerate(samples):
         if at == found.time or at in found.left_out or at in parts or sample.values is None:
@@ -161,6 +150,24 @@ def roles(samples: Sequence[Sample], *, named: bool) -> Roles:
         found.left_out = {at: reason for at, reason in found.left_out.items() if at not in counts}
     found.numeric = [at for at in found.numeric if at not in taken]
     return found
+
+
+def _find_time(found: Roles, samples: Sequence[Sample], *, named: bool, joined: bool) -> None:
+    """The best time; what else says one is left out."""
+    ranks = {at: _time_rank(sample, at, named=named) for at, sample in enumerate(samples)}
+    ranked = sorted((rank, at) for at, rank in ranks.items() if rank is not None)
+    if ranked and ranked[0][0] < _STILL:
+        found.time = ranked[0][1]
+    else:
+        parts = _named_parts(samples) if named else _leading_parts(samples)
+        if parts and joined:
+            found.parts, found.time = parts, parts.columns[0]
+            found.notes.append(f"columns {', '.join(map(str, parts.columns))} are the time: {parts.spoken}")
+        elif parts:
+            found.left_out.update(dict.fromkeys(parts.columns, "is a part of the time"))
+    for rank, at in ranked:
+        if at != found.time:
+            found.left_out[at] = "says the same moment in every row" if rank >= _STILL else "says a time as well"
 
 
 def _time_rank(sample: Sample, at: int, *, named: bool) -> int | None:
@@ -307,3 +314,13 @@ def _rises_evenly(values: Values) -> bool:
     if len(steps) < 8 or not steps.min() > 0 or (_whole(values) and bool(np.all(steps == 1))):
         return False
     return bool(steps.std() <= _EVEN * steps.mean())
+
+
+def is_label(name: str) -> bool:
+    """Whether an array is called what a model must not be fed with.
+
+    >>> is_label("anomaly"), is_label("Machine failure"), is_label("pressure")
+    (True, True, False)
+    """
+    called = re.sub(r"[^a-z0-9#]+", "_", fold(name)).strip("_")
+    return bool(_LABELS.match(called) or _REMAINING.match(called))
