@@ -20,7 +20,7 @@ from models.quality.card import ModelRefused
 from models.quality.classifier import WEIGHTS, Classifier
 from models.quality.runtime import RuntimeUnavailable
 from werkpuls.options import needs_opencv
-from werkpuls.pictures import GRADED, WITHOUT_COLOUR, Photo, colourless, corners, cropped, photos
+from werkpuls.pictures import GRADED, WITHOUT_COLOUR, Photo, colourless, corners, cropped, photos, readable
 from werkpuls.words import Words
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ class _Desk:
             items = [
                 report(item, _box(outline, width, height)) for item, outline in zip(result.items, outlines, strict=True)
             ]
-            sys.stdout.write(json.dumps({"image": str(photo.path), "items": items}, ensure_ascii=False) + "\n")
+            sys.stdout.write(json.dumps({"image": readable(photo.path), "items": items}, ensure_ascii=False) + "\n")
             sys.stdout.flush()
             return ""
         return self._draw(photo.path, photo.image, result, outlines)
@@ -207,13 +207,13 @@ class _Desk:
             return f"{target}: cannot be written: {exc.strerror or exc}"
         counts = Counter(item.verdict for item in result.judged)
         summary = str(self._words.catalogue["grading"]["summary"]).format(
-            image=path,
+            image=readable(path),
             items=len(result.items),
             good=counts["good"],
             reject=counts["reject"],
             unsure=counts["unsure"],
             cut_off=len(result.items) - len(result.judged),
-            picture=target,
+            picture=readable(target),
         )
         sys.stdout.write(summary + "\n")
         return ""

@@ -59,6 +59,11 @@ class Photo:
     problem: str = ""
 
 
+def readable(path: Path) -> str:
+    """A path as text that can be written anywhere: bytes of its name that are no UTF-8 are replaced."""
+    return str(path).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
 def photos(given: Sequence[Path]) -> Iterator[Photo]:
     """Reads files, and the photos of folders in the order of their names."""
     for path in given:

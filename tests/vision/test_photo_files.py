@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -76,3 +77,12 @@ def test_of_a_photo_without_colour_it_is_told_and_of_others_it_is_not(
         assert cli.main(words) == 0
         told = [line for line in capsys.readouterr().err.splitlines() if pictures.WITHOUT_COLOUR in line]
         assert told == [f"{tmp_path}/grey.jpg: {pictures.WITHOUT_COLOUR}"]
+
+
+def test_a_name_that_is_no_text_is_written_as_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / os.fsdecode(b"tray\xff.png")).write_bytes(bytes(cv2.imencode(".png", photo("good", 1))[1]))
+    assert cli.main(["classify", str(tmp_path), "--json"]) == 0
+    (line,) = capsys.readouterr().out.encode("utf-8").splitlines()
+    assert json.loads(line)["image"] == f"{tmp_path}/tray\ufffd.png"
+    assert cli.main(["classify", str(tmp_path)]) == 0
+    assert "tray\ufffd.graded.png" in capsys.readouterr().out
