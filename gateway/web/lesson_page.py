@@ -15,8 +15,8 @@ from gateway.wording import Wording
 from wire.messages import Doubt, Taught
 
 CHOICES = ("good", "reject", "out")
-MOST = 40
-"""A camera pictures no more items of a lesson."""
+ENOUGH, MOST = 20, 40
+"""Items that are enough, and so many that a camera pictures in a lesson at most."""
 OPEN_NS = 24 * 3_600_000_000_000
 """So long what waits for a person is shown on the goods page."""
 
@@ -65,7 +65,10 @@ class LessonPage:
             "addable": lesson.code == "lesson_taken",
             "again": lesson.state in ("refused", "expired", "ended", "collected"),
             "tappable": lesson.state in TEACHABLE,
-            "items": [self._item(number, each, said) for number, each in enumerate(shown.items, 1)],
+            "items": [
+                self._item(number, each, said, was="out" if lesson.taught_by else "")
+                for number, each in enumerate(shown.items, 1)
+            ],
             "choices": CHOICES,
             "used": str(page["used"]).format(name=lesson.label) if used else "",
         }
@@ -101,6 +104,8 @@ class LessonPage:
             return str(page[f"{lesson.state}_away"])
         if lesson.state == "collecting" and count >= MOST:
             return str(page["full"]).format(most=MOST)
+        if lesson.state == "collecting" and count >= ENOUGH:
+            return str(page["enough"])
         if lesson.state == "collected" and not count:
             return str(page["collected_nothing"])
         taught = lesson.taught or Taught(good=0, bad=0)
@@ -131,17 +136,19 @@ class LessonPage:
             lines.append(str(page["gone"]).format(gone=taught.gone))
         return lines
 
-    def _item(self, number: int, item: views.ItemView, said: Mapping[str, str]) -> dict[str, Any]:
+    def _item(self, number: int, item: views.ItemView, said: Mapping[str, str], *, was: str) -> dict[str, Any]:
         field = field_of(item)
         piece = str(self._page["piece"]).format(number=number)
         chosen = said.get(field, "good")
-        if item.correction is not None and field not in said:
-            chosen = item.correction.verdict
+        if item.correction is not None:
+            was = item.correction.verdict
+            chosen = said.get(field, was)
         return {
             "field": field,
             "number": piece,
             "picture": item.picture,
             "box": [f"{100 * value:.1f}" for value in item.within] if item.within else None,
+            "was": was,
             "chosen": chosen if chosen in CHOICES else "good",
         }
 
