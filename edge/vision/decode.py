@@ -31,7 +31,7 @@ _END = b"\xff\xd9"
 _FILL = 128
 _MORE = bytes(range(255)) * 4
 """Anything but a marker: blocks of any look."""
-_CUT_SHORT = "the file ends in the middle of the picture"
+_CUT_SHORT = "it ends in the middle of the picture"
 _FRAMES = frozenset({0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF})
 _SCAN = 0xDA
 
@@ -40,12 +40,13 @@ class Unreadable(Exception):
     """A file that is no picture; the text says which and why."""
 
 
-def decode(data: bytes, name: str) -> Image:
+def decode(data: bytes, name: str, *, whole: bool = False) -> Image:
     """A JPEG or PNG picture as a frame, turned as its EXIF says, 16 bits and CMYK brought to 8 bits of BGR.
 
     Args:
         data: the file.
         name: for the error.
+        whole: at its full size, however large it is: something will be cut out of it.
 
     Raises:
         Unreadable: no JPEG or PNG, cut short, damaged, or larger than `MAX_BYTES` or `MAX_PIXELS`.
@@ -60,7 +61,7 @@ def decode(data: bytes, name: str) -> Image:
         raise Unreadable(f"{name}: {exc or 'damaged'}") from exc
     if not 0 < width * height <= MAX_PIXELS:
         raise Unreadable(f"{name}: {width} × {height} pixels, at most {MAX_PIXELS}")
-    reduction = next((step for step in (1, 2, 4) if width * height <= LARGE_PIXELS * step * step), 8)
+    reduction = 1 if whole else next((step for step in (1, 2, 4) if width * height <= LARGE_PIXELS * step * step), 8)
     flag = {
         1: cv2.IMREAD_COLOR,
         2: cv2.IMREAD_REDUCED_COLOR_2,
