@@ -142,6 +142,17 @@ def test_under_another_lamp_or_exposure_good_ones_stay_good_and_broken_ones_reje
         assert all(profile.judge(each).verdict != "good" for each in seen("broken", 13))
 
 
+@pytest.mark.parametrize("gains", [(1.0, 1.0, 1.0), WARM, DIM])
+def test_burnt_ones_that_differ_by_colour_alone_never_pass_as_good(
+    inspector: Inspector, good: list[Example], gains: tuple[float, float, float]
+) -> None:
+    profile = Profile.teach("rounds", "net", good, examples(inspector, "black", 31, 32, ground="metal"))
+    for ground in ("dark belt", "metal"):
+        frame = lit(photo("black", 33, ground), gains)
+        judged = [profile.judge(item.example).verdict for item in inspector.inspect(frame).judged]
+        assert "good" not in judged
+
+
 def test_what_the_net_says_of_baking_is_not_heard_where_it_says_so_of_the_good_ones(good: list[Example]) -> None:
     pale = [replace(each, baking=0.9) for each in good]
     measured = pale[0].measured.copy()
