@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
+from gateway.goods import GoodsUnavailable
 from gateway.ledger_lessons import BUSY, TEACHABLE, Lesson
 from gateway.services import Services
 from gateway.web import goods_state as state
@@ -63,7 +65,8 @@ class LessonPage:
             "learned": self._learned(lesson.taught) if lesson.taught is not None else [],
             "taken": lesson.state == "refused" and lesson.code in ("lesson_taken", "lesson_profile"),
             "addable": lesson.code == "lesson_taken",
-            "again": lesson.state in ("refused", "expired", "ended", "collected"),
+            "again": lesson.state in ("refused", "expired", "ended")
+            or (lesson.state == "collected" and not shown.items),
             "tappable": lesson.state in TEACHABLE,
             "items": [
                 self._item(number, each, said, was="out" if lesson.taught_by else "")
@@ -90,7 +93,9 @@ class LessonPage:
         return lesson.state in BUSY or waits
 
     def _open(self, lesson: Lesson) -> dict[str, Any]:
-        count = len(self._services.goods.lesson_items(lesson.node, lesson.id))
+        count = 0
+        with suppress(GoodsUnavailable):  # the counts on the page are of use without it
+            count = len(self._services.goods.lesson_items(lesson.node, lesson.id))
         told = str(self._page[f"state_{lesson.state}"]).format(count=count)
         return {"id": lesson.id, "text": self._page["open"].format(name=lesson.label, camera=lesson.camera, state=told)}
 

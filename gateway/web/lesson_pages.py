@@ -147,7 +147,11 @@ class LessonPages:
         lesson = str(request.path_params["lesson"])
         taps = {field: word for field, word in form.items() if "/" in field and word in CHOICES}
         by = form.get("by", "") or user_of(request)
-        page = await run_in_threadpool(self._render, lesson, language, taps, said=said, by=by, used=used)
+        try:
+            page = await run_in_threadpool(self._render, lesson, language, taps, said=said, by=by, used=used)
+        except GoodsUnavailable:
+            busy = self._services.wording(language).word("goods", "no_pictures_now")
+            return await self._goods.say(request, language, busy, status=503, by=by)
         if page is None:
             gone = self._services.wording(language).word("lesson", "unknown")
             return await self._goods.say(request, language, gone, status=404, by=by)
