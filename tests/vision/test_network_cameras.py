@@ -24,7 +24,7 @@ from edge.vision.trigger import Interval
 from edge.vision.video import VideoCamera
 
 SIZE = (320, 240)
-Send = Callable[[bytes], None]
+Send = Callable[[bytes], object]
 Behaviour = Callable[[Send], None]
 
 
@@ -115,7 +115,7 @@ def test_a_stream_of_jpegs_shows_what_the_same_jpegs_show_as_photos(serve: Calla
 
 
 @pytest.mark.parametrize("whole", [True, False])
-def test_large_pictures_come_reduced_unless_something_is_cut_out_of_them(tmp_path: Path, whole: bool) -> None:
+def test_large_pictures_come_reduced_unless_something_is_cut_out_of_them(tmp_path: Path, *, whole: bool) -> None:
     path, size = tmp_path / "belt.avi", (1600, 1200)
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 25, size)
     for number in range(3):
@@ -130,7 +130,7 @@ def test_large_pictures_come_reduced_unless_something_is_cut_out_of_them(tmp_pat
 def test_a_damaged_picture_is_told_and_the_next_one_taken(serve: Callable[..., Camera]) -> None:
     good, rubbish = picture(1), np.random.default_rng(2).bytes(5000)
     camera = opened(serve(lambda send: pictures(send, good, rubbish, good[: len(good) // 2], *[good] * 99)).address())
-    seen = []
+    seen: list[str] = []
     while len(seen) < 4:
         try:
             shown = "good" if np.array_equal(looked(camera).image, decode(good, "photo")) else "another"
