@@ -25,7 +25,10 @@ LONG = "roggenmischbrot-mit-kuerbiskernen-und-einem-sehr-langen-namen-1"
 def bakery(gateway: Gateway, feed: Feed) -> None:
     for number in range(30):
         value = 55.0 - max(number - 15, 0) * 0.2 + 0.3 * (number % 3)
-        charts = {"lightness": point(value, rule="drift" if number > 24 else "")}
+        charts = {
+            "lightness": point(value, rule="drift" if number > 24 else ""),
+            "size": point(82.0 + 0.3 * (number % 3), expected=82.3, unit="mm"),
+        }
         inspect(feed, tray(10), name=f"i-{number}", ago_s=3600 - 100 * number, charts=charts)
     for number, told in enumerate(learning([54.0, 56.0, 55.0])):
         inspect(feed, tray(9), name=f"l-{number}", ago_s=60, camera="belt", product=LONG, charts={"lightness": told})
@@ -107,8 +110,12 @@ def test_the_box_lies_where_the_item_is_in_its_picture(gateway: Gateway, chromiu
 def test_limits_average_and_warnings_are_drawn(gateway: Gateway, chromium: Chrome) -> None:
     chromium.get(url(gateway))
     charts = chromium.find_elements(By.CSS_SELECTOR, ".goods-chart")
-    assert [each.find_element(By.CSS_SELECTOR, "h3").text for each in charts] == [LONG, "roll"]
-    young, known = charts
+    assert [each.find_element(By.CSS_SELECTOR, "h3").text for each in charts] == [LONG, "roll", "roll"]
+    young, known, sizes = charts
+    assert "Größe · oven · tray" in sizes.text
+    assert "Wie gewohnt: zuletzt 82,6, sonst 82,3" in sizes.text
+    assert sizes.find_elements(By.CSS_SELECTOR, "figcaption span")[1].text.endswith(" mm")
+    assert len(sizes.find_elements(By.CSS_SELECTOR, "circle.dot")) == 30
     assert len(young.find_elements(By.CSS_SELECTOR, "circle")) == 3
     assert young.find_elements(By.CSS_SELECTOR, "polygon") == []
     assert len(known.find_elements(By.CSS_SELECTOR, "circle.dot")) == 25
