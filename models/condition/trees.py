@@ -1,0 +1,381 @@
+"""Small groups of half-space trees: how rarely a machine was where it is now, in two of its features at a time.
+
+A distance takes the healthy samples for an ellipse, and a tail sees one feature at a time. Neither sees a sample in the midst of
+both where the machine never is: between two modes of its normal, inside a cycle, one part in one mode while another is in the
+other. Half-space trees (Tan, Ting and Liu, Fast anomaly detection for streaming data, IJCAI 2011) count how often each part of a space
+was visited, which each tree halves again and again along features in turn, in a range of its own. They are grown where there is
+something to see: in the pairs of features whose ellipse is empty in places (`empty_pairs`).
+
+All halvings of a level are along one feature here (oblivious trees: Kohavi and Li, Oblivious decision trees, graphs, and top-down
+pruning, IJCAI 1995), so leaves are read off the features without a walk, of all trees at once. What is told is a surprise: minus the
+logarithm of the leaf's share of the healthy samples, as a mean over a group's trees, over what is usual. It is smoothed, as one odd
+sample is on its way from one mode to the other. Its limit is that of the same over each fifth of the healthy samples by trees that saw the
+other four only (`models.condition.limit`): where a machine's levels wander, and it comes to new places all the time, that is
+more than a group could ever say, and it is given up.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from random import Random
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from river.base import AnomalyDetector
+
+from models.condition.learning import LEAST_MEMORY, LEAST_RECORD
+from models.condition.limit import tail_limits
+from models.condition.reach import effective_samples
+from models.condition.smoothing import memory_of
+
+Floats: TypeAlias = NDArray[np.float64]
+Bools: TypeAlias = NDArray[np.bool_]
+Integers: TypeAlias = NDArray[np.intp]
+
+TREES, DEPTH = 8, 6
+"""Of a group; a tree has 2 ** DEPTH leaves."""
+HALVINGS = (2, 3, 4)
+"""Levels of a tree that may go to the first feature of its pair; the others go to the second."""
+LEAVES = 1 << DEPTH
+MOST_GROUPS, MOST_OF_ONE = 16, 4
+"""Groups, and those of them that one feature is in."""
+MOST_TRIED = 24
+"""Pairs that are looked at for that, as some turn out to have nothing to say."""
+MOSTLY = 0.95
+"""Share of the samples that a feature has to be in."""
+LEAST_ROWS = 200
+"""Healthy samples, without which an empty leaf says nothing."""
+EMPTY = 0.15
+"""Share of a pair's ellipse in which the machine never was, from which that is worth trees: of an ellipse that is full it is below 0.1."""
+CELLS = 8
+"""The grid, in each of two features, in which that is looked for,"""
+MOST_ROWS = 1_000
+"""in so many rows."""
+INNER = (0.01, 0.99)
+"""Quantiles between which features are halved; what is beyond them is for other views, and counted at the edge."""
+COMMON = 64
+"""A value that more than one in so many rows has is a step of a coarse reading."""
+FADING = 0.15
+"""Weight of a new surprise in the smoothed one: a memory of about 12 samples."""
+FOLDS = 5
+ABSENT = 0.5
+"""Visits that each leaf is granted beforehand (Krichevsky and Trofimov 1981)."""
+LEAST, REACHABLE = 0.25, 0.9
+"""Limits as shares of what a group says where it never was: a smaller one is lifted, a larger one is out of reach."""
+WINDOW = 400
+"""Samples after which an estimator by itself counts anew."""
+
+
+class Grown(NamedTuple):
+    """Groups and what they have counted; arrays over groups."""
+
+    pairs: Integers
+    """(groups, 2) columns."""
+    low: Floats
+    """(groups, 2) where their ranges begin,"""
+    width: Floats
+    """and how wide these are."""
+    counts: Integers
+    """(groups * TREES * LEAVES,) healthy samples in each leaf."""
+    rows: int
+    usual: Floats
+    """The mean surprise of a healthy sample."""
+    limit: Floats
+    """Of the smoothed surprise over that."""
+
+
+class Trees(AnomalyDetector):
+    """The trees of one normal.
+
+    A River anomaly detector over named features: `learn_one` counts in windows, as the paper does, `score_one` is the multiple of the limit.
+    The normal calls `fit` and `score` with vectors; it learns what it remembers, so nothing while alarmed.
+
+    Args:
+        budget: probability of a false excess per sample, for the limits.
+    """
+
+    def __init__(self, budget: float = 4e-7) -> None:
+        self.budget = budget
+        self._grown: Grown | None = None
+        self._smooth = np.zeros(0)
+        self._before = self._smooth
+        self._names: list[str] = []
+        self._window: list[dict[Any, Any]] = []
+
+    def __len__(self) -> int:
+        return len(self._smooth)
+
+    def fit(self, x: Floats) -> None:
+        """Learns from (rows, features) in time order, NaN where absent."""
+        self._set(_grown(x, self.budget))
+
+    def score(self, x: Floats, *, complete: bool = True) -> float:
+        """Takes the next sample; the multiple of a limit of the group that is most surprised.
+
+        Args:
+            x: (features,).
+            complete: nothing is absent from it. A group's surprise fades where one of its features is.
+        """
+        if self._grown is None:
+            return 0.0
+        self._before = self._smooth
+        self._smooth = self._next(x, self._grown, complete=complete)
+        return self.ratio
+
+    @property
+    def ratio(self) -> float:
+        """The largest multiple of a limit as of the last sample, 0 and up."""
+        return max(float(np.maximum.reduce(self._smooth * self._inverse)), 0.0) if len(self) else 0.0
+
+    def telling(self) -> list[int]:
+        """Columns of the group that was most surprised by the last sample."""
+        if self._grown is None:
+            return []
+        columns: list[int] = self._grown.pairs[int(np.argmax(self._smooth * self._inverse))].tolist()
+        return columns
+
+    def take_back(self) -> None:
+        """The last sample was not of this normal."""
+        self._smooth = self._before
+
+    def settle(self) -> None:
+        """Forgets what was surprising."""
+        self._smooth = self._before = np.zeros(len(self))
+
+    def accept(self, x: Floats) -> None:
+        """(rows, features) that a person called normal: they are taken to be as usual as anything."""
+        if self._grown is None:
+            return
+        known = x[np.isfinite(x[:, self._grown.pairs]).all(axis=(1, 2))]
+        usual = np.repeat(np.exp(-self._grown.usual) * self._grown.rows, TREES).astype(np.intp) + 1
+        for leaves in self._leaves(known):
+            self._grown.counts[leaves] = np.maximum(self._grown.counts[leaves], usual)
+        self._surprises = _surprises(self._grown.counts, self._grown.rows)
+        self.settle()
+
+    def inherit(self, older: Trees) -> None:
+        """Goes on with the surprise of older trees, in the groups that these have too."""
+        if self._grown is None or older._grown is None:
+            return
+        before = dict(zip(map(tuple, older._grown.pairs.tolist()), older._smooth.tolist(), strict=True))
+        self._smooth = np.array([before.get(tuple(pair), 0.0) for pair in self._grown.pairs.tolist()])
+        self._before = self._smooth
+
+    def learn_one(self, x: dict[Any, Any]) -> None:
+        """Counts a sample; a window of them replaces the one before it. What is above the limit is no part of it."""
+        if self._grown is not None:
+            seen = self._next(self._vector(x), self._grown, complete=False)
+            if float(np.max(seen * self._inverse)) > 1.0:
+                return
+            self._smooth = seen
+        self._window.append(dict(x))
+        if len(self._window) >= WINDOW:
+            window, self._window = self._window, []
+            self._names = list(dict.fromkeys(name for row in window for name in row))
+            self.fit(np.array([self._vector(row) for row in window]))
+
+    def score_one(self, x: dict[Any, Any]) -> float:
+        """Multiple of the limit that this sample would have if it came next; 0 before the first window is full."""
+        if not len(self):
+            return 0.0
+        seen = copy.copy(self)
+        return seen.score(self._vector(x), complete=False)
+
+    def state(self) -> dict[str, Any]:
+        """For the snapshot."""
+        if self._grown is None:
+            return {"grown": None}
+        grown = {key: value.tolist() if isinstance(value, np.ndarray) else value for key, value in self._grown._asdict().items()}
+        return {"grown": grown, "smooth": self._smooth.tolist(), "before": self._before.tolist()}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any], budget: float) -> Trees:
+        """From a snapshot."""
+        trees = cls(budget)
+        if (grown := state["grown"]) is not None:
+            whole = {key: np.array(grown[key], dtype=np.intp) for key in ("pairs", "counts")}
+            parts = {key: np.array(grown[key], dtype=np.float64) for key in ("low", "width", "usual", "limit")}
+            trees._set(Grown(**whole, **parts, rows=int(grown["rows"])))
+            trees._smooth, trees._before = (np.array(state[key], dtype=np.float64) for key in ("smooth", "before"))
+        return trees
+
+    def _set(self, grown: Grown | None) -> None:
+        self._grown = grown
+        self._smooth = self._before = np.zeros(0 if grown is None else len(grown.pairs))
+        if grown is not None:
+            self._halved = _Halved(grown.pairs, grown.low, grown.width)
+            self._inverse = 1.0 / grown.limit
+            self._surprises = _surprises(grown.counts, grown.rows)
+
+    def _next(self, x: Floats, grown: Grown, *, complete: bool) -> Floats:
+        """The smoothed surprises after one more sample."""
+        if complete:
+            surprise = self._surprises[self._halved.leaves(x)].reshape(-1, TREES).mean(axis=1)
+            surprise -= grown.usual
+        else:
+            there = np.isfinite(x[grown.pairs]).all(axis=1)
+            leaves = self._halved.leaves(np.where(np.isfinite(x), x, 0.0))
+            surprise = np.where(there, self._surprises[leaves].reshape(-1, TREES).mean(axis=1) - grown.usual, 0.0)
+        surprise -= self._smooth
+        surprise *= FADING
+        surprise += self._smooth
+        return surprise
+
+    def _vector(self, x: Mapping[Any, Any]) -> Floats:
+        return np.array([x.get(name, np.nan) for name in self._names], dtype=np.float64)
+
+
+class _Halved:
+    """Where each tree halves its pair, and so which leaf a sample is in."""
+
+    def __init__(self, pairs: Integers, low: Floats, width: Floats) -> None:
+        chance = Random(DEPTH)  # the same trees in every group, on every computer and in every version
+        first = np.array([HALVINGS[int(len(HALVINGS) * chance.random())] for _ in range(TREES)])
+        parts = np.array([2.0**first, 2.0 ** (DEPTH - first)])
+        # A range up to twice as wide, somewhere around that of the samples.
+        wider = 1.0 + np.array([[chance.random() for _ in range(TREES)] for _ in parts])
+        before = (wider - 1.0) * np.array([[chance.random() for _ in range(TREES)] for _ in parts])
+        parts, wider, before = (np.tile(each, len(pairs)) for each in (parts, wider, before))
+        begin, span, self._columns = (np.repeat(each.T, TREES, axis=1) for each in (low, width, pairs))
+        self._scale = parts / (wider * span)
+        self._offset = parts * before / wider - begin * self._scale
+        self._most = parts - 1.0
+        self._first = parts[0]
+        self._begin = np.arange(len(self._first), dtype=np.float64) * LEAVES
+
+    def leaves(self, x: Floats) -> Integers:
+        """(..., groups * TREES) of finite (..., features): positions among all leaves of all trees."""
+        part = x[..., self._columns]
+        part *= self._scale
+        part += self._offset
+        np.minimum(np.maximum(part, 0.0, out=part), self._most, out=part)
+        np.floor(part, out=part)
+        leaf = part[..., 1, :] * self._first
+        leaf += part[..., 0, :]
+        leaf += self._begin
+        leaves: Integers = leaf.astype(np.intp)
+        return leaves
+
+
+def empty_pairs(x: Floats) -> list[tuple[float, int, int]]:
+    """Pairs of the columns of (rows, features) and how much of the ellipse that a pair is taken for is empty; most first.
+
+    The mass of a normal distribution of the same covariance in those cells of a grid in which no row is, nor rows on both
+    sides.
+
+    >>> rng = np.random.default_rng(0)
+    >>> high = np.repeat(rng.integers(0, 2, 60), 10)
+    >>> modes, noise = 10.0 * high[:, None] + rng.standard_normal((600, 2)), rng.standard_normal((600, 2))
+    >>> [(share > EMPTY, pair) for share, *pair in empty_pairs(np.hstack([modes, noise]))][::5]
+    [(True, [0, 1]), (False, [2, 3])]
+    """
+    low, high = np.quantile(x, INNER, axis=0)
+    left, right = np.triu_indices(x.shape[1], 1)
+    moving = (high > low)[left] & (high > low)[right]
+    left, right = left[moving], right[moving]
+    unit = np.clip((x - low) / np.where(high > low, high - low, 1.0), 0.0, 1.0)
+    cell = np.minimum((unit * CELLS).astype(np.intp), CELLS - 1)
+    # The counts of all pairs of cells are one product.
+    within = (cell[:, :, None] == np.arange(CELLS)).reshape(len(x), -1).astype(np.float32)
+    together = (within.T @ within).reshape(x.shape[1], CELLS, x.shape[1], CELLS)[left, :, right]
+    deviation = np.maximum(unit.std(axis=0), 1e-6)
+    standard = (unit - unit.mean(axis=0)) / deviation
+    correlation = 0.999 * (standard.T @ standard / len(x))[left, right][:, None, None]
+    middles = ((np.arange(CELLS) + 0.5) / CELLS - unit.mean(axis=0)[:, None]) / deviation[:, None]
+    a, b = middles[left][:, :, None], middles[right][:, None, :]
+    mass = np.exp(-0.5 * (a * a - 2.0 * correlation * a * b + b * b) / (1.0 - correlation**2))
+    shares = (mass * _empty(together > 0)).sum(axis=(1, 2)) / np.maximum(mass.sum(axis=(1, 2)), 1e-12)
+    found = zip(shares.tolist(), left.tolist(), right.tolist(), strict=True)
+    return sorted(found, key=lambda pair: (-pair[0], *pair[1:]))
+
+
+def _empty(there: Bools) -> Bools:
+    """Of (pairs, cells, cells): where nothing is, nor on two opposite sides of it."""
+    framed = np.pad(there, ((0, 0), (1, 1), (1, 1)))
+    filled = there
+    for down, across in ((0, 1), (1, 0), (1, 1), (1, -1)):
+        side, other = (
+            framed[:, 1 + sign * down : CELLS + 1 + sign * down, 1 + sign * across : CELLS + 1 + sign * across]
+            for sign in (1, -1)
+        )
+        filled = filled | (side & other)
+    return ~filled
+
+
+def _fine(values: Floats) -> bool:
+    """Whether a feature's readings lie close together: between the steps of a coarse one nothing ever is."""
+    levels, counts = np.unique(values, return_counts=True)
+    common = levels[counts * COMMON > len(values)]
+    if counts[counts * COMMON > len(values)].sum() < len(values) / 2:
+        return True
+    low, high = np.quantile(values, INNER)
+    return len(common) > 1 and float(np.median(np.diff(common))) < (high - low) / (2 * CELLS)
+
+
+def _chosen(x: Floats) -> list[list[int]]:
+    """The pairs that trees are worth being tried in."""
+    chosen: list[list[int]] = []
+    often = [0] * x.shape[1]
+    for share, *pair in empty_pairs(x):
+        if share < EMPTY or len(chosen) == MOST_TRIED:
+            break
+        if max(often[column] for column in pair) < MOST_OF_ONE:
+            chosen.append(pair)
+            for column in pair:
+                often[column] += 1
+    return chosen
+
+
+def _grown(x: Floats, budget: float) -> Grown | None:
+    """Trees for (rows, features), NaN where absent; None where there is nothing that they would see."""
+    # A feature that is mostly absent is for other views; a row without one of the others is left out.
+    there = np.isfinite(x)
+    columns = np.flatnonzero(there.mean(axis=0) >= MOSTLY) if len(x) else np.zeros(0, dtype=np.intp)
+    x = x[there[:, columns].all(axis=1)]
+    if len(x) < LEAST_ROWS:
+        return None
+    columns = columns[[_fine(column) for column in x[:, columns].T]]
+    chosen = _chosen(x[:: -(-len(x) // MOST_ROWS), columns]) if len(columns) > 1 else []
+    if not chosen:
+        return None
+    pairs = columns[np.array(chosen)]
+    low, high = np.quantile(x[:, pairs], INNER, axis=0)
+    leaves = _Halved(pairs, low, high - low).leaves(x)
+    fold = np.arange(len(x)) * FOLDS // len(x)
+    size = leaves.shape[1] * LEAVES
+    each = np.array([np.bincount(leaves[fold == k].ravel(), minlength=size) for k in range(FOLDS)])
+    counts = each.sum(axis=0)
+    surprise = np.vstack(
+        [
+            _surprises(counts - each[k], int((fold != k).sum()))[leaves[fold == k]].reshape(-1, len(pairs), TREES).mean(-1)
+            for k in range(FOLDS)
+        ]
+    )
+    usual = surprise.mean(axis=0)
+    most = _surprises(np.zeros(1, dtype=np.intp), len(x)) - usual
+    limit = _limits(surprise - usual, LEAST * most, budget / len(pairs))
+    able = np.flatnonzero(limit < REACHABLE * most)[:MOST_GROUPS]
+    if not len(able):
+        return None
+    kept = counts.reshape(len(pairs), -1)[able].ravel()
+    return Grown(pairs[able], low[able], (high - low)[able], kept, len(x), usual[able], limit[able])
+
+
+def _limits(excess: Floats, least: Floats, budget: float) -> Floats:
+    """Of (rows, groups) of what surprises are above the usual, for the smoothed ones."""
+    smooth = np.zeros(excess.shape[1])
+    smoothed = np.empty_like(excess)
+    for row, here in zip(excess, smoothed, strict=True):
+        smooth += FADING * (row - smooth)
+        here[:] = np.maximum(smooth, 0.0)
+    memory = memory_of(FADING)
+    looks = np.minimum(effective_samples(excess), len(excess) / (memory / LEAST_MEMORY))
+    return tail_limits(smoothed, memory, budget, least, np.maximum(looks, LEAST_RECORD))
+
+
+def _surprises(counts: Integers, rows: int) -> Floats:
+    """Of leaves that so many of the rows are in."""
+    surprises: Floats = -np.log((counts + ABSENT) / (rows + ABSENT * LEAVES))
+    return surprises
