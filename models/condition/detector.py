@@ -161,6 +161,19 @@ class Normal(AnomalyDetector):
         told = [(column, _told(unit[:, column].tolist())) for column in self._stick.beyond(least)]
         return [(column, sigma) for column, sigma in told if abs(sigma) >= least]
 
+    def rare(self) -> list[tuple[int, float, float]]:
+        """Of features that were never seen together like this: positions, where they usually are nearest to it, and how far away.
+
+        The former is in the feature's own unit, the latter in deviations.
+        """
+        if self._stick is None or not self._judged:
+            return []
+        x, fit = self._judged[-1][1], self._stick.fit
+        return [
+            (k, self._untransformed(k, usual), float((x[k] - usual) / (fit.scale[k] * fit.deviation[INSIDE, k])))
+            for k, usual in self._trees.telling(x)
+        ]
+
     def follow(self, vector: Floats) -> None:
         """Moves the centre a little towards an accepted sample, within its reach.
 
@@ -261,8 +274,7 @@ class Normal(AnomalyDetector):
         """The centre of one feature in its own unit."""
         if self._stick is None:
             return 0.0
-        value = float(self._stick.fit.centre[index])
-        return math.exp(value) if self._logarithmic[index] else value
+        return self._untransformed(index, float(self._stick.fit.centre[index]))
 
     def weights(self) -> Floats:
         """How much each feature counts, 0 to 1."""
@@ -333,6 +345,9 @@ class Normal(AnomalyDetector):
         np.log(transformed, out=transformed)
         np.copyto(transformed, x, where=self._linear)
         return transformed
+
+    def _untransformed(self, index: int, value: float) -> float:
+        return math.exp(value) if self._logarithmic[index] else value
 
     def _as_judged(self, stick: Yardstick, vector: Floats) -> tuple[Floats, Presence]:
         # They are followed in the order in which they were judged.

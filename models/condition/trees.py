@@ -4,7 +4,7 @@ A distance takes the healthy samples for an ellipse, and a tail sees one feature
 both where the machine never is: between two modes of its normal, inside a cycle, one part in one mode while another is in the
 other. Half-space trees (Tan, Ting and Liu, Fast anomaly detection for streaming data, IJCAI 2011) count how often each part of a space
 was visited, which each tree halves again and again along features in turn, in a range of its own. They are grown where there is
-something to see: in the pairs of features whose ellipse is empty in places (`empty_pairs`).
+something to see: in the pairs of features whose ellipse is empty in places (`models.condition.hollows`).
 
 All halvings of a level are along one feature here (oblivious trees: Kohavi and Li, Oblivious decision trees, graphs, and top-down
 pruning, IJCAI 1995), so leaves are read off the features without a walk, of all trees at once. What is told is a surprise: minus the
@@ -17,7 +17,8 @@ more than a group could ever say, and it is given up.
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from itertools import pairwise
 from random import Random
 from typing import Any, NamedTuple, TypeAlias
 
@@ -25,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 from river.base import AnomalyDetector
 
+from models.condition.hollows import INNER, hollow_pairs
 from models.condition.learning import LEAST_MEMORY, LEAST_RECORD
 from models.condition.limit import tail_limits
 from models.condition.reach import effective_samples
@@ -34,29 +36,16 @@ Floats: TypeAlias = NDArray[np.float64]
 Bools: TypeAlias = NDArray[np.bool_]
 Integers: TypeAlias = NDArray[np.intp]
 
-TREES, DEPTH = 8, 6
+TREES, DEPTH = 6, 6
 """Of a group; a tree has 2 ** DEPTH leaves."""
 HALVINGS = (2, 3, 4)
 """Levels of a tree that may go to the first feature of its pair; the others go to the second."""
 LEAVES = 1 << DEPTH
-MOST_GROUPS, MOST_OF_ONE = 16, 4
-"""Groups, and those of them that one feature is in."""
-MOST_TRIED = 24
-"""Pairs that are looked at for that, as some turn out to have nothing to say."""
 MOSTLY = 0.95
 """Share of the samples that a feature has to be in."""
+MOST_GROUPS = 12
 LEAST_ROWS = 200
 """Healthy samples, without which an empty leaf says nothing."""
-EMPTY = 0.15
-"""Share of a pair's ellipse in which the machine never was, from which that is worth trees: of an ellipse that is full it is below 0.1."""
-CELLS = 8
-"""The grid, in each of two features, in which that is looked for,"""
-MOST_ROWS = 1_000
-"""in so many rows."""
-INNER = (0.01, 0.99)
-"""Quantiles between which features are halved; what is beyond them is for other views, and counted at the edge."""
-COMMON = 64
-"""A value that more than one in so many rows has is a step of a coarse reading."""
 FADING = 0.15
 """Weight of a new surprise in the smoothed one: a memory of about 12 samples."""
 FOLDS = 5
@@ -129,12 +118,19 @@ class Trees(AnomalyDetector):
         """The largest multiple of a limit as of the last sample, 0 and up."""
         return max(float(np.maximum.reduce(self._smooth * self._inverse)), 0.0) if len(self) else 0.0
 
-    def telling(self) -> list[int]:
-        """Columns of the group that was most surprised by the last sample."""
-        if self._grown is None:
+    def telling(self, x: Floats) -> list[tuple[int, float]]:
+        """Of the group that the last sample surprised beyond its limit: its columns, and where they usually are nearest to it."""
+        grown = self._grown
+        if grown is None or self.ratio <= 1.0:
             return []
-        columns: list[int] = self._grown.pairs[int(np.argmax(self._smooth * self._inverse))].tolist()
-        return columns
+        group = int(np.argmax(self._smooth * self._inverse))
+        counts = grown.counts.reshape(len(self), TREES, LEAVES)[group, 0]
+        usual = counts >= min(float(counts.max()), grown.rows * float(np.exp(-grown.usual[group])))
+        places = self._halved.middles(group * TREES)[usual]
+        columns = grown.pairs[group]
+        away = np.square((places - x[columns]) / grown.width[group]).sum(axis=1)
+        nearest: list[float] = places[int(np.argmin(away))].tolist()
+        return list(zip(columns.tolist(), nearest, strict=True))
 
     def take_back(self) -> None:
         """The last sample was not of this normal."""
@@ -150,8 +146,9 @@ class Trees(AnomalyDetector):
             return
         known = x[np.isfinite(x[:, self._grown.pairs]).all(axis=(1, 2))]
         usual = np.repeat(np.exp(-self._grown.usual) * self._grown.rows, TREES).astype(np.intp) + 1
-        for leaves in self._leaves(known):
-            self._grown.counts[leaves] = np.maximum(self._grown.counts[leaves], usual)
+        counts = self._grown.counts
+        for leaves in self._halved.leaves(known):
+            counts[leaves] = np.maximum(counts[leaves], usual)
         self._surprises = _surprises(self._grown.counts, self._grown.rows)
         self.settle()
 
@@ -187,7 +184,10 @@ class Trees(AnomalyDetector):
         """For the snapshot."""
         if self._grown is None:
             return {"grown": None}
-        grown = {key: value.tolist() if isinstance(value, np.ndarray) else value for key, value in self._grown._asdict().items()}
+        grown = {
+            key: value.tolist() if isinstance(value, np.ndarray) else value
+            for key, value in self._grown._asdict().items()
+        }
         return {"grown": grown, "smooth": self._smooth.tolist(), "before": self._before.tolist()}
 
     @classmethod
@@ -195,9 +195,9 @@ class Trees(AnomalyDetector):
         """From a snapshot."""
         trees = cls(budget)
         if (grown := state["grown"]) is not None:
-            whole = {key: np.array(grown[key], dtype=np.intp) for key in ("pairs", "counts")}
-            parts = {key: np.array(grown[key], dtype=np.float64) for key in ("low", "width", "usual", "limit")}
-            trees._set(Grown(**whole, **parts, rows=int(grown["rows"])))
+            low, width, usual, limit = (np.array(grown[key]) for key in ("low", "width", "usual", "limit"))
+            pairs, counts = (np.array(grown[key], dtype=np.intp) for key in ("pairs", "counts"))
+            trees._set(Grown(pairs, low, width, counts, int(grown["rows"]), usual, limit))
             trees._smooth, trees._before = (np.array(state[key], dtype=np.float64) for key in ("smooth", "before"))
         return trees
 
@@ -211,13 +211,13 @@ class Trees(AnomalyDetector):
 
     def _next(self, x: Floats, grown: Grown, *, complete: bool) -> Floats:
         """The smoothed surprises after one more sample."""
-        if complete:
-            surprise = self._surprises[self._halved.leaves(x)].reshape(-1, TREES).mean(axis=1)
-            surprise -= grown.usual
-        else:
-            there = np.isfinite(x[grown.pairs]).all(axis=1)
-            leaves = self._halved.leaves(np.where(np.isfinite(x), x, 0.0))
-            surprise = np.where(there, self._surprises[leaves].reshape(-1, TREES).mean(axis=1) - grown.usual, 0.0)
+        there = None if complete else np.isfinite(x)
+        leaves = self._halved.leaves(x if there is None else np.where(there, x, 0.0))
+        surprise: Floats = np.add.reduce(self._surprises[leaves].reshape(-1, TREES), axis=1)
+        surprise /= TREES
+        surprise -= grown.usual
+        if there is not None:
+            surprise *= there[grown.pairs].all(axis=1)
         surprise -= self._smooth
         surprise *= FADING
         surprise += self._smooth
@@ -231,7 +231,8 @@ class _Halved:
     """Where each tree halves its pair, and so which leaf a sample is in."""
 
     def __init__(self, pairs: Integers, low: Floats, width: Floats) -> None:
-        chance = Random(DEPTH)  # the same trees in every group, on every computer and in every version
+        # The same trees in every group, on every computer and in every version.
+        chance = Random(DEPTH)  # noqa: S311  # no secret
         first = np.array([HALVINGS[int(len(HALVINGS) * chance.random())] for _ in range(TREES)])
         parts = np.array([2.0**first, 2.0 ** (DEPTH - first)])
         # A range up to twice as wide, somewhere around that of the samples.
@@ -258,74 +259,13 @@ class _Halved:
         leaves: Integers = leaf.astype(np.intp)
         return leaves
 
-
-def empty_pairs(x: Floats) -> list[tuple[float, int, int]]:
-    """Pairs of the columns of (rows, features) and how much of the ellipse that a pair is taken for is empty; most first.
-
-    The mass of a normal distribution of the same covariance in those cells of a grid in which no row is, nor rows on both
-    sides.
-
-    >>> rng = np.random.default_rng(0)
-    >>> high = np.repeat(rng.integers(0, 2, 60), 10)
-    >>> modes, noise = 10.0 * high[:, None] + rng.standard_normal((600, 2)), rng.standard_normal((600, 2))
-    >>> [(share > EMPTY, pair) for share, *pair in empty_pairs(np.hstack([modes, noise]))][::5]
-    [(True, [0, 1]), (False, [2, 3])]
-    """
-    low, high = np.quantile(x, INNER, axis=0)
-    left, right = np.triu_indices(x.shape[1], 1)
-    moving = (high > low)[left] & (high > low)[right]
-    left, right = left[moving], right[moving]
-    unit = np.clip((x - low) / np.where(high > low, high - low, 1.0), 0.0, 1.0)
-    cell = np.minimum((unit * CELLS).astype(np.intp), CELLS - 1)
-    # The counts of all pairs of cells are one product.
-    within = (cell[:, :, None] == np.arange(CELLS)).reshape(len(x), -1).astype(np.float32)
-    together = (within.T @ within).reshape(x.shape[1], CELLS, x.shape[1], CELLS)[left, :, right]
-    deviation = np.maximum(unit.std(axis=0), 1e-6)
-    standard = (unit - unit.mean(axis=0)) / deviation
-    correlation = 0.999 * (standard.T @ standard / len(x))[left, right][:, None, None]
-    middles = ((np.arange(CELLS) + 0.5) / CELLS - unit.mean(axis=0)[:, None]) / deviation[:, None]
-    a, b = middles[left][:, :, None], middles[right][:, None, :]
-    mass = np.exp(-0.5 * (a * a - 2.0 * correlation * a * b + b * b) / (1.0 - correlation**2))
-    shares = (mass * _empty(together > 0)).sum(axis=(1, 2)) / np.maximum(mass.sum(axis=(1, 2)), 1e-12)
-    found = zip(shares.tolist(), left.tolist(), right.tolist(), strict=True)
-    return sorted(found, key=lambda pair: (-pair[0], *pair[1:]))
-
-
-def _empty(there: Bools) -> Bools:
-    """Of (pairs, cells, cells): where nothing is, nor on two opposite sides of it."""
-    framed = np.pad(there, ((0, 0), (1, 1), (1, 1)))
-    filled = there
-    for down, across in ((0, 1), (1, 0), (1, 1), (1, -1)):
-        side, other = (
-            framed[:, 1 + sign * down : CELLS + 1 + sign * down, 1 + sign * across : CELLS + 1 + sign * across]
-            for sign in (1, -1)
-        )
-        filled = filled | (side & other)
-    return ~filled
-
-
-def _fine(values: Floats) -> bool:
-    """Whether a feature's readings lie close together: between the steps of a coarse one nothing ever is."""
-    levels, counts = np.unique(values, return_counts=True)
-    common = levels[counts * COMMON > len(values)]
-    if counts[counts * COMMON > len(values)].sum() < len(values) / 2:
-        return True
-    low, high = np.quantile(values, INNER)
-    return len(common) > 1 and float(np.median(np.diff(common))) < (high - low) / (2 * CELLS)
-
-
-def _chosen(x: Floats) -> list[list[int]]:
-    """The pairs that trees are worth being tried in."""
-    chosen: list[list[int]] = []
-    often = [0] * x.shape[1]
-    for share, *pair in empty_pairs(x):
-        if share < EMPTY or len(chosen) == MOST_TRIED:
-            break
-        if max(often[column] for column in pair) < MOST_OF_ONE:
-            chosen.append(pair)
-            for column in pair:
-                often[column] += 1
-    return chosen
+    def middles(self, tree: int) -> Floats:
+        """(LEAVES, 2) where the leaves of a tree are in the middle."""
+        first = int(self._first[tree])
+        leaf = np.arange(LEAVES)
+        part = np.column_stack([leaf % first, leaf // first]) + 0.5
+        middles: Floats = (part - self._offset[:, tree]) / self._scale[:, tree]
+        return middles
 
 
 def _grown(x: Floats, budget: float) -> Grown | None:
@@ -336,8 +276,7 @@ def _grown(x: Floats, budget: float) -> Grown | None:
     x = x[there[:, columns].all(axis=1)]
     if len(x) < LEAST_ROWS:
         return None
-    columns = columns[[_fine(column) for column in x[:, columns].T]]
-    chosen = _chosen(x[:: -(-len(x) // MOST_ROWS), columns]) if len(columns) > 1 else []
+    chosen = hollow_pairs(x[:, columns])
     if not chosen:
         return None
     pairs = columns[np.array(chosen)]
@@ -349,7 +288,9 @@ def _grown(x: Floats, budget: float) -> Grown | None:
     counts = each.sum(axis=0)
     surprise = np.vstack(
         [
-            _surprises(counts - each[k], int((fold != k).sum()))[leaves[fold == k]].reshape(-1, len(pairs), TREES).mean(-1)
+            _surprises(counts - each[k], int((fold != k).sum()))[leaves[fold == k]]
+            .reshape(-1, len(pairs), TREES)
+            .mean(-1)
             for k in range(FOLDS)
         ]
     )
@@ -365,11 +306,10 @@ def _grown(x: Floats, budget: float) -> Grown | None:
 
 def _limits(excess: Floats, least: Floats, budget: float) -> Floats:
     """Of (rows, groups) of what surprises are above the usual, for the smoothed ones."""
-    smooth = np.zeros(excess.shape[1])
-    smoothed = np.empty_like(excess)
-    for row, here in zip(excess, smoothed, strict=True):
-        smooth += FADING * (row - smooth)
-        here[:] = np.maximum(smooth, 0.0)
+    smoothed = FADING * excess
+    for before, here in pairwise(smoothed):
+        np.add(here, (1.0 - FADING) * before, out=here)
+    np.maximum(smoothed, 0.0, out=smoothed)
     memory = memory_of(FADING)
     looks = np.minimum(effective_samples(excess), len(excess) / (memory / LEAST_MEMORY))
     return tail_limits(smoothed, memory, budget, least, np.maximum(looks, LEAST_RECORD))
