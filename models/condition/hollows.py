@@ -20,6 +20,8 @@ EMPTY = 0.15
 """Share of a pair's ellipse in which the machine never was, from which that is worth trees: of an ellipse that is full it is below 0.1."""
 MOST_PAIRS, MOST_OF_ONE = 16, 3
 """Pairs that are worth it, and those of them that one feature is in."""
+MOST_ALIKE = 0.999
+"""Two features are never taken to be one. The ellipse is as slim as they are alike; what is beside it is for the distance."""
 LEVELS = 16
 """Different readings that a feature has at least, by the effective number (Hill 1973): rare ones count less."""
 
@@ -64,7 +66,7 @@ def empty_pairs(x: Floats) -> list[tuple[float, int, int]]:
     together = (within.T @ within).reshape(x.shape[1], CELLS, x.shape[1], CELLS)[left, :, right]
     deviation = np.maximum(unit.std(axis=0), 1e-6)
     standard = (unit - unit.mean(axis=0)) / deviation
-    correlation = 0.9 * (standard.T @ standard / len(x))[left, right][:, None, None]
+    correlation = MOST_ALIKE * (standard.T @ standard / len(x))[left, right][:, None, None]
     middles = ((np.arange(CELLS) + 0.5) / CELLS - unit.mean(axis=0)[:, None]) / deviation[:, None]
     a, b = middles[left][:, :, None], middles[right][:, None, :]
     mass = np.exp(-0.5 * (a * a - 2.0 * correlation * a * b + b * b) / (1.0 - correlation**2))
