@@ -121,6 +121,6 @@ def _pattern(phrase: str) -> re.Pattern[str]:
     for literal, name, _, _ in Formatter().parse(phrase):
         parts.append(re.escape(literal))
         if name:
-            inside = ".+?" if name.startswith((_NESTED, _ANYTHING)) else "(?:(?!: |; ).)+?"
+            inside = ".*?" if name.startswith(_ANYTHING) else ".+?" if name.startswith(_NESTED) else "(?:(?!: |; ).)+?"
             parts.append(f"(?P<{name}>{inside})")
     return re.compile("".join(parts), re.DOTALL)
