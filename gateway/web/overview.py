@@ -13,7 +13,7 @@ from gateway.store.base import Chart, SeriesKey, StoreUnavailable
 from gateway.store.window import finished, window
 from gateway.web import views
 from gateway.web.state import machine_views, node_views
-from gateway.wording import Wording, machine_causes
+from gateway.wording import CERTAIN, Wording, machine_causes
 
 CHART_MINUTES = 15
 CHART_POINTS = 240
@@ -23,8 +23,6 @@ SILENT_S = 120.0
 """A machine that says nothing for longer is shown with the time since."""
 METER_WIDTH = 200
 UNSTEADY_SHOWN = 3
-CERTAIN = 0.75
-"""A normal that is known less well is said to be."""
 _MINUTE_NS = 60_000_000_000
 _FIRST_CHOICES = (
     "vibration*.velocity_rms",

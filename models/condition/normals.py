@@ -24,6 +24,7 @@ LEAST_ROWS = 24
 """Samples of a regime from which it is judged by them; until then it is met like one that is new."""
 LEAST_WARMUP = 8
 """Samples without which nothing is learned."""
+LEAST_PACE_S = 1e-3
 MOST_EXEMPLARS = 100
 
 
@@ -69,7 +70,8 @@ class Normals:
         leaves = self._regimes.leaves(table, names)
         logarithmic = np.array([info[n].quantity == "vibration" and info[n].unit != "%" for n in names], dtype=bool)
         span = np.abs(np.where(np.isfinite(table), table, 0.0)).max(axis=0)
-        least = np.array([tolerance(info[name], name, float(wide)) for name, wide in zip(names, span, strict=True)])
+        pace_s = max(float(np.median(np.diff(memory.times))), LEAST_PACE_S)
+        least = np.array([tolerance(info[name], name, float(wide), pace_s) for name, wide in zip(names, span, strict=True)])
         scored = np.array([info[name].quantity != "state" for name in names], dtype=bool)
         self._normals = {}
         for leaf, name in enumerate(self._regimes.names):
