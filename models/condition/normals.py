@@ -139,8 +139,12 @@ class Normals:
         self._teach(vectors)
 
     def unsteady(self) -> tuple[str, ...]:
-        """Features with next to no say: they changed while they were learned."""
-        return tuple(dict.fromkeys(name for normal in self._normals.values() for name in normal.unsteady()))
+        """Features with next to no say: they changed while they were learned.
+
+        Not those that are told of many samples: they have next to no say because they were seen too seldom.
+        """
+        names = dict.fromkeys(name for normal in self._normals.values() for name in normal.unsteady())
+        return tuple(name for name in names if tolerance(self._columns.info[name], name, 0.0).look <= 1.0)
 
     def begin_anew(self, *, forget: bool) -> None:
         """Another normal holds from here on; `forget` drops also what a person called normal."""
