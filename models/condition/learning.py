@@ -7,7 +7,6 @@ already had its say in the deviations and the limits.
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -231,9 +230,7 @@ def _learn_view(view: int, values: Floats, ground: _Ground) -> _View:
     # Kish's effective number of the features that a distance is made of.
     freedom = total**2 / max(float((weight**2).sum()), 1e-12)
     usual = float(np.median(distance))
-    # Where little is known of all of them, one alone does not say more in a distance than it may say by itself.
-    alone = 0.0 if instant else limit / math.sqrt(max(total, 1.0))
-    floor = np.array([max(root_mean_square(freedom, limit) * max(usual, 0.7) * wider, alone)])
+    floor = np.array([root_mean_square(freedom, limit) * max(usual, 0.7) * wider])
     seen = np.array([max(float(share @ recorded), LEAST_RECORD)])
     far = tail_limits(distance[:, None], memory, ground.budget, floor, seen, usual if instant else 0.0)
     return _View(deviation, weight, float(far[0]), limit)

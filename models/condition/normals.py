@@ -71,7 +71,9 @@ class Normals:
         logarithmic = np.array([info[n].quantity == "vibration" and info[n].unit != "%" for n in names], dtype=bool)
         span = np.abs(np.where(np.isfinite(table), table, 0.0)).max(axis=0)
         pace_s = max(float(np.median(np.diff(memory.times))), LEAST_PACE_S)
-        least = np.array([tolerance(info[name], name, float(wide), pace_s) for name, wide in zip(names, span, strict=True)])
+        least = np.array(
+            [tolerance(info[name], name, float(wide), pace_s) for name, wide in zip(names, span, strict=True)]
+        )
         scored = np.array([info[name].quantity != "state" for name in names], dtype=bool)
         self._normals = {}
         for leaf, name in enumerate(self._regimes.names):

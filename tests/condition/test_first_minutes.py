@@ -5,7 +5,6 @@ import math
 import numpy as np
 
 from models.condition.contract import FeatureInfo, PossibleCause, Sample
-from models.condition.detector import Normal
 from models.condition.features.speed import NEAR, RunningSpeed, salient
 from models.condition.learning import learn
 from models.condition.model import Condition
@@ -69,7 +68,7 @@ def test_a_slope_is_seen_once_in_its_window_however_quickly_it_is_looked_at() ->
 
 def test_temperatures_that_were_seen_to_rise_together_need_not() -> None:
     rng = np.random.default_rng(4)
-    rows, tolerances = 200, np.zeros((2, 3)) + (0.0, 0.01, 1.0)
+    rows, tolerances = 200, np.tile((0.0, 0.01, 1.0), (2, 1))
     quick = rng.standard_normal((rows, 1)) + 0.1 * rng.standard_normal((rows, 2))
     slow = np.sin(2 * math.pi * np.arange(rows) / 80.0)[:, None] + 0.1 * rng.standard_normal((rows, 2))
     held = [fit.inverse[0, 1] for fit in (learn(x, tolerances, 4e-7)[0] for x in (quick, slow))]
@@ -104,18 +103,6 @@ def test_coasting_down_from_a_regime_that_is_not_judged_yet_is_under_way_too() -
     assert max(verdict.score for verdict in judged if verdict.regime == "off") < 1.0
 
 
-def test_one_feature_that_little_is_known_of_does_not_decide_for_all() -> None:
-    rng = np.random.default_rng(6)
-    # Five levels that swung together some times: each is known a little.
-    swing = np.sin(2 * math.pi * np.arange(150) / 40.0 + rng.uniform(0, 6, 5)[:, None]).T
-    normal = Normal([f"t{k}" for k in range(5)])
-    table = 50.0 + swing + 0.02 * rng.standard_normal((150, 5))
-    normal.fit(table, np.zeros(5, dtype=bool), np.zeros((5, 3)) + (0.0, 0.3, 1.0), 150.0)
-    assert normal.limits is not None
-    weight = normal.weights()
-    assert weight.shape == (5,)
-
-
 def test_a_cause_is_as_sure_as_the_normal_it_was_told_from() -> None:
     causes = (
         PossibleCause("own-1", 0.9, ("vibration.rms",), label="pin", recognised=True),
@@ -125,7 +112,9 @@ def test_a_cause_is_as_sure_as_the_normal_it_was_told_from() -> None:
     )
     known = certainty(60)
     just, far = doubted(causes, known, 1.05), doubted(causes, known, 12.0)
-    assert [cause.code for cause in just] == ["own-1", "bearing_outer", "unknown"], "what is next to nothing is not named"
+    assert [cause.code for cause in just] == ["own-1", "bearing_outer", "unknown"], (
+        "what is next to nothing is not named"
+    )
     assert just[0] == causes[0], "likeness is likeness"
     assert just[1].confidence < 0.65 * causes[1].confidence
     assert [cause.code for cause in far] == [cause.code for cause in causes]
