@@ -139,6 +139,7 @@ class Drafter:
             detail=change.detail[:500],
             model=self._model if change.type == "machine" else "",
             prognosis=_prognosis(change.prognosis),
+            certainty=None if change.certainty is None else min(max(change.certainty, 0.0), 1.0),
         )
 
 

@@ -222,6 +222,8 @@ class Finding(Message, frozen=True, kw_only=True, forbid_unknown_fields=True, ta
     """When it becomes an alarm, where that can be said."""
     product: Name | None = None
     """Of type quality: which product's goods it is about; None where that is not known."""
+    certainty: Share | None = None
+    """Of type machine: how well the normal was known that it was found by."""
 
 
 class Inspection(Message, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="inspection"):

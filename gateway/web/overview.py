@@ -14,7 +14,7 @@ from gateway.store.base import Chart, SeriesKey, StoreUnavailable
 from gateway.store.window import finished, window
 from gateway.web import views
 from gateway.web.state import machine_views, node_views
-from gateway.wording import Wording, machine_causes
+from gateway.wording import CERTAIN, Wording, machine_causes
 
 CHART_MINUTES = 15
 CHART_POINTS = 240
@@ -26,8 +26,6 @@ METER_WIDTH = 200
 UNSTEADY_SHOWN = 3
 TOGETHER_NS = 30 * 60 * 10**9
 """Alerts that began within so long of each other are named to each other: one trouble often shows in two places."""
-CERTAIN = 0.75
-"""A normal that is known less well is said to be."""
 _MINUTE_NS = 60_000_000_000
 _FIRST_CHOICES = (
     "vibration*.velocity_rms",

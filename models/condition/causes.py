@@ -334,6 +334,7 @@ RULES: Mapping[str, Rule] = {
     "winding_short": _either(_winding_short, _short_by_phases, _short_by_hum),
 }
 LEAST_CONFIDENCE = 0.25
+UNKNOWN = "unknown"
 
 
 def explain(
@@ -360,4 +361,4 @@ def explain(
 def unknown(causes: Sequence[PossibleCause]) -> PossibleCause:
     """The last resort beside these causes, ranked behind them."""
     best = max((cause.confidence for cause in causes), default=0.0)
-    return PossibleCause("unknown", round(min(1.0 - best, LEAST_CONFIDENCE if causes else 1.0), 3), ())
+    return PossibleCause(UNKNOWN, round(min(1.0 - best, LEAST_CONFIDENCE if causes else 1.0), 3), ())

@@ -156,10 +156,12 @@ def test_what_is_to_come_and_what_is_recognised_reach_the_wire() -> None:
         since_ns=NOW,
         causes=(known,),
         prognosis=coming,
+        certainty=0.45,
     )
     message = sealed(drafter().finding("mixer", step(), change, INFO))
     assert isinstance(message, Finding)
     assert (message.causes[0].label, message.causes[0].recognised) == ("Splint fehlt", True)
+    assert message.certainty == 0.45
     assert message.prognosis is not None
     assert (message.prognosis.low_s, message.prognosis.high_s) == (259_200.0, 777_601.0)
     reporter = Reporter("oven", drafter(), ReportOptions(condition_s=10))
