@@ -175,6 +175,11 @@ def _heating_element_open(symptoms: Symptoms) -> Finding:
     return 0.95 * sure * drawn(missing) * between(changed(missing), 0.04, 0.15), missing[:3] + unbalanced + slower[:2]
 
 
+def _rise(deviations: Sequence[Deviation]) -> float:
+    """The largest of them, in their unit; 0 for none."""
+    return max((d.value - d.expected for d in deviations), default=0.0)
+
+
 def _thermostat_drift(symptoms: Symptoms) -> Finding:
     """The regulated temperature moved and all that it warms moved along: the regulation did."""
     found = _leader(symptoms)
@@ -182,6 +187,9 @@ def _thermostat_drift(symptoms: Symptoms) -> Finding:
         return 0.0, []
     leader, evidence, along = found
     if symptoms.regulated and leader != symptoms.regulated:
+        return 0.0, []
+    if symptoms.kind in COOLING and _rise(symptoms.hot()) > _rise(evidence[:1]) > 0.0:
+        # A room that is kept warmer warms the condenser by less than itself; one that cannot be cooled comes with a hot compressor.
         return 0.0, []
     return (0.6 if along is None else 0.9 * along) * strength(evidence), evidence
 
