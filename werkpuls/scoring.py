@@ -316,9 +316,9 @@ def _cause(step: Step) -> tuple[str, str]:
 
 def _row_by_row(chunks: Iterator[Chunk], channels: Sequence[Channel], shift_ns: int) -> Iterator[Tick]:
     for chunk in chunks:
-        for at, (time_ns, values) in enumerate(zip(chunk.time_ns.tolist(), chunk.values, strict=True)):
+        for at, (time_ns, written_ns, values) in enumerate(_moments(chunk)):
             at_ns = time_ns + shift_ns
-            yield Tick((chunk.row + at,), (time_ns,), at_ns, _blocks(channels, at_ns, values))
+            yield Tick((chunk.row + at,), (written_ns,), at_ns, _blocks(channels, at_ns, values))
 
 
 def _gathered(chunks: Iterator[Chunk], interval_ns: int, channels: Sequence[Channel], shift_ns: int) -> Iterator[Tick]:
@@ -327,21 +327,30 @@ def _gathered(chunks: Iterator[Chunk], interval_ns: int, channels: Sequence[Chan
     times: list[int] = []
     made: list[Block] = []
     spoken: set[str] = set()
+    first_ns = last_ns = 0
     for chunk in chunks:
-        for at, (time_ns, values) in enumerate(zip(chunk.time_ns.tolist(), chunk.values, strict=True)):
+        for at, (time_ns, written_ns, values) in enumerate(_moments(chunk)):
             arrived = _blocks(channels, time_ns + shift_ns, values)
             if rows:
-                age_ns = time_ns - times[0]
+                age_ns = time_ns - first_ns
                 again = any(block.channel.name in spoken for block in arrived)
                 if (again and age_ns >= interval_ns // 2) or age_ns >= 2 * interval_ns:
-                    yield Tick(rows, times, times[-1] + shift_ns, made)
+                    yield Tick(rows, times, last_ns + shift_ns, made)
                     rows, times, made, spoken = [], [], [], set()
+            first_ns = first_ns if rows else time_ns
+            last_ns = time_ns
             rows.append(chunk.row + at)
-            times.append(time_ns)
+            times.append(written_ns)
             made.extend(arrived)
             spoken.update(block.channel.name for block in arrived)
     if rows:
-        yield Tick(rows, times, times[-1] + shift_ns, made)
+        yield Tick(rows, times, last_ns + shift_ns, made)
+
+
+def _moments(chunk: Chunk) -> Iterator[tuple[int, int, np.ndarray[tuple[int], np.dtype[np.float64]]]]:
+    """(time, time as written, values) of each row."""
+    written_ns = chunk.time_ns if chunk.written_ns is None else chunk.written_ns
+    return zip(chunk.time_ns.tolist(), written_ns.tolist(), chunk.values, strict=True)
 
 
 def _blocks(

@@ -68,6 +68,8 @@ class Chunk(NamedTuple):
     """(rows,) nanoseconds: since 1970 where the recording is dated, else since its own start; never decreasing."""
     values: NDArray[np.float64]
     """(rows, columns) float64, NaN where a value is missing."""
+    written_ns: NDArray[np.int64] | None = None
+    """(rows,) what the clock said where that differs from `time_ns`, as it was set back; None where it does not."""
 
 
 @dataclass(slots=True)

@@ -104,26 +104,28 @@ class Recording:
 
     def _read(self) -> Iterator[Chunk]:
         for raw in self._source.rows(self._picked, self._time):
-            time_ns = self._times(raw)
+            time_ns, written_ns = self._times(raw)
             if raw.row == 0 and self.rate_hz and raw.times is not None:
                 self._check_rate(time_ns)
-            yield Chunk(raw.row, time_ns, raw.values)
+            yield Chunk(raw.row, time_ns, raw.values, written_ns)
 
-    def _times(self, raw: Raw) -> NDArray[np.int64]:
+    def _times(self, raw: Raw) -> tuple[NDArray[np.int64], NDArray[np.int64] | None]:
+        """When the rows were, and what their clock said where it says something else."""
         if raw.times is None:
             period_ns = NS / (self.rate_hz or 1.0)
-            return np.round((raw.row + np.arange(len(raw.values))) * period_ns).astype(np.int64)
+            return np.round((raw.row + np.arange(len(raw.values))) * period_ns).astype(np.int64), None
         if isinstance(raw.times, np.ndarray):
             self.dated = True
-            times = raw.times
+            written = times = raw.times
         else:
-            times = self._going_on(self._parsed(raw.times, raw.row), raw.row)
+            written = self._parsed(raw.times, raw.row)
+            times = self._going_on(written, raw.row)
         if raw.row == 0:
             self._refuse_disorder(times)
         if self._previous_ns is not None or len(times) > 1:
             times = self._rising(times, raw.row)
         self._previous_ns = int(times[-1])
-        return times
+        return times, written if self.dated and (times != written).any() else None
 
     def _parsed(self, cells: list[str], row: int) -> NDArray[np.int64]:
         column = self._labels[self._time] if self._time is not None else ""

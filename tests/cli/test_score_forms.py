@@ -113,3 +113,13 @@ def test_what_a_reading_lacks_is_told(tmp_path: Path, capsys: pytest.CaptureFixt
     (said,) = capsys.readouterr().out.splitlines()
     notes = " ".join(json.loads(said)["recordings"][0]["notes"])
     assert "no time in it: a row counts as a second" in notes
+
+
+def test_the_time_of_a_line_is_what_the_clock_said(tmp_path: Path) -> None:
+    table = pump()[:121]
+    stamps = [f"2024-10-27 02:{row % 60:02}:00" for row in range(120)]
+    run = tmp_path / "run.csv"
+    run.write_bytes(written([table[0], *([stamp, *row[1:]] for stamp, row in zip(stamps, table[1:], strict=True))]))
+    assert cli.main(["score", str(run), "--warmup", "60", "--out", str(tmp_path / "scores.csv")]) == 0
+    with (tmp_path / "scores.csv").open(newline="") as opened:
+        assert [line["time"] for line in csv.DictReader(opened)] == [stamp.replace(" ", "T") for stamp in stamps]
