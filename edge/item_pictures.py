@@ -25,6 +25,8 @@ SHOWN, SHOWN_PX, SHOWN_QUALITY = 3, 160, 75
 """Pictures that travel with an inspection, how wide they are, and their JPEG quality: about 5 kB each."""
 LONGEST = 12_000
 """The wire's limit for a picture's text."""
+MOST_TEXT = 2 * SHOWN * LONGEST
+"""So much text of pictures one message has at most, in a lesson too: with a thousand items it stays below the wire's limit."""
 
 
 class About(NamedTuple):
@@ -129,11 +131,14 @@ class ItemPictures:
         """Pictures that travel with the message, by number: of some rejected or doubtful items, in a lesson of all there is room for."""
         if not self._kept:
             return {}
-        shown = {}
+        shown, room = {}, MOST_TEXT
         for number, item in _doubtful(found)[:SHOWN] if asked is None else _whole(found, asked):
             picture, box = small_picture(crop, item.found.box, SHOWN_PX)
             x, y, width, height = (round(min(max(share, 0.0), 1.0), 4) for share in box)
             text, seen = _base64(encode(picture, SHOWN_QUALITY)), _base64(_why(item, labels, asked) or b"")
+            room -= len(text) + len(seen)
+            if room < 0:
+                break
             shown[number] = Shown(text, seen, (x, y, width, height))
         return shown
 

@@ -6,6 +6,8 @@ import secrets
 from collections.abc import Callable, Mapping
 from typing import Literal, NamedTuple
 
+import msgspec
+
 from gateway.goods import Goods
 from gateway.ledger import Ledger
 from gateway.ledger_lessons import TEACHABLE, Known, Lesson
@@ -110,34 +112,42 @@ class Lessons:
             work.audit(by, "start_lesson", _object(lesson), label)
         return lesson
 
-    def teach(self, lesson: str, verdicts: Mapping[tuple[str, int], Literal["good", "reject"]], *, by: str) -> Lesson:
+    def teach(
+        self,
+        lesson: str,
+        verdicts: Mapping[tuple[str, int], Literal["good", "reject"]],
+        *,
+        by: str,
+        known: Known | None = None,
+    ) -> Lesson:
         """The camera learns what a person says of the lesson's items, by inspection and number; the others are left out.
 
-        Each counts as what the person says from here on, whatever becomes of the lesson.
+        `known` says what becomes of a profile that is there, where it is not to be as it was said at the beginning. Each item counts as what the person says from here on, whatever becomes of the lesson.
 
         Raises:
             UnknownLesson: there is none of that id.
             WrongMoment: it has been taught or ended, or has not begun.
         """
         now_ns = self._now_ns()
-        known = self._ledger.lessons.get(lesson, now_ns)
-        if known is None:
+        begun = self._ledger.lessons.get(lesson, now_ns)
+        if begun is None:
             raise UnknownLesson(f"no lesson {lesson[:64]}")
-        there = self._goods.lesson_items(known.node, lesson)
+        there = self._goods.lesson_items(begun.node, lesson)
         said = [(each, verdicts[key]) for each in there if (key := (each.inspection, each.item)) in verdicts]
         taught = [TaughtItem(inspection=each.inspection, item=each.item, verdict=word) for each, word in said]
-        command = self._command(known, "teach", by, now_ns, taught=taught[:MOST_ITEMS])
+        asked = begun if known is None else msgspec.structs.replace(begun, known=known)
+        command = self._command(asked, "teach", by, now_ns, taught=taught[:MOST_ITEMS])
         good = sum(word == "good" for _, word in said)
         with self._ledger.transaction() as work:
             present = work.lessons.get(lesson)
             if present is None or present.state not in TEACHABLE:
-                raise WrongMoment(present or known)
-            work.instruct(command, site=known.site, node=known.node, origin="watch")
+                raise WrongMoment(present or begun)
+            work.instruct(command, site=begun.site, node=begun.node, origin="watch")
             work.lessons.teach(lesson, command.id, by[:80])
             for each, word in said:
                 work.goods.correct(each, word, by=by[:80], command=command.id)
-            work.audit(by, "teach", _object(known), f"{known.label}: {good} good, {len(said) - good} reject")
-        return known
+            work.audit(by, "teach", _object(begun), f"{begun.label}: {good} good, {len(said) - good} reject")
+        return begun
 
     def end(self, lesson: str, *, by: str) -> Lesson:
         """It is over, and nothing is learned.

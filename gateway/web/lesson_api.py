@@ -80,7 +80,7 @@ def post_teach(services: Services, call: Call) -> Lesson:
     asked: TeachLesson = call.body
     verdicts = {(each.inspection, each.item): each.verdict for each in asked.items}
     try:
-        return lessons_of(services).teach(call.params["lesson"], verdicts, by=call.by)
+        return lessons_of(services).teach(call.params["lesson"], verdicts, by=call.by, known=asked.known)
     except UnknownLesson as exc:
         raise HttpProblem(404, str(exc)) from exc
     except WrongMoment as exc:

@@ -63,7 +63,7 @@ class LessonPage:
             "trouble": self._trouble(lesson),
             "camera": self._camera_line(camera) if lesson.state in BUSY else "",
             "learned": self._learned(lesson.taught) if lesson.taught is not None else [],
-            "taken": lesson.state == "refused" and lesson.code in ("lesson_taken", "lesson_profile"),
+            "taken": lesson.code in ("lesson_taken", "lesson_profile"),
             "addable": lesson.code == "lesson_taken",
             "again": lesson.state in ("refused", "expired", "ended")
             or (lesson.state == "collected" and not shown.items),

@@ -82,6 +82,8 @@ class LessonPages:
             return await self._page(request, language, form)
         actions: dict[str, Callable[[str, dict[str, str], str], Lesson]] = {
             "teach": self._teach,
+            "add": self._teach,
+            "replace": self._teach,
             "end": self._end,
             "use": self._use,
         }
@@ -112,7 +114,8 @@ class LessonPages:
             inspection, _, number = field.rpartition("/")
             if inspection and said in ("good", "reject") and number.isdecimal() and len(number) <= 3:
                 verdicts[inspection, int(number)] = cast(Literal["good", "reject"], said)
-        return lessons_of(self._services).teach(lesson, verdicts, by=by)
+        known = _KNOWN.get(form.get("action", ""))
+        return lessons_of(self._services).teach(lesson, verdicts, by=by, known=known)
 
     def _end(self, lesson: str, _form: dict[str, str], by: str) -> Lesson:
         return lessons_of(self._services).end(lesson, by=by)

@@ -33,6 +33,8 @@ class TeachLesson(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
     by: Person
     items: Annotated[list[TaughtItem], Meta(min_length=1, max_length=200)]
+    known: Known | None = None
+    """What to do with a profile that came in the meantime; without it, what was said at the beginning holds."""
 
 
 class LessonView(Struct, frozen=True, kw_only=True):

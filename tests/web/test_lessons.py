@@ -95,6 +95,26 @@ def test_a_lesson_that_cannot_begin(http: httpx.Client, body: dict[str, Any], st
     problem(http.post(LESSONS, json=body), status)
 
 
+def test_a_profile_that_came_in_the_meantime_is_asked_about(
+    gateway: Gateway, feed: Feed, http: httpx.Client, lesson: str
+) -> None:
+    place, form = f"/goods/lessons/{lesson}", {"by": "Anna", "lang": "de", f"i-{lesson}/0": "good"}
+    assert http.post(place, data={**form, "action": "teach"}).status_code == 303
+    answer(gateway, feed, "teach", ok=False, code="lesson_taken")
+    page = http.get(f"{place}?lang=de").text
+    assert "Unter diesem Namen ist schon etwas angelernt. Was soll damit geschehen?" in page
+    assert 'value="teach"' not in page, "it would be refused again"
+    assert http.post(place, data={**form, "action": "replace"}).status_code == 303
+    command = next(each for *_, each in gateway.ledger.due_commands() if each.action == "teach")
+    assert (command.known, command.lesson, len(command.taught)) == ("replace", lesson, 1)
+    answer(gateway, feed, "teach", taught=Taught(good=6, bad=0))
+    assert "Angelernt: 6 gute" in http.get(f"{place}?lang=de").text
+    assert http.post(place, data={**form, "action": "use"}).headers["location"] == f"{place}?lang=de&used=1"
+    (switch, *_) = gateway.ledger.commands(limit=1)
+    assert (switch.action, switch.origin, switch.machine) == ("set_product", "watch", "oven")
+    assert http.post(place, data={**form, "action": "burn"}).status_code == 400
+
+
 def test_a_lesson_that_is_none_or_asked_for_from_elsewhere(http: httpx.Client) -> None:
     word = {"inspection": "i-1", "item": 0, "verdict": "good"}
     problem(http.get(f"{LESSONS}/l-none"), 404)
