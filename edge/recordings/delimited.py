@@ -55,8 +55,9 @@ class Delimited:
         if self._dialect.preamble:
             self._notes.append(f"the first {self._dialect.preamble} lines are no part of the table and are ignored")
         if self._dialect.below:
-            said = f"{self._dialect.below} line{'s' if self._dialect.below > 1 else ''} of words below the header"
-            self._notes.append(f"{said}: the columns are {', '.join(self._dialect.names[:8])}")
+            self._notes.append(
+                f"words below the header belong to it: the columns are {', '.join(self._dialect.names[:8])}"
+            )
         rows = self._split_rows()
         self._head = list(islice(rows, _LOOK_ROWS))
         if not self._head:
