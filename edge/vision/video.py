@@ -158,7 +158,9 @@ class VideoCamera:
             image = np.asarray(cv2.cvtColor(image, cv2.COLOR_GRAY2BGR), np.uint8)
         if self._shape not in (None, image.shape):
             # Somebody has set the camera otherwise. What was learned of its pictures holds no more.
-            raise CameraError(f"{self._shown} delivers pictures of another size than before: {image.shape[1]} × {image.shape[0]}")
+            raise CameraError(
+                f"{self._shown} delivers pictures of another size than before: {image.shape[1]} × {image.shape[0]}"
+            )
         self._shape = image.shape
         return Frame(np.asarray(image, np.uint8), taken_ns, self._name)
 
