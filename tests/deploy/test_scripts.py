@@ -184,6 +184,7 @@ def test_where_opencv_cannot_be_installed_the_demo_is_set_up_without_and_every_r
             "PATH": f"{tools}:/usr/bin:/bin",
             "WERKPULS_PYTHON": str(tools / "python3"),
             "NETWORK": str(network),
+            "WERKPULS_LANG": "en",
         }
         words = ["/bin/sh", str(project / "deploy" / "demo.sh"), "--for", "1"]
         return subprocess.run(words, capture_output=True, text=True, timeout=60, check=False, env=environment)
