@@ -135,12 +135,14 @@ def test_a_verdict_is_given_with_one_press_and_the_camera_learns_it(
     chromium.refresh()
     press(chromium, "r-13", 2, "good")
     assert gateway.ledger.audit(limit=1) == [], "the name is asked for first"
-    chromium.find_element(By.NAME, "by").send_keys("Anna")
-    chromium.find_element(By.NAME, "by").send_keys(Keys.ENTER)
+    chromium.find_element(By.CSS_SELECTOR, ".judge [name=by]").send_keys("Anna")
+    chromium.find_element(By.CSS_SELECTOR, ".judge [name=by]").send_keys(Keys.ENTER)
     assert gateway.ledger.audit(limit=1) == [], "Enter is no verdict about the first picture"
     press(chromium, "r-13", 2, "good")
     until(lambda: "Laut Anna: gut" in text(chromium, "#item-oven-pi-r-13-2"))
-    assert chromium.find_element(By.NAME, "by").get_attribute("value") == "Anna", "the name is not asked for twice"
+    assert chromium.find_element(By.CSS_SELECTOR, ".judge [name=by]").get_attribute("value") == "Anna", (
+        "the name is not asked for twice"
+    )
     top = "return document.getElementById('item-oven-pi-r-13-2').getBoundingClientRect().top"
     until(lambda: 0 <= chromium.execute_script(top) < PHONE[1], what="not back at the picture")
     (command, *_) = gateway.ledger.commands(limit=1)
@@ -155,7 +157,7 @@ def test_a_verdict_is_given_with_one_press_and_the_camera_learns_it(
 
 def test_new_pictures_come_by_themselves_and_take_nothing_away(gateway: Gateway, feed: Feed, chromium: Chrome) -> None:
     chromium.get(url(gateway))
-    name = chromium.find_element(By.NAME, "by")
+    name = chromium.find_element(By.CSS_SELECTOR, ".judge [name=by]")
     name.clear()
     name.send_keys("Ber")
     inspect(feed, tray(0, 1), name="new-1")
@@ -168,7 +170,7 @@ def test_new_pictures_come_by_themselves_and_take_nothing_away(gateway: Gateway,
 
 def test_a_refused_verdict_is_said_and_the_page_goes_on(gateway: Gateway, feed: Feed, chromium: Chrome) -> None:
     chromium.get(url(gateway))
-    name = chromium.find_element(By.NAME, "by")
+    name = chromium.find_element(By.CSS_SELECTOR, ".judge [name=by]")
     name.clear()
     name.send_keys("Anna")
     button = card(chromium, "r-last", 0).find_element(By.CSS_SELECTOR, 'button[value="good"]')
@@ -192,8 +194,8 @@ def test_older_pictures_are_a_press_away(gateway: Gateway, chromium: Chrome) -> 
     assert not chromium.find_elements(By.ID, "item-oven-pi-r-last-0")
     (first,) = chromium.find_elements(By.CSS_SELECTOR, ".item:first-child")
     inspection, number = str(first.get_attribute("id")).removeprefix("item-oven-pi-").rsplit("-", 1)
-    if not chromium.find_element(By.NAME, "by").get_attribute("value"):
-        chromium.find_element(By.NAME, "by").send_keys("Anna")
+    if not chromium.find_element(By.CSS_SELECTOR, ".judge [name=by]").get_attribute("value"):
+        chromium.find_element(By.CSS_SELECTOR, ".judge [name=by]").send_keys("Anna")
     press(chromium, inspection, int(number), "reject")
     until(lambda: ": Ausschuss" in text(chromium, f"#item-oven-pi-{inspection}-{number} .owner"))
     assert "before=" in chromium.current_url
@@ -203,7 +205,7 @@ def test_without_scripts(gateway: Gateway, tmp_path_factory: pytest.TempPathFact
     with browser(tmp_path_factory.mktemp("plain"), scripts=False, language="en") as plain:
         size(plain, *PHONE)
         plain.get(url(gateway).partition("?")[0])
-        plain.find_element(By.NAME, "by").send_keys("Anna")
+        plain.find_element(By.CSS_SELECTOR, ".judge [name=by]").send_keys("Anna")
         press(plain, "r-12", 3, "reject")
         until(lambda: "Anna says: a reject" in text(plain, "#item-oven-pi-r-12-3"))
 
@@ -223,5 +225,5 @@ def test_a_gateway_that_has_seen_no_goods(chromium: Chrome, tmp_path_factory: py
         settled(empty)
         look_again(chromium)
         until(lambda: bool(chromium.find_elements(By.ID, "item-oven-pi-first-0")))
-        assert chromium.find_element(By.NAME, "by").is_displayed()
+        assert chromium.find_element(By.CSS_SELECTOR, ".judge [name=by]").is_displayed()
         chromium.get("about:blank")
