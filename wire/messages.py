@@ -191,6 +191,8 @@ class Condition(Message, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     """None where nothing grows, or where the data cannot say when a limit is reached."""
     unsteady: Annotated[list[ChannelName], Meta(max_length=32)] = []
     """Features that changed while they were learned: a fault may have been among it, and would be part of the normal."""
+    paused_left_s: NonNegative | None = None
+    """How long the pause still takes; None where there is none, or none that ends by itself."""
 
 
 FindingType: TypeAlias = Literal["machine", "sensor", "quality", "camera", "node"]
