@@ -1,7 +1,7 @@
 """Teaching at a camera: lessons begin and end by command, and what a person said of their items becomes a product's profile.
 
-Learning takes seconds on a small board: it runs in a thread of its own, and the camera goes on. What was learned is written whole
-or not at all, and in the place of another profile only where a person asked for that. A command that a restart interrupts
+Learning takes a while on a small board, the longer the more was taught before: it runs in a thread of its own, and the camera goes on.
+What was learned is written whole or not at all, and in the place of another profile only where a person asked for that. A command that a restart interrupts
 is carried out again, to the same end.
 """
 

@@ -27,10 +27,18 @@ class Office:
 
     def __init__(self, folder: Path) -> None:
         self.now_ns = NOW_NS
-        self.ledger = Ledger(folder / "ledger.sqlite", now_ns=lambda: self.now_ns)
-        self.goods = Goods(folder / "goods.sqlite")
-        self.lessons = Lessons(self.ledger, self.goods, "bakery", lambda: self.now_ns)
+        self.folder = folder
         self.node = Node(node="oven-pi", log="log1")
+        self.open()
+
+    def open(self) -> None:
+        self.ledger = Ledger(self.folder / "ledger.sqlite", now_ns=lambda: self.now_ns)
+        self.goods = Goods(self.folder / "goods.sqlite")
+        self.lessons = Lessons(self.ledger, self.goods, "bakery", lambda: self.now_ns)
+
+    def close(self) -> None:
+        self.goods.close()
+        self.ledger.close()
 
     def envelope(self) -> dict[str, Any]:
         return {**self.node.envelope(self.now_ns), "origin": "watch"}
@@ -72,8 +80,7 @@ class Office:
 def office(tmp_path: Path) -> Iterator[Office]:
     made = Office(tmp_path)
     yield made
-    made.goods.close()
-    made.ledger.close()
+    made.close()
 
 
 def test_a_lesson_from_its_name_to_what_was_learned(office: Office) -> None:
@@ -166,6 +173,23 @@ def test_a_node_that_is_away_and_one_that_is_forgotten(office: Office) -> None:
     assert found is not None
     assert (found.state, found.code) == ("collected", "lesson_away")
     office.lessons.begin(TRAY, "Laib", by="Bernd")
+
+
+def test_a_gateway_that_is_started_again_goes_on_with_its_lessons(office: Office) -> None:
+    lesson = office.lessons.begin(TRAY, "Brezel", by="Anna")
+    office.answer(lesson.id)
+    office.show(lesson.id)
+    office.close()
+    office.open()
+    assert office.state(lesson.id) == "collecting"
+    assert len(office.goods.lesson_items("oven-pi", lesson.id)) == 6
+    assert office.goods.lesson_items("other-pi", lesson.id) == [], "another node has no part in it"
+    office.lessons.teach(lesson.id, {("i-1", 0): "good"}, by="Anna")
+    office.close()
+    office.open()
+    assert office.state(lesson.id) == "teaching"
+    office.answer(lesson.id, taught=Taught(good=1, bad=0))
+    assert office.state(lesson.id) == "taught"
 
 
 def test_a_name_of_which_nothing_can_be_kept_is_refused(office: Office) -> None:
