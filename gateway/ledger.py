@@ -154,16 +154,21 @@ class Ledger:
     ) -> Command:
         """Queues a command for a node and returns it; its fate is in `commands()`.
 
+        A pause is meant for now: a node that was away for all of it no longer takes it.
+
         Raises:
             msgspec.ValidationError: a field breaks the contract of `wire.messages.Command`.
         """
         now_ns = self._now_ns()
+        life_ns = COMMAND_LIFE_NS
+        if action == "pause" and seconds is not None:
+            life_ns = min(life_ns, max(round(seconds * 1e9), COMMAND_RETRY_NS))
         raw = {
             "id": f"c-{secrets.token_hex(10)}",
             "machine": machine,
             "action": action,
             "issued_ns": now_ns,
-            "expires_ns": now_ns + COMMAND_LIFE_NS,
+            "expires_ns": now_ns + life_ns,
             "by": by[:80],
             "product": product,
             "seconds": seconds,
@@ -175,6 +180,7 @@ class Ledger:
         with self.transaction() as work:
             work.instruct(command, site=site, node=node, origin=origin)
             said = product or fault or (confirmed.text if confirmed is not None else "")
+            said = said or (f"{seconds:g} s" if seconds is not None else "")
             work.audit(by, action, f"{node}/{machine}", said)
         return command
 
@@ -279,7 +285,7 @@ class Ledger:
         """Commands to nodes and what became of them, latest first."""
         with self._file.read() as db:
             rows = db.execute(
-                "SELECT id, site, node, origin, machine, action, state, by, at_ns, attempts, reason FROM commands"
+                "SELECT id, site, node, origin, machine, action, state, by, at_ns, attempts, reason, expires_ns FROM commands"
                 " WHERE ? IS NULL OR machine = ? ORDER BY at_ns DESC LIMIT ?",
                 (machine, machine, limit),
             ).fetchall()
@@ -289,7 +295,7 @@ class Ledger:
         """One command by its id."""
         with self._file.read() as db:
             row = db.execute(
-                "SELECT id, site, node, origin, machine, action, state, by, at_ns, attempts, reason FROM commands"
+                "SELECT id, site, node, origin, machine, action, state, by, at_ns, attempts, reason, expires_ns FROM commands"
                 " WHERE id = ?",
                 (command,),
             ).fetchone()

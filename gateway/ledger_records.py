@@ -44,6 +44,8 @@ class CommandState(Struct, frozen=True, kw_only=True):
     at_ns: int
     attempts: int
     reason: str
+    expires_ns: int
+    """The node no longer does it when it comes later."""
 
 
 class Counts(Struct, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from gateway.alerts import Alert, Fault
+from gateway.alerts import Alert
 from gateway.ledger import AuditEntry, Ledger
 from gateway.outbox import DeadLetter, Kind, TargetStatus
 from gateway.services import Services
@@ -16,13 +16,13 @@ from gateway.store.base import Rejected, SeriesKey
 from gateway.store.window import finished, window
 from gateway.triage import StaleVersion, UnknownAlert, WrongState
 from gateway.web import views
+from gateway.web.commands import found, get_command, post_command
 from gateway.web.endpoint import Call, Endpoint, Param
 from gateway.web.goods_api import GOODS_ENDPOINTS
 from gateway.web.lesson_api import LESSON_ENDPOINTS
 from gateway.web.problems import HttpProblem
 from gateway.web.state import health, machine_view, machine_views, node_views, stats
-from gateway.wording import LANGUAGES, machine_causes
-from wire.codec import Refused
+from gateway.wording import LANGUAGES
 from wire.messages import NAME_PATTERN
 
 MINUTE_NS = 60_000_000_000
@@ -159,58 +159,9 @@ def _change(ledger: Ledger, now_ns: int, alert: str, body: object, by: str) -> A
     raise TypeError(f"not a word about an alert: {type(body).__name__}")
 
 
-def found(cause: str | None, label: str) -> Fault | None:
-    """What a person found, from what they filled in; None where that is nothing.
-
-    Raises:
-        HttpProblem: 422, no cause of a machine that the catalogue knows.
-    """
-    if cause is not None and cause not in machine_causes():
-        raise HttpProblem(422, f"no cause {cause!r} of a machine; use label for your own words")
-    return Fault.of(cause, label)
-
-
 def post_alert(services: Services, call: Call) -> views.AlertView:
     """Any of the words above."""
     return _alert_view(services, change_alert(services, call.params["alert"], call.body, call.by), call)
-
-
-def post_command(services: Services, call: Call) -> views.CommandAccepted:
-    """Queues a command."""
-    asked: views.CommandRequest = call.body
-    node, machine = call.params["node"], call.params["machine"]
-    if asked.action == "correct_verdict":
-        raise HttpProblem(422, "use /api/v1/goods/items/{node}/{inspection}/{item}/verdict, which counts it too")
-    if asked.action in ("start_lesson", "teach", "end_lesson"):
-        raise HttpProblem(422, "use /api/v1/goods/lessons, which keeps account of lessons")
-    if services.live.machine(node, machine) is None:
-        raise HttpProblem(404, f"nothing was ever heard of {node}/{machine}")
-    try:
-        command = services.ledger.command(
-            asked.action,
-            site=services.site,
-            node=node,
-            machine=machine,
-            by=call.by,
-            origin=asked.origin,
-            product=asked.product,
-            seconds=asked.seconds,
-            fault=asked.fault,
-            confirmed=found(asked.cause, asked.label),
-        )
-    except (msgspec.ValidationError, Refused) as exc:
-        raise HttpProblem(422, str(exc)) from exc
-    return views.CommandAccepted(id=command.id, expires_ns=command.expires_ns)
-
-
-def get_command(services: Services, call: Call) -> views.CommandFate:
-    """What became of a command."""
-    found = services.ledger.command_state(call.params["command"])
-    if found is None:
-        raise HttpProblem(404, f"no command {call.params['command']}")
-    return views.CommandFate(
-        id=found.id, machine=found.machine, action=found.action, state=found.state, reason=found.reason
-    )
 
 
 def get_nodes(services: Services, _call: Call) -> list[views.Node]:
