@@ -68,6 +68,7 @@ def build(services: Services, *, password: str | None = None) -> Starlette:
             Route(f"{LESSONS}/{{lesson}}", lessons.lesson, methods=["GET"]),
             Route(f"{LESSONS}/{{lesson}}", lessons.act, methods=["POST"]),
             Route("/alerts/{alert}", pages.act, methods=["POST"]),
+            Route("/machines/{node}/{machine}", pages.tend, methods=["POST"]),
             Route("/deliveries/{kind}/{name}", pages.send_again, methods=["POST"]),
             Route("/health", serve_health, methods=["GET"]),
             Route("/metrics", Metrics(services).serve, methods=["GET"]),

@@ -14,6 +14,7 @@ from gateway.store.base import Chart, SeriesKey, StoreUnavailable
 from gateway.store.window import finished, window
 from gateway.web import views
 from gateway.web.state import machine_views, node_views
+from gateway.web.tending import Tending
 from gateway.wording import CERTAIN, Wording, machine_causes
 
 CHART_MINUTES = 15
@@ -54,12 +55,14 @@ class Overview:
             LedgerError, LedgerUnavailable: alerts cannot be read now.
         """
         present = self._services.ledger.open_alerts()
+        tending = Tending(self._services, self._words, self._now_ns)
         return {
             "t": self._page,
+            "actions": self._words.catalogue["actions"],
             "alerts": [self.alert(alert, together(alert, present)) for alert in present if not self._asleep(alert)],
             "snoozed": [self.alert(alert, together(alert, present)) for alert in present if self._asleep(alert)],
             "resolved": list(self._resolved()),
-            "machines": [self._machine(machine) for machine in machine_views(self._services)],
+            "machines": [self._machine(machine) | tending.of(machine) for machine in machine_views(self._services)],
             "deliveries": [self._delivery(one) for one in self._services.ledger.deliveries() if not one.retired],
             "nodes": [self._node(node) for node in node_views(self._services)],
         }
@@ -160,10 +163,7 @@ class Overview:
             "node": machine.node,
             "machine": machine.machine,
             "title": machine.title,
-            "severity": (machine.severity or "new") if machine.online else "new",
-            "severity_name": words.word("severities", machine.severity or "unknown")
-            if machine.online
-            else page["offline"],
+            **self._pill(machine),
             "facts": self._facts(machine),
             "learned": machine.learned,
             "judged": bool(machine.condition_ns),
@@ -179,6 +179,15 @@ class Overview:
             "chosen": chosen,
             **self._drawn(self._chart(machine, chosen) if chosen else None),
         }
+
+    def _pill(self, machine: views.Machine) -> dict[str, str]:
+        """How it is in a word; a machine that nobody watches just now is not called good."""
+        if not machine.online:
+            return {"severity": "new", "severity_name": str(self._page["offline"])}
+        if machine.paused:
+            return {"severity": "new", "severity_name": str(self._page["pause_pill"])}
+        name = self._words.word("severities", machine.severity or "unknown")
+        return {"severity": machine.severity or "new", "severity_name": name}
 
     def _learning(self, machine: views.Machine) -> str:
         percent, left_s = int(100 * machine.learned), machine.learning_left_s
@@ -210,8 +219,6 @@ class Overview:
         if machine.online:  # what it did when it was last heard is no news
             facts.insert(0, self._words.word("regimes", machine.regime or "unknown"))
         silent_s = (self._now_ns - machine.seen_ns) / 1e9
-        if machine.paused:
-            facts.insert(0, str(self._page["paused"]))
         if not machine.seen_ns:
             facts.append(str(self._page["never_heard"]))
         elif silent_s > SILENT_S:

@@ -18,6 +18,7 @@ from gateway.web.endpoint import signed
 from gateway.web.overview import Overview
 from gateway.web.problems import HttpProblem
 from gateway.web.rendering import Rendering
+from gateway.web.tending import BUTTONS, tell
 from gateway.web.visit import back, form_of, language_of, user_of
 from gateway.wording import LANGUAGES
 
@@ -30,8 +31,9 @@ _ACTIONS: dict[str, type[msgspec.Struct]] = {
     "resolve": views.Resolve,
     "false_alarm": views.FalseAlarm,
 }
+_TENDING = {404: "machine_gone", 422: "nameless", 503: "busy"}
 _SAID = {404: "gone", 409: "changed", 422: "refused", 503: "busy"}
-"""Texts of the page by status; anything else is no mistake of a person at the page."""
+"""Texts of the page by status, of an alert's buttons and, above, of a machine's; anything else is no mistake of a person at the page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,8 @@ class Draft:
     note: str = ""
     cause: str = ""
     label: str = ""
+    machine: tuple[str, str] | None = None
+    """Node and machine, where it was a button of a machine's card."""
 
 
 class Pages:
@@ -64,8 +68,8 @@ class Pages:
         if kind is None:
             raise HttpProblem(400, f"unknown action {action[:40]!r}")
         language = form.get("lang", "")
-        filled = (form.get(name, "").strip() for name in ("by", "note", "cause", "label"))
-        draft = Draft(str(request.path_params["alert"]), *filled)
+        by, note, cause, label = (form.get(name, "").strip() for name in ("by", "note", "cause", "label"))
+        draft = Draft(str(request.path_params["alert"]), by, note, cause, label)
         try:
             word = self._word(kind, draft, form.get("version", ""), language)
             by = signed(draft.by, request)
@@ -75,6 +79,22 @@ class Pages:
         except LedgerUnavailable as exc:
             return await self._sorry(request, HttpProblem(503, str(exc)), language, draft)
         return back("/", language)
+
+    async def tend(self, request: Request) -> Response:
+        """A button on a machine's card; back to that card afterwards."""
+        form = await form_of(request)
+        button, language, by = form.get("action", ""), form.get("lang", ""), form.get("by", "").strip()
+        if button not in BUTTONS:
+            raise HttpProblem(400, f"unknown action {button[:40]!r}")
+        node, machine = str(request.path_params["node"]), str(request.path_params["machine"])
+        draft = Draft(by=by, machine=(node, machine))
+        try:
+            await run_in_threadpool(tell, self._services, node, machine, button, by=by, signed=signed(by, request))
+        except HttpProblem as problem:
+            return await self._sorry(request, problem, language, draft)
+        except LedgerUnavailable as exc:
+            return await self._sorry(request, HttpProblem(503, str(exc)), language, draft)
+        return back("/", language, anchor=f"machine-{node}-{machine}")
 
     async def send_again(self, request: Request) -> Response:
         """A receiver's button: serves it again and sends what was given up."""
@@ -118,7 +138,7 @@ class Pages:
 
     async def _sorry(self, request: Request, problem: HttpProblem, language: str, draft: Draft) -> Response:
         """The page again, with what went wrong and with what the person had written."""
-        said = _SAID.get(problem.status)
+        said = (_SAID if draft.machine is None else _TENDING).get(problem.status)
         if said is None:
             raise problem
         self._services.refused.count(problem.status)

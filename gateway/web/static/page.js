@@ -33,6 +33,13 @@
     return true;
   }
 
+  // A menu that is open stays as it is under the finger.
+  function putMenu(menu, fresh) {
+    if (menu.querySelector("details[open]") || menu.innerHTML === fresh.innerHTML) return;
+    menu.innerHTML = fresh.innerHTML;
+    fillNames();
+  }
+
   function putMachines(fresh) {
     const list = document.querySelector("#machines .machines");
     for (const article of fresh.querySelectorAll(".machine")) {
@@ -41,12 +48,15 @@
         list.querySelector(".calm")?.remove();
         cards.push(new Card(list.appendChild(document.importNode(article, true))));
         cards.at(-1).load();
+        fillNames();
       } else if (!card.select && article.querySelector("select")) {
         const made = document.importNode(article, true);
         card.root.replaceWith(made);
         cards.splice(cards.indexOf(card), 1, new Card(made));
+        fillNames();
       } else {
         card.root.querySelector(".status").innerHTML = article.querySelector(".status").innerHTML;
+        putMenu(card.root.querySelector(".tend"), article.querySelector(".tend"));
       }
     }
   }
@@ -70,7 +80,7 @@
   }
   news.addEventListener("click", () => fetchPage(true));
 
-  const stream = new EventSource("/api/v1/stream?types=telemetry,condition,alert");
+  const stream = new EventSource("/api/v1/stream?types=telemetry,condition,alert,reply");
   let lost = false;
   const seen = () => {
     status.classList.remove("lost");
@@ -99,6 +109,7 @@
     if (find(data)?.condition(data) ?? true) refresh();
   });
   stream.addEventListener("alert", refresh);
+  stream.addEventListener("reply", refresh);
   stream.addEventListener("dropped", catchUp);
   addEventListener("beforeunload", () => stream.close());
   document.addEventListener("visibilitychange", () => { if (!document.hidden) catchUp(); });
