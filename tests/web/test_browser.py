@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,7 +16,7 @@ from support.gateways import Feed, running
 from support.raw import RawNode
 
 from gateway.daemon import Gateway
-from wire.messages import Cause, Evidence, Severity
+from wire.messages import Cause, Evidence, Reply, Severity
 
 pytestmark = list(MARKS)
 
@@ -222,3 +223,75 @@ def test_without_scripts(gateway: Gateway, feed: Feed, plain: Chrome) -> None:
     found = gateway.ledger.alert(alert)
     assert found is not None
     assert (found.resolution, found.done) == ("done", "bearing replaced")
+
+
+TEND = '[data-machine="mixer"] .tend'
+
+
+def test_a_machine_is_paused_and_learned_anew_with_a_gloved_finger(
+    gateway: Gateway, feed: Feed, chromium: Chrome
+) -> None:
+    size(chromium, *PHONE)
+    chromium.get(url(gateway))
+    until(lambda: ":" in text(chromium, "#connection"))
+    feed.condition(machine="oven", learned=0.6, limit=None)
+    menu = opened(chromium)
+    fill(menu, "by", "Anna")
+    assert too_small(chromium, TEND) == []
+    # What comes meanwhile must not close the menu, nor take away what is being written.
+    feed.condition(machine="oven", learned=0.8, limit=None)
+    until(lambda: "80 %" in text(chromium, '[data-machine="oven"] .status'))
+    assert menu.find_element(By.NAME, "by").get_attribute("value") == "Anna"
+    press(menu, "pause_30")
+    until(lambda: "Pause für Reinigung (Anna, " in text(chromium, '[data-machine="mixer"] .told'))
+    assert "#machine-oven-pi-mixer" in chromium.current_url
+    reply(gateway, feed)
+    until(lambda: "Die Messstelle macht es" in text(chromium, '[data-machine="mixer"] .told'), what="came by itself")
+    feed.condition(paused=True, paused_left_s=1800.0)
+    until(lambda: "macht Pause bis " in text(chromium, '[data-machine="mixer"] .paused'))
+    until(lambda: bool(chromium.find_elements(By.CSS_SELECTOR, f'{TEND} [value="resume"]')))
+    save(chromium, "paused")
+    size(chromium, *PHONE)
+    press(opened(chromium), "resume")
+    until(lambda: gateway.ledger.commands(limit=1)[0].action == "resume")
+    feed.condition()
+    until(lambda: not chromium.find_elements(By.CSS_SELECTOR, '[data-machine="mixer"] .paused'))
+    menu = opened(chromium)
+    assert not menu.find_element(By.CSS_SELECTOR, '[value="relearn"]').is_displayed(), "it asks once more"
+    menu.find_element(By.CSS_SELECTOR, ".found summary").click()
+    assert "Rückgängig machen geht nicht" in menu.text
+    assert overflow(chromium) <= 0
+    assert too_small(chromium, TEND) == []
+    save(chromium, "learn-anew")
+    size(chromium, *PHONE)
+    press(menu, "relearn")
+    until(lambda: "Neu lernen (Anna, " in text(chromium, '[data-machine="mixer"] .told'))
+    asked = [(one.action, one.by) for one in gateway.ledger.commands(machine="mixer", limit=3)]
+    assert asked == [("relearn", "Anna"), ("resume", "Anna"), ("pause", "Anna")]
+    assert errors(chromium) == []
+
+
+def opened(driver: Chrome) -> Any:
+    """The menu on the mixer's card, opened by its line."""
+    summary = driver.find_element(By.CSS_SELECTOR, f"{TEND} summary")
+    driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", summary)
+    summary.click()
+    return driver.find_element(By.CSS_SELECTOR, TEND)
+
+
+def reply(gateway: Gateway, feed: Feed) -> None:
+    """What a node says to the latest command."""
+    asked = gateway.ledger.commands(limit=1)[0]
+    feed.tell(
+        Reply(command=asked.id, machine="mixer", action=asked.action, ok=True, **feed.node.envelope(time.time_ns()))
+    )
+
+
+def test_a_machine_is_paused_without_scripts(gateway: Gateway, plain: Chrome) -> None:
+    size(plain, *PHONE)
+    plain.get(url(gateway, "en"))
+    menu = opened(plain)
+    menu.find_element(By.NAME, "by").send_keys("Bernd")
+    press(menu, "pause_120")
+    until(lambda: "Pause for cleaning (Bernd, " in text(plain, '[data-machine="mixer"] .told'))
+    assert gateway.ledger.audit(limit=1)[0].text == "7200 s"
