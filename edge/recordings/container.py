@@ -264,7 +264,10 @@ def expand(name: str) -> list[str]:
         if not members:
             raise RecordingError(name, "no member of the zip file has such a name")
         return sorted((f"{file}{MEMBER}{member}" for member in members), key=_as_numbered)
-    files = [str(found) for found in Path(path.anchor).glob(name[len(path.anchor) :]) if found.is_file()]
+    try:
+        files = [str(found) for found in Path(path.anchor).glob(name[len(path.anchor) :]) if found.is_file()]
+    except ValueError:  # `a**b` is no pattern
+        files = []
     return sorted(files, key=_as_numbered) or [name]
 
 
