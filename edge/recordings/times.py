@@ -38,6 +38,11 @@ _DIGITS = r"T(?P<h>\d{2})(?P<min>\d{2})(?P<s>\d{2})(?:[.,](?P<f>\d{1,9}))?Z?"
 _WRITTEN = re.compile(rf"{_DAY}(?:(?:[T\s,_]+|\s+-\s+){_TIME_OF_DAY}|{_DIGITS})?")
 _CLOCK = re.compile(_TIME_OF_DAY)
 _ISO = re.compile(r"^\d{4}-\d{2}-\d{2}")
+_ISO_TIME = re.compile(
+    r"\d{4}-\d{2}-\d{2}(?:.(?!24)\d{2}(?::?\d{2}(?::?\d{2}(?:[.,]\d+)?)?)?\s*(?:Z|UTC|GMT|CES?T|MES?Z|[+-]\d{2}(?::?\d{2}){0,2})?)?",
+    re.IGNORECASE,
+)
+"""What is otherwise, such as an hour of one digit, people have written: they are told of what is none, as `08.30.00`."""
 _ZONE_WORD = re.compile(r"\s*(UTC|GMT|CET|CEST|MEZ|MESZ)$", re.IGNORECASE)
 _FRACTION = re.compile(r"[.,](\d+)")
 _CALENDAR = re.compile(r"^(19|20)\d{6}(\d{4}(\d{2})?)?$")
@@ -127,6 +132,8 @@ def iso_ns(text: str) -> int:
     (1583764481000000000, 384086858)
     """
     text = text.strip()
+    if not _ISO_TIME.fullmatch(text):
+        return _written_parser("ymd")(text)
     zone = _ZONE_WORD.search(text)
     ahead_ns = 0
     if zone:

@@ -46,6 +46,8 @@ STAMPS: dict[str, Callable[[datetime], str]] = {
     "ISO": lambda when: when.strftime("%Y-%m-%dT%H:%M:%S"),
     "ISO with a zone": lambda when: when.strftime("%Y-%m-%dT%H:%M:%S+00:00"),
     "ISO with a word for the zone": lambda when: when.strftime("%Y-%m-%d %H:%M:%S UTC"),
+    "ISO with an hour of one digit": lambda when: f"{when:%Y-%m-%d} {when.hour}:{when:%M:%S}",
+    "ISO with a half of the day": lambda when: when.strftime("%Y-%m-%d %I:%M:%S %p"),
     "ISO without signs": lambda when: when.strftime("%Y%m%dT%H%M%S"),
     "digits": lambda when: when.strftime("%Y%m%d%H%M%S"),
     "German": lambda when: when.strftime("%d.%m.%Y %H:%M:%S"),
