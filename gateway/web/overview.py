@@ -55,6 +55,7 @@ class Overview:
             LedgerError, LedgerUnavailable: alerts cannot be read now.
         """
         present = self._services.ledger.open_alerts()
+        machines = machine_views(self._services)
         tending = Tending(self._services, self._words, self._now_ns)
         return {
             "t": self._page,
@@ -62,7 +63,10 @@ class Overview:
             "alerts": [self.alert(alert, together(alert, present)) for alert in present if not self._asleep(alert)],
             "snoozed": [self.alert(alert, together(alert, present)) for alert in present if self._asleep(alert)],
             "resolved": list(self._resolved()),
-            "machines": [self._machine(machine) | tending.of(machine) for machine in machine_views(self._services)],
+            "machines": [self._machine(machine) | tending.of(machine) for machine in machines],
+            # Of a machine that is away, paused or still learned nobody knows that it runs as usual.
+            "calm": bool(machines)
+            and all(each.online and not each.paused and each.severity == "good" for each in machines),
             "deliveries": [self._delivery(one) for one in self._services.ledger.deliveries() if not one.retired],
             "nodes": [self._node(node) for node in node_views(self._services)],
         }

@@ -149,3 +149,22 @@ def test_what_is_not_taken_is_said_in_plain_words_and_the_menu_stays_open(
 def test_a_machine_that_nobody_judges_has_no_buttons(http: httpx.Client) -> None:
     assert "<button" in card(http)
     assert "<button" not in card(http, "silent")
+
+
+def test_nothing_is_said_to_run_as_usual_that_nobody_watches(
+    gateway: Gateway, feed: Feed, http: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = "Alles läuft wie gewohnt"
+    known = gateway.live.machines
+    monkeypatch.setattr(gateway.live, "machines", lambda: [each for each in known() if each.machine == "mixer"])
+    until(lambda: usual in http.get("/?lang=de").text)
+    feed.condition(paused=True)
+    until(lambda: usual not in http.get("/?lang=de").text)
+    feed.condition()
+    until(lambda: usual in http.get("/?lang=de").text)
+    monkeypatch.setattr(gateway.ingest, "nodes", list)
+    assert usual not in http.get("/?lang=de").text
+    monkeypatch.setattr(gateway.live, "machines", list)
+    empty = http.get("/?lang=de").text
+    assert "Keine offenen Meldungen." in empty
+    assert usual not in empty

@@ -45,7 +45,7 @@
     for (const article of fresh.querySelectorAll(".machine")) {
       const card = find(article.dataset);
       if (!card) {
-        list.querySelector(".calm")?.remove();
+        list.querySelector(":scope > p")?.remove();
         cards.push(new Card(list.appendChild(document.importNode(article, true))));
         cards.at(-1).load();
         fillNames();
