@@ -1,0 +1,255 @@
+"""What a machine that is seen by nothing but its temperatures is doing: cold, heating up, holding, cooling down.
+
+Where a machine rests tells a current at once; a temperature tells it by its course. A *plateau* is a narrow band in which the
+machine spends most of the time that it is in the upper, or in the lower, half of what it reaches: a thermostat's swing is one.
+Outside of them it is on its way up or down, and it turns where it goes back by more than a swing (a zigzag with hysteresis). One
+that turns down on its way up, near a plateau that it did not reach, holds where it is: a thermostat that drifted, or a probe that reads too
+little, is a fault of the plateau and no way anywhere. Hotter than ever is holding too; colder than ever, where no cold plateau was
+met, is a state that is new.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.condition.contract import FeatureInfo
+
+Floats: TypeAlias = NDArray[np.float64]
+
+COLD, HEATING, HOLDING, COOLING = range(4)
+NAMES = ("cold", "heating", "holding", "cooling")
+UNDER_WAY = (HEATING, COOLING)
+"""There a temperature itself means nothing: it is on its way. How fast it goes does."""
+OTHERS = ("current", "power", "speed", "state", "vibration")
+"""Quantities that tell better what a machine is doing: where there is one of them, temperatures tell nothing."""
+LEAST_SPAN_K = 20.0
+"""Less is a controlled room with its doors: its swing, its defrosting and its loads are one regime."""
+NARROW = 0.1
+"""A plateau holds half of what is seen in its half of the span within this share of it. A uniform distribution needs 0.25, one that
+swings between the ends more."""
+LEAST_SWING = 0.05
+"""Share of the span that it goes back by where it turns, at least."""
+LEAST_SHARE = 0.1
+"""A plateau, and what is away from it, each are at least so much of the life that is remembered."""
+LEAST_ROWS = 48
+COLDER = 0.25
+"""Share of the span by which it is colder than ever."""
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """How one temperature comes and goes, °C."""
+
+    channel: str
+    low: float
+    high: float
+    """1st and 99th percentile of what it was seen to reach."""
+    swing: float
+    """It turns where it goes back by that."""
+    reached: float
+    """From here on, on its way up, it is on the upper plateau."""
+    left: float
+    """And below this not any more."""
+    cold: float | None
+    """Up to here it is on the lower plateau, where it has one."""
+
+    @property
+    def middle(self) -> float:
+        """Above it what holds is the upper plateau's."""
+        return (self.low + self.high) / 2
+
+
+@dataclass(slots=True)
+class Place:
+    """Where one temperature is on its course."""
+
+    state: int | None = None
+    extreme: float = 0.0
+    """The farthest it came since it turned, on its way."""
+    floor: float | None = None
+    """Where it last turned up, while it holds at a level that is not the plateau's;"""
+    turned: float | None = None
+    """and while it is on its way up, from a turn that was not at the lower plateau."""
+
+    def follow(self, value: float, course: Course) -> int:
+        """Takes a reading; one of the four states."""
+        if self.state is None:
+            self._begin(value, course)
+        elif self.state == HOLDING:
+            self._hold(value, course)
+        elif self.state == COLD:
+            if course.cold is None:
+                self.state, self.extreme = COOLING, value
+            elif value > course.cold + course.swing:
+                self.state, self.extreme, self.turned = HEATING, value, None
+        elif self.state == COOLING:
+            self.extreme = min(self.extreme, value)
+            if value > self.extreme + course.swing:
+                self.state, self.turned, self.extreme = HEATING, self.extreme, value
+        elif self.state == HEATING:
+            self.extreme = max(self.extreme, value)
+            if value < self.extreme - course.swing:
+                self._turn_down(value, course)
+        if self.state == HEATING and value >= course.reached:
+            self.state, self.floor = HOLDING, None
+        elif self.state == COOLING and course.cold is not None and value <= course.cold:
+            self.state = COLD
+        assert self.state is not None
+        return self.state
+
+    def _begin(self, value: float, course: Course) -> None:
+        self.extreme = value
+        self.state = HOLDING if value > course.middle else COOLING
+        self.floor = value if HOLDING == self.state and value < course.left else None
+
+    def _hold(self, value: float, course: Course) -> None:
+        if value >= course.reached:
+            self.floor = None
+        if value < (course.left if self.floor is None else min(course.left, self.floor - course.swing)):
+            self.state, self.extreme, self.floor = COOLING, value, None
+
+    def _turn_down(self, value: float, course: Course) -> None:
+        if self.extreme > course.middle and self.turned is not None and self.turned > course.middle:
+            self.state, self.floor = HOLDING, min(self.turned, value)
+        else:
+            self.state, self.extreme = COOLING, value
+        self.turned = None
+
+
+class Warmth:
+    """The regimes of one machine that has only temperatures; `assign` is what runs on every sample, in time order.
+
+    Args:
+        courses: of its temperatures, the one with the narrowest plateau first; the next stands in where it is not measured.
+    """
+
+    def __init__(self, courses: Sequence[Course]) -> None:
+        self.courses = tuple(courses)
+        self._places = [Place() for _ in self.courses]
+        self._state = HOLDING
+
+    @classmethod
+    def fit(
+        cls, table: Floats, names: Sequence[str], info: Mapping[str, FeatureInfo], before: Warmth | None = None
+    ) -> Warmth | None:
+        """From (rows, features) in time order; None where other quantities tell, or no plateau stands out.
+
+        `before` stays where the table shows none any more, and its place on the way is kept.
+        """
+        if any(known.quantity in OTHERS for known in info.values()):
+            return None
+        found = []
+        for column, name in enumerate(names):
+            known = info.get(name)
+            if known is not None and is_level(name, known):
+                values = table[:, column]
+                course = _course(name, values[np.isfinite(values)])
+                if course is not None:
+                    found.append((course[0], _as_cold_as(course[1], before)))
+        if not found:
+            return before
+        made = cls([course for _, course in sorted(found, key=lambda each: each[0])])
+        made.run(table, names)
+        if before is not None:
+            places = dict(zip((course.channel for course in before.courses), before._places, strict=True))
+            made._places = [
+                places.get(course.channel, place) for course, place in zip(made.courses, made._places, strict=True)
+            ]
+            made._state = before._state
+        return made
+
+    def assign(self, values: Mapping[str, float]) -> tuple[int, bool, str]:
+        """State, whether it was met before, and its name for the next sample."""
+        level: tuple[float, Course] | None = None
+        for place, course in zip(self._places, self.courses, strict=True):
+            value = values.get(course.channel)
+            if value is not None:
+                state = place.follow(value, course)
+                if level is None:
+                    level, self._state = (value, course), state
+        if level is not None and self._state == COOLING:
+            value, course = level
+            if course.cold is None and value < course.low - COLDER * (course.high - course.low):
+                return -1, False, NAMES[COLD]
+        return self._state, True, NAMES[self._state]
+
+    def leaves(self, table: Floats, names: Sequence[str]) -> NDArray[np.intp]:
+        """States of (rows, features) in time order; where this machine is now stays as it is."""
+        return Warmth(self.courses).run(table, names)
+
+    def run(self, table: Floats, names: Sequence[str]) -> NDArray[np.intp]:
+        """The same, and this machine is now where the table ends."""
+        columns = {course.channel: names.index(course.channel) for course in self.courses}
+        states = np.zeros(len(table), dtype=np.intp)
+        channels, rows = list(columns), table[:, list(columns.values())]
+        for k, row in enumerate(rows.tolist()):
+            present = {channel: value for channel, value in zip(channels, row, strict=True) if value == value}
+            self.assign(present)
+            states[k] = self._state
+        return states
+
+    def state(self) -> dict[str, Any]:
+        """For the snapshot."""
+        return {
+            "courses": [asdict(course) for course in self.courses],
+            "places": [asdict(place) for place in self._places],
+            "state": self._state,
+        }
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Warmth:
+        """From a snapshot."""
+        made = cls([Course(**entry) for entry in state["courses"]])
+        made._places = [Place(**entry) for entry in state["places"]]
+        made._state = int(state["state"])
+        return made
+
+
+def is_level(name: str, info: FeatureInfo) -> bool:
+    """Whether a feature is a temperature itself, and nothing told from it."""
+    return info.quantity == "temperature" and name == info.channel
+
+
+def _course(channel: str, values: Floats) -> tuple[float, Course] | None:
+    """A temperature's course and the width of its upper plateau as a share of the span; None where it has no such plateau."""
+    if len(values) < LEAST_ROWS:
+        return None
+    low, high = (float(each) for each in np.quantile(values, (0.01, 0.99)))
+    span, middle = high - low, (low + high) / 2
+    if span < LEAST_SPAN_K:
+        return None
+    hot, cool = values[values > middle], values[values <= middle]
+    upper, lower = _densest(hot), _densest(cool)
+    narrow = [band is not None and band[1] - band[0] <= NARROW * span for band in (upper, lower)]
+    if upper is None or not narrow[0] or min(len(hot), len(cool)) < LEAST_SHARE * len(values):
+        return None
+    wide = upper[1] - upper[0]
+    swing = max(LEAST_SWING * span, wide)
+    cold = None
+    if lower is not None and narrow[1]:
+        cold = lower[1] + max(lower[1] - lower[0], LEAST_SWING * span)
+    return wide / span, Course(channel, low, high, swing, upper[0], upper[0] - swing, cold)
+
+
+def _as_cold_as(course: Course, before: Warmth | None) -> Course:
+    """With the lower plateau that it had, if it shows none any more: nights may have become shorter."""
+    if course.cold is None and before is not None:
+        cold = next((old.cold for old in before.courses if old.channel == course.channel), None)
+        return replace(course, cold=cold)
+    return course
+
+
+def _densest(values: Floats) -> tuple[float, float] | None:
+    """The shortest interval that holds half of them (the shorth); None where there are fewer than eight."""
+    half = (len(values) + 1) // 2
+    if len(values) < 8:
+        return None
+    ordered = np.sort(values)
+    widths = ordered[half - 1 :] - ordered[: len(ordered) - half + 1]
+    first = int(np.argmin(widths))
+    return float(ordered[first]), float(ordered[first + half - 1])
