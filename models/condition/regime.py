@@ -73,7 +73,7 @@ class Regimes:
         warmth: Warmth | None = None,
     ) -> None:
         self.names = tuple(names) if warmth is None else NAMES
-        self._warmth = warmth
+        self.warmth = warmth
         self._root = root
         self._ranges = dict(ranges or {})
         self._drivers = {name: tuple(members) for name, members in (drivers or {}).items()}
@@ -90,7 +90,7 @@ class Regimes:
         `before` stays where it tells more regimes apart, some of which the table has lost: an hour each morning may fall out of a memory of
         weeks, and is no less a regime.
         """
-        warmth = Warmth.fit(table, names, info, before._warmth if before is not None else None)
+        warmth = Warmth.fit(table, names, info, before.warmth if before is not None else None)
         if warmth is not None:
             return cls(warmth=warmth)
         drivers = drivers_of(names, info)
@@ -108,7 +108,7 @@ class Regimes:
             for name, column in columns.items()
             if len(finite := column[np.isfinite(column)]) >= 3 and info[drivers[name][0]].quantity != "state"
         }
-        if before is not None and before._warmth is None and len(before.names) > len(leaves):
+        if before is not None and before.warmth is None and len(before.names) > len(leaves):
             counts = np.bincount(before.leaves(table, names), minlength=len(before.names))
             if (counts < RARE).any():
                 return before
@@ -116,8 +116,8 @@ class Regimes:
 
     def assign(self, values: Mapping[str, float]) -> tuple[int, bool, str]:
         """Leaf number, whether it was met before, and the regime's name for this sample, the next in time."""
-        if self._warmth is not None:
-            return self._warmth.assign(values)
+        if self.warmth is not None:
+            return self.warmth.assign(values)
         levels: dict[str, float] = {}
         for name, members in self._asked.items():
             try:
@@ -141,21 +141,23 @@ class Regimes:
 
     def leaves(self, table: Floats, names: Sequence[str]) -> NDArray[np.intp]:
         """Leaf numbers of (rows, features), in time order."""
-        if self._warmth is not None:
-            return self._warmth.leaves(table, names)
+        if self.warmth is not None:
+            return self.warmth.leaves(table, names)
         result = np.zeros(len(table), dtype=np.intp)
         self._descend(self._root, np.arange(len(table)), table, names, result)
         return result
 
     def judged(self, leaf: int, names: Sequence[str], info: Mapping[str, FeatureInfo]) -> NDArray[np.bool_]:
         """(features,) whether a feature says anything in this regime."""
-        under_way = self._warmth is not None and leaf in UNDER_WAY
-        return np.array([info[n].quantity != "state" and not (under_way and is_level(n, info[n])) for n in names], dtype=bool)
+        under_way = self.warmth is not None and leaf in UNDER_WAY
+        return np.array(
+            [info[n].quantity != "state" and not (under_way and is_level(n, info[n])) for n in names], dtype=bool
+        )
 
     def apart(self, vectors: Sequence[Floats], names: Sequence[str]) -> dict[str, list[Floats]]:
         """Vectors, in time order, by the names of their regimes; what the machine does now stays as it is."""
         grouped: dict[str, list[Floats]] = {}
-        if self._warmth is not None:
+        if self.warmth is not None:
             table = np.array([np.append(vector, np.full(len(names) - len(vector), np.nan)) for vector in vectors])
             for leaf, vector in zip(self.leaves(table, names), vectors, strict=True):
                 grouped.setdefault(self.names[leaf], []).append(vector)
@@ -167,8 +169,8 @@ class Regimes:
 
     def state(self) -> dict[str, Any]:
         """For the snapshot."""
-        if self._warmth is not None:
-            return {"warmth": self._warmth.state()}
+        if self.warmth is not None:
+            return {"warmth": self.warmth.state()}
         return {
             "names": list(self.names),
             "root": _split_state(self._root),

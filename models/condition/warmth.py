@@ -1,17 +1,18 @@
 """What a machine that is seen by nothing but its temperatures is doing: cold, heating up, holding, cooling down.
 
-Where a machine rests tells a current at once; a temperature tells it by its course. A *plateau* is a narrow band in which the
-machine spends most of the time that it is in the upper, or in the lower, half of what it reaches: a thermostat's swing is one.
-Outside of them it is on its way up or down, and it turns where it goes back by more than a swing (a zigzag with hysteresis). One
-that turns down on its way up, near a plateau that it did not reach, holds where it is: a thermostat that drifted, or a probe that reads too
-little, is a fault of the plateau and no way anywhere. Hotter than ever is holding too; colder than ever, where no cold plateau was
-met, is a state that is new.
+A current tells at once whether a machine is at work; a temperature tells it by its course. The *plateau* is a narrow band in which the
+machine spends half of the time that it is in the upper half of what it reaches: a thermostat's swing is one. Below it the machine is on
+its way up or down, and turns where it goes back by more than a swing (a zigzag with hysteresis), until it is cold. One that turns up and
+down in the upper half without reaching the plateau holds where it is: a thermostat that drifted, or a probe that reads too little, is a
+fault of the plateau and no way anywhere. Hotter than ever is holding too; colder than ever, where none was met cold, is a state that
+is new.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from math import isfinite
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -30,12 +31,12 @@ OTHERS = ("current", "power", "speed", "state", "vibration")
 LEAST_SPAN_K = 20.0
 """Less is a controlled room with its doors: its swing, its defrosting and its loads are one regime."""
 NARROW = 0.1
-"""A plateau holds half of what is seen in its half of the span within this share of it. A uniform distribution needs 0.25, one that
-swings between the ends more."""
+"""Share of the span within which the plateau has half of what is seen in the upper half. A uniform distribution needs 0.25. What stays
+within so much above the lowest is cold."""
 LEAST_SWING = 0.05
 """Share of the span that it goes back by where it turns, at least."""
 LEAST_SHARE = 0.1
-"""A plateau, and what is away from it, each are at least so much of the life that is remembered."""
+"""The upper half, the lower half, and what is cold are each at least so much of the life that is remembered, or they tell nothing."""
 LEAST_ROWS = 48
 COLDER = 0.25
 """Share of the span by which it is colder than ever."""
@@ -52,15 +53,15 @@ class Course:
     swing: float
     """It turns where it goes back by that."""
     reached: float
-    """From here on, on its way up, it is on the upper plateau."""
+    """From here on, on its way up, it is on the plateau."""
     left: float
     """And below this not any more."""
     cold: float | None
-    """Up to here it is on the lower plateau, where it has one."""
+    """Up to here it is cold, where it ever rests there."""
 
     @property
     def middle(self) -> float:
-        """Above it what holds is the upper plateau's."""
+        """What turns above it is near the plateau."""
         return (self.low + self.high) / 2
 
 
@@ -68,44 +69,45 @@ class Course:
 class Place:
     """Where one temperature is on its course."""
 
-    state: int | None = None
-    extreme: float = 0.0
+    state: int
+    extreme: float
     """The farthest it came since it turned, on its way."""
     floor: float | None = None
     """Where it last turned up, while it holds at a level that is not the plateau's;"""
     turned: float | None = None
-    """and while it is on its way up, from a turn that was not at the lower plateau."""
+    """and while it is on its way up, from a turn before it was cold."""
+
+    @classmethod
+    def first(cls, value: float, course: Course) -> Place:
+        """Of the first reading, which says nothing of a way."""
+        if value <= course.middle:
+            return cls(COOLING, value)
+        return cls(HOLDING, value, value if value < course.left else None)
 
     def follow(self, value: float, course: Course) -> int:
-        """Takes a reading; one of the four states."""
-        if self.state is None:
-            self._begin(value, course)
-        elif self.state == HOLDING:
-            self._hold(value, course)
-        elif self.state == COLD:
-            if course.cold is None:
-                self.state, self.extreme = COOLING, value
-            elif value > course.cold + course.swing:
-                self.state, self.extreme, self.turned = HEATING, value, None
-        elif self.state == COOLING:
-            self.extreme = min(self.extreme, value)
-            if value > self.extreme + course.swing:
-                self.state, self.turned, self.extreme = HEATING, self.extreme, value
-        elif self.state == HEATING:
-            self.extreme = max(self.extreme, value)
-            if value < self.extreme - course.swing:
-                self._turn_down(value, course)
+        """Takes the next reading; one of the four states."""
+        (self._rest, self._rise, self._hold, self._fall)[self.state](value, course)
         if self.state == HEATING and value >= course.reached:
             self.state, self.floor = HOLDING, None
         elif self.state == COOLING and course.cold is not None and value <= course.cold:
             self.state = COLD
-        assert self.state is not None
         return self.state
 
-    def _begin(self, value: float, course: Course) -> None:
-        self.extreme = value
-        self.state = HOLDING if value > course.middle else COOLING
-        self.floor = value if HOLDING == self.state and value < course.left else None
+    def _rest(self, value: float, course: Course) -> None:
+        if course.cold is None:
+            self.state, self.extreme = COOLING, value
+        elif value > course.cold + course.swing:
+            self.state, self.extreme, self.turned = HEATING, value, None
+
+    def _rise(self, value: float, course: Course) -> None:
+        self.extreme = max(self.extreme, value)
+        if value >= self.extreme - course.swing:
+            return
+        if self.turned is not None and self.turned > course.middle:
+            self.state, self.floor = HOLDING, min(self.turned, value)
+        else:
+            self.state, self.extreme = COOLING, value
+        self.turned = None
 
     def _hold(self, value: float, course: Course) -> None:
         if value >= course.reached:
@@ -113,12 +115,10 @@ class Place:
         if value < (course.left if self.floor is None else min(course.left, self.floor - course.swing)):
             self.state, self.extreme, self.floor = COOLING, value, None
 
-    def _turn_down(self, value: float, course: Course) -> None:
-        if self.extreme > course.middle and self.turned is not None and self.turned > course.middle:
-            self.state, self.floor = HOLDING, min(self.turned, value)
-        else:
-            self.state, self.extreme = COOLING, value
-        self.turned = None
+    def _fall(self, value: float, course: Course) -> None:
+        self.extreme = min(self.extreme, value)
+        if value > self.extreme + course.swing:
+            self.state, self.turned, self.extreme = HEATING, self.extreme, value
 
 
 class Warmth:
@@ -130,8 +130,8 @@ class Warmth:
 
     def __init__(self, courses: Sequence[Course]) -> None:
         self.courses = tuple(courses)
-        self._places = [Place() for _ in self.courses]
-        self._state = HOLDING
+        self.places: list[Place | None] = [None for _ in self.courses]
+        self.now = HOLDING
 
     @classmethod
     def fit(
@@ -156,27 +156,30 @@ class Warmth:
         made = cls([course for _, course in sorted(found, key=lambda each: each[0])])
         made.run(table, names)
         if before is not None:
-            places = dict(zip((course.channel for course in before.courses), before._places, strict=True))
-            made._places = [
-                places.get(course.channel, place) for course, place in zip(made.courses, made._places, strict=True)
+            places = dict(zip((course.channel for course in before.courses), before.places, strict=True))
+            made.places = [
+                places.get(course.channel, place) for course, place in zip(made.courses, made.places, strict=True)
             ]
-            made._state = before._state
+            made.now = before.now
         return made
 
     def assign(self, values: Mapping[str, float]) -> tuple[int, bool, str]:
         """State, whether it was met before, and its name for the next sample."""
         level: tuple[float, Course] | None = None
-        for place, course in zip(self._places, self.courses, strict=True):
+        for k, course in enumerate(self.courses):
             value = values.get(course.channel)
-            if value is not None:
-                state = place.follow(value, course)
-                if level is None:
-                    level, self._state = (value, course), state
-        if level is not None and self._state == COOLING:
+            if value is None:
+                continue
+            place = self.places[k] or Place.first(value, course)
+            self.places[k] = place
+            state = place.follow(value, course)
+            if level is None:
+                level, self.now = (value, course), state
+        if level is not None and self.now == COOLING:
             value, course = level
             if course.cold is None and value < course.low - COLDER * (course.high - course.low):
                 return -1, False, NAMES[COLD]
-        return self._state, True, NAMES[self._state]
+        return self.now, True, NAMES[self.now]
 
     def leaves(self, table: Floats, names: Sequence[str]) -> NDArray[np.intp]:
         """States of (rows, features) in time order; where this machine is now stays as it is."""
@@ -188,25 +191,25 @@ class Warmth:
         states = np.zeros(len(table), dtype=np.intp)
         channels, rows = list(columns), table[:, list(columns.values())]
         for k, row in enumerate(rows.tolist()):
-            present = {channel: value for channel, value in zip(channels, row, strict=True) if value == value}
+            present = {channel: value for channel, value in zip(channels, row, strict=True) if isfinite(value)}
             self.assign(present)
-            states[k] = self._state
+            states[k] = self.now
         return states
 
     def state(self) -> dict[str, Any]:
         """For the snapshot."""
         return {
             "courses": [asdict(course) for course in self.courses],
-            "places": [asdict(place) for place in self._places],
-            "state": self._state,
+            "places": [None if place is None else asdict(place) for place in self.places],
+            "state": self.now,
         }
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> Warmth:
         """From a snapshot."""
         made = cls([Course(**entry) for entry in state["courses"]])
-        made._places = [Place(**entry) for entry in state["places"]]
-        made._state = int(state["state"])
+        made.places = [None if entry is None else Place(**entry) for entry in state["places"]]
+        made.now = int(state["state"])
         return made
 
 
@@ -216,28 +219,28 @@ def is_level(name: str, info: FeatureInfo) -> bool:
 
 
 def _course(channel: str, values: Floats) -> tuple[float, Course] | None:
-    """A temperature's course and the width of its upper plateau as a share of the span; None where it has no such plateau."""
+    """A temperature's course and the width of its plateau as a share of the span; None where it has no such plateau."""
     if len(values) < LEAST_ROWS:
         return None
     low, high = (float(each) for each in np.quantile(values, (0.01, 0.99)))
     span, middle = high - low, (low + high) / 2
     if span < LEAST_SPAN_K:
         return None
-    hot, cool = values[values > middle], values[values <= middle]
-    upper, lower = _densest(hot), _densest(cool)
-    narrow = [band is not None and band[1] - band[0] <= NARROW * span for band in (upper, lower)]
-    if upper is None or not narrow[0] or min(len(hot), len(cool)) < LEAST_SHARE * len(values):
+    hot = values[values > middle]
+    upper = _densest(hot)
+    if upper is None or min(len(hot), len(values) - len(hot)) < LEAST_SHARE * len(values):
         return None
     wide = upper[1] - upper[0]
+    if wide > NARROW * span:
+        return None
     swing = max(LEAST_SWING * span, wide)
-    cold = None
-    if lower is not None and narrow[1]:
-        cold = lower[1] + max(lower[1] - lower[0], LEAST_SWING * span)
-    return wide / span, Course(channel, low, high, swing, upper[0], upper[0] - swing, cold)
+    cold = low + NARROW * span
+    rests = float((values <= cold).mean()) >= LEAST_SHARE
+    return wide / span, Course(channel, low, high, swing, upper[0], upper[0] - swing, cold if rests else None)
 
 
 def _as_cold_as(course: Course, before: Warmth | None) -> Course:
-    """With the lower plateau that it had, if it shows none any more: nights may have become shorter."""
+    """As cold as it was, if it never rests there any more: nights may have become shorter."""
     if course.cold is None and before is not None:
         cold = next((old.cold for old in before.courses if old.channel == course.channel), None)
         return replace(course, cold=cold)
