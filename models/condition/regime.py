@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.condition.contract import FeatureInfo
-from models.condition.warmth import NAMES, UNDER_WAY, Warmth, is_level
+from models.condition.warmth import NAMES, Warmth, is_level
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -149,9 +149,9 @@ class Regimes:
 
     def judged(self, leaf: int, names: Sequence[str], info: Mapping[str, FeatureInfo]) -> NDArray[np.bool_]:
         """(features,) whether a feature says anything in this regime."""
-        under_way = self.warmth is not None and leaf in UNDER_WAY
+        idle = self.warmth is not None and leaf in self.warmth.idle
         return np.array(
-            [info[n].quantity != "state" and not (under_way and is_level(n, info[n])) for n in names], dtype=bool
+            [info[n].quantity != "state" and not (idle and is_level(n, info[n])) for n in names], dtype=bool
         )
 
     def apart(self, vectors: Sequence[Floats], names: Sequence[str]) -> dict[str, list[Floats]]:

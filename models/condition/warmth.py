@@ -3,7 +3,7 @@
 A current tells at once whether a machine is at work; a temperature tells it by its course. The *plateau* is a narrow band in which the
 machine spends half of the time that it is in the upper half of what it reaches: a thermostat's swing is one. Below it the machine is on
 its way up or down, and turns where it goes back by more than a swing (a zigzag with hysteresis), until it is cold. One that turns up and
-down in the upper half without reaching the plateau holds where it is: a thermostat that drifted, or a probe that reads too little, is a
+down in the upper half without reaching the plateau, or makes no progress any more, holds where it is: a thermostat that drifted, or a probe that reads too little, is a
 fault of the plateau and no way anywhere. Hotter than ever is holding too; colder than ever, where none was met cold, is a state that
 is new.
 """
@@ -25,7 +25,6 @@ Floats: TypeAlias = NDArray[np.float64]
 COLD, HEATING, HOLDING, COOLING = range(4)
 NAMES = ("cold", "heating", "holding", "cooling")
 UNDER_WAY = (HEATING, COOLING)
-"""There a temperature itself means nothing: it is on its way. How fast it goes does."""
 OTHERS = ("current", "power", "speed", "state", "vibration")
 """Quantities that tell better what a machine is doing: where there is one of them, temperatures tell nothing."""
 LEAST_SPAN_K = 20.0
@@ -37,7 +36,11 @@ LEAST_SWING = 0.05
 """Share of the span that it goes back by where it turns, at least."""
 LEAST_SHARE = 0.1
 """The upper half, the lower half, and what is cold are each at least so much of the life that is remembered, or they tell nothing."""
-LEAST_ROWS = 48
+LEAST_ROWS, LEAST_VISITS = 48, 2
+"""A plateau that was visited once does not say how one visit differs from the next."""
+PATIENCE = 10
+"""Samples without progress on its way that mean nothing."""
+ROOM_C = 20.0
 COLDER = 0.25
 """Share of the span by which it is colder than ever."""
 
@@ -58,6 +61,8 @@ class Course:
     """And below this not any more."""
     cold: float | None
     """Up to here it is cold, where it ever rests there."""
+    patience: int = 0
+    """Samples without progress after which it is not on its way any more; 0 where that is not known."""
 
     @property
     def middle(self) -> float:
@@ -76,6 +81,8 @@ class Place:
     """Where it last turned up, while it holds at a level that is not the plateau's;"""
     turned: float | None = None
     """and while it is on its way up, from a turn before it was cold."""
+    stalled: int = 0
+    """Samples without progress on its way."""
 
     @classmethod
     def first(cls, value: float, course: Course) -> Place:
@@ -86,7 +93,11 @@ class Place:
 
     def follow(self, value: float, course: Course) -> int:
         """Takes the next reading; one of the four states."""
+        before, farthest = self.state, self.extreme
         (self._rest, self._rise, self._hold, self._fall)[self.state](value, course)
+        self.stalled = self.stalled + 1 if (self.state, self.extreme) == (before, farthest) else 0
+        if self.state in UNDER_WAY and self.extreme > course.middle and 0 < course.patience < self.stalled:
+            self.state, self.floor = HOLDING, value
         if self.state == HEATING and value >= course.reached:
             self.state, self.floor = HOLDING, None
         elif self.state == COOLING and course.cold is not None and value <= course.cold:
@@ -150,7 +161,7 @@ class Warmth:
                 values = table[:, column]
                 course = _course(name, values[np.isfinite(values)])
                 if course is not None:
-                    found.append((course[0], _as_cold_as(course[1], before)))
+                    found.append((course[0], _patient(_as_cold_as(course[1], before), values)))
         if not found:
             return before
         made = cls([course for _, course in sorted(found, key=lambda each: each[0])])
@@ -180,6 +191,13 @@ class Warmth:
             if course.cold is None and value < course.low - COLDER * (course.high - course.low):
                 return -1, False, NAMES[COLD]
         return self.now, True, NAMES[self.now]
+
+    @property
+    def idle(self) -> tuple[int, ...]:
+        """States in which a temperature itself means nothing, only how fast it goes: on its way, and where it follows the room."""
+        course = self.courses[0]
+        follows = COLD if abs(course.low - ROOM_C) <= abs(course.reached - ROOM_C) else HOLDING
+        return (*UNDER_WAY, follows)
 
     def leaves(self, table: Floats, names: Sequence[str]) -> NDArray[np.intp]:
         """States of (rows, features) in time order; where this machine is now stays as it is."""
@@ -231,12 +249,18 @@ def _course(channel: str, values: Floats) -> tuple[float, Course] | None:
     if upper is None or min(len(hot), len(values) - len(hot)) < LEAST_SHARE * len(values):
         return None
     wide = upper[1] - upper[0]
-    if wide > NARROW * span:
+    if wide > NARROW * span or _visits(values, middle, upper[0]) < LEAST_VISITS:
         return None
     swing = max(LEAST_SWING * span, wide)
     cold = low + NARROW * span
     rests = float((values <= cold).mean()) >= LEAST_SHARE
     return wide / span, Course(channel, low, high, swing, upper[0], upper[0] - swing, cold if rests else None)
+
+
+def _visits(values: Floats, below: float, reached: float) -> int:
+    """How often it was at a plateau after it had been below."""
+    there = values[(values <= below) | (values >= reached)] >= reached
+    return int(np.count_nonzero(there & ~np.concatenate(([False], there[:-1]))))
 
 
 def _as_cold_as(course: Course, before: Warmth | None) -> Course:
@@ -245,6 +269,15 @@ def _as_cold_as(course: Course, before: Warmth | None) -> Course:
         cold = next((old.cold for old in before.courses if old.channel == course.channel), None)
         return replace(course, cold=cold)
     return course
+
+
+def _patient(course: Course, values: Floats) -> Course:
+    """With twice the longest pause that it made on its way near the plateau, and some."""
+    place, longest = Place(COOLING, course.low), 0
+    for value in values[np.isfinite(values)].tolist():
+        if place.follow(value, course) in UNDER_WAY and place.extreme > course.middle:
+            longest = max(longest, place.stalled)
+    return replace(course, patience=2 * longest + PATIENCE)
 
 
 def _densest(values: Floats) -> tuple[float, float] | None:
