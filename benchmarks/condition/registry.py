@@ -18,5 +18,6 @@ ROWS: Mapping[str, str] = {
     "recognised": "benchmarks.condition.rows.recognised:measure",
     "simulated": "benchmarks.condition.rows.simulated:measure",
     "sensor-faults": "benchmarks.condition.rows.sensor_faults:measure",
+    "temperatures-only": "benchmarks.condition.rows.warmth:measure",
     "quiet": "benchmarks.condition.rows.quiet:measure",
 }

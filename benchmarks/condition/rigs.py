@@ -67,8 +67,8 @@ class Rig:
             msgspec.convert(simulated, SimulatedConfig),
             Surroundings(machine=kind, kind=kind, monotonic_ns=lambda: self.now_ns, interval_s=scene.interval_s),
         )
-        maker = PathMaker(msgspec.convert(options, MachineOptions), "benchmark")
-        self.path: MachinePath = maker(self.sensor.channels, None)
+        self.maker = PathMaker(msgspec.convert(options, MachineOptions), "benchmark")
+        self.path: MachinePath = self.maker(self.sensor.channels, None)
         self.blocks: Sequence[Block] = ()
         self.sensor.open()
 

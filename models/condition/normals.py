@@ -74,7 +74,6 @@ class Normals:
         least = np.array(
             [tolerance(info[name], name, float(wide), pace_s) for name, wide in zip(names, span, strict=True)]
         )
-        scored = np.array([info[name].quantity != "state" for name in names], dtype=bool)
         self._normals = {}
         for leaf, name in enumerate(self._regimes.names):
             rows = table[settled_rows(leaves, leaf)]
@@ -84,6 +83,7 @@ class Normals:
                     self._normals[name] = old[name]
                 continue
             normal = Normal(names, self._budget)
+            scored = self._regimes.judged(leaf, names, info)
             older = old.get(name) if memory.stride > 1 else None
             normal.fit(np.where(scored, rows, np.nan), logarithmic, least, float(memory.offered), older)
             if name in old:
@@ -188,12 +188,7 @@ class Normals:
         """Makes vectors normal, in the regime that each belongs to."""
         if self._regimes is None:
             return
-        names = self._memory.names
-        grouped: dict[str, list[Floats]] = {}
-        for vector in vectors:
-            values = {name: float(value) for name, value in zip(names, vector, strict=False) if np.isfinite(value)}
-            grouped.setdefault(self._regimes.assign(values)[2], []).append(vector)
-        for regime, members in grouped.items():
+        for regime, members in self._regimes.apart(vectors, self._memory.names).items():
             normal = self._normals.get(regime)
             if normal is not None:
                 normal.accept(np.array([self._select(member, normal) for member in members]))

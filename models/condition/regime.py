@@ -1,4 +1,4 @@
-"""What the machine is doing: off, idle, loaded … learned from its own current, power, speed or vibration.
+"""What the machine is doing: off, idle, loaded … learned from its own current, power, speed or vibration; else from temperatures.
 
 A driver is the mean of all features of one quantity and unit: three phases tell together whether the machine is on, and one
 of them alone that drops out is a fault and no regime. A regime is a leaf of a small tree of thresholds, each at the gap
@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.condition.contract import FeatureInfo
+from models.condition.warmth import NAMES, Warmth, is_level
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -69,8 +70,10 @@ class Regimes:
         names: Sequence[str] = ("running",),
         ranges: Mapping[str, Range] | None = None,
         drivers: Mapping[str, Sequence[str]] | None = None,
+        warmth: Warmth | None = None,
     ) -> None:
-        self.names = tuple(names)
+        self.names = tuple(names) if warmth is None else NAMES
+        self.warmth = warmth
         self._root = root
         self._ranges = dict(ranges or {})
         self._drivers = {name: tuple(members) for name, members in (drivers or {}).items()}
@@ -87,6 +90,9 @@ class Regimes:
         `before` stays where it tells more regimes apart, some of which the table has lost: an hour each morning may fall out of a memory of
         weeks, and is no less a regime.
         """
+        warmth = Warmth.fit(table, names, info, before.warmth if before is not None else None)
+        if warmth is not None:
+            return cls(warmth=warmth)
         drivers = drivers_of(names, info)
         columns = {name: _mean(table, names, members) for name, members in drivers.items()}
         leaves: list[NDArray[np.intp]] = []
@@ -102,14 +108,16 @@ class Regimes:
             for name, column in columns.items()
             if len(finite := column[np.isfinite(column)]) >= 3 and info[drivers[name][0]].quantity != "state"
         }
-        if before is not None and len(before.names) > len(leaves):
+        if before is not None and before.warmth is None and len(before.names) > len(leaves):
             counts = np.bincount(before.leaves(table, names), minlength=len(before.names))
             if (counts < RARE).any():
                 return before
         return cls(root, _names(columns, leaves), ranges, witnesses)
 
     def assign(self, values: Mapping[str, float]) -> tuple[int, bool, str]:
-        """Leaf number, whether it was met before, and the regime's name for this sample."""
+        """Leaf number, whether it was met before, and the regime's name for this sample, the next in time."""
+        if self.warmth is not None:
+            return self.warmth.assign(values)
         levels: dict[str, float] = {}
         for name, members in self._asked.items():
             try:
@@ -132,13 +140,37 @@ class Regimes:
         return node, True, self.names[node]
 
     def leaves(self, table: Floats, names: Sequence[str]) -> NDArray[np.intp]:
-        """Leaf numbers of (rows, features)."""
+        """Leaf numbers of (rows, features), in time order."""
+        if self.warmth is not None:
+            return self.warmth.leaves(table, names)
         result = np.zeros(len(table), dtype=np.intp)
         self._descend(self._root, np.arange(len(table)), table, names, result)
         return result
 
+    def judged(self, leaf: int, names: Sequence[str], info: Mapping[str, FeatureInfo]) -> NDArray[np.bool_]:
+        """(features,) whether a feature says anything in this regime."""
+        idle = self.warmth is not None and leaf in self.warmth.idle
+        return np.array(
+            [info[n].quantity != "state" and not (idle and is_level(n, info[n])) for n in names], dtype=bool
+        )
+
+    def apart(self, vectors: Sequence[Floats], names: Sequence[str]) -> dict[str, list[Floats]]:
+        """Vectors, in time order, by the names of their regimes; what the machine does now stays as it is."""
+        grouped: dict[str, list[Floats]] = {}
+        if self.warmth is not None:
+            table = np.array([np.append(vector, np.full(len(names) - len(vector), np.nan)) for vector in vectors])
+            for leaf, vector in zip(self.leaves(table, names), vectors, strict=True):
+                grouped.setdefault(self.names[leaf], []).append(vector)
+            return grouped
+        for vector in vectors:
+            values = {name: float(value) for name, value in zip(names, vector, strict=False) if np.isfinite(value)}
+            grouped.setdefault(self.assign(values)[2], []).append(vector)
+        return grouped
+
     def state(self) -> dict[str, Any]:
         """For the snapshot."""
+        if self.warmth is not None:
+            return {"warmth": self.warmth.state()}
         return {
             "names": list(self.names),
             "root": _split_state(self._root),
@@ -149,6 +181,8 @@ class Regimes:
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> Regimes:
         """From a snapshot."""
+        if "warmth" in state:
+            return cls(warmth=Warmth.from_state(state["warmth"]))
         ranges = {str(k): Range(float(v[0]), float(v[1]), bool(v[2])) for k, v in state["ranges"].items()}
         drivers = {str(k): [str(member) for member in v] for k, v in state["drivers"].items()}
         return cls(_split_from(state["root"]), [str(name) for name in state["names"]], ranges, drivers)
