@@ -147,7 +147,7 @@ class Lessons:
             for each, word in said:
                 work.goods.correct(each, word, by=by[:80], command=command.id)
             work.audit(by, "teach", _object(begun), f"{begun.label}: {good} good, {len(said) - good} reject")
-        return begun
+            return work.lessons.get(lesson) or present
 
     def end(self, lesson: str, *, by: str) -> Lesson:
         """It is over, and nothing is learned.
@@ -167,7 +167,7 @@ class Lessons:
             work.instruct(command, site=present.site, node=present.node, origin="watch")
             work.lessons.end(lesson)
             work.audit(by, "end_lesson", _object(present), present.label)
-        return present
+            return work.lessons.get(lesson) or present
 
     def get(self, lesson: str) -> Lesson | None:
         """One of them."""

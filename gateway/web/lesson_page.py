@@ -73,7 +73,7 @@ class LessonPage:
                 for number, each in enumerate(shown.items, 1)
             ],
             "choices": CHOICES,
-            "used": str(page["used"]).format(name=lesson.label) if used else "",
+            "used": str(page["used"]).format(name=lesson.label) if used and lesson.state == "taught" else "",
         }
 
     def begin(self) -> dict[str, Any]:

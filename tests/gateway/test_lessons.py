@@ -120,12 +120,13 @@ def test_two_people_at_one_camera(office: Office) -> None:
     with pytest.raises(CameraBusy, match="Brezel is being taught there by Anna"):
         office.lessons.begin(TRAY, "Laib", by="Bernd")
     other = office.lessons.begin(Place("oven-pi", "belt", "oven"), "Laib", by="Bernd")
-    office.lessons.end(other.id, by="Bernd")
+    assert office.lessons.end(other.id, by="Bernd").state == "ended"
     with pytest.raises(WrongMoment, match="asked"):
         office.lessons.teach(first.id, {}, by="Anna")
     office.answer(first.id)
     office.show(first.id)
-    office.lessons.teach(first.id, {("i-1", 0): "good"}, by="Anna")
+    asked = office.lessons.teach(first.id, {("i-1", 0): "good"}, by="Anna")
+    assert (asked.state, asked.taught_by) == ("teaching", "Anna")
     with pytest.raises(WrongMoment, match="teaching"):
         office.lessons.teach(first.id, {("i-1", 0): "reject"}, by="Bernd")
     with pytest.raises(WrongMoment, match="teaching"):

@@ -66,7 +66,9 @@ def test_a_lesson_is_begun_shown_taught_and_its_result_told(
     assert check(http.get("/api/v1/goods/items")) == []
     items = [{"inspection": f"i-{lesson}", "item": number, "verdict": "good"} for number in range(5)]
     items.append({"inspection": f"i-{lesson}", "item": 5, "verdict": "reject"})
-    assert check(http.post(f"{LESSONS}/{lesson}/teach", json={"by": "Bernd", "items": items}))["id"] == lesson
+    asked = check(http.post(f"{LESSONS}/{lesson}/teach", json={"by": "Bernd", "items": items}))
+    assert (asked["id"], asked["state"], asked["taught_by"]) == (lesson, "teaching", "Bernd")
+    assert "Gesagt" not in http.get(f"/goods/lessons/{lesson}?lang=de&used=1").text, "nobody said it yet"
     problem(http.post(f"{LESSONS}/{lesson}/teach", json={"by": "Clara", "items": items}), 409)
     problem(http.post(f"{LESSONS}/{lesson}/end", json={"by": "Clara"}), 409)
     answer(gateway, feed, "teach", taught=Taught(good=5, bad=1, doubts=[Doubt(code="few", good=5)]))
