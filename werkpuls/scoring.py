@@ -14,13 +14,11 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edge.checks import WORST_FIRST
 from edge.machine import MachinePath, MachineSetup, SensorReading, Step
 from edge.recordings import Chunk, Recording
 from edge.recordings.channels import (
-    NS,
     Overrides,
     WaveChannel,
     is_gappy,
@@ -34,6 +32,7 @@ from models.condition.contract import Verdict
 from models.condition.features import Features
 from models.condition.model import Condition
 from models.condition.settings import Settings
+from werkpuls.wave_rate import take_rate
 
 COLUMNS = ("file", "row", "time", "regime", "score", "limit", "severity", "alarm", "sensor_fault", "cause", "channel")
 SENSOR = "recording"
@@ -42,12 +41,6 @@ _LEAST_STEP_NS = 1000
 _START_NS = 1_000_000_000
 _LISTENED_NS = 2_000_000_000
 """How much of a waveform is heard for the running speed before its first block is judged."""
-_SLOWEST_WAVE_HZ = 50.0
-_UNEVEN = 0.05
-_COARSE = (0.4, 1.6)
-"""Shares of the usual step that a single one may have by the coarseness of its stamp."""
-_COARSEST = 3.0
-"""Steps by which coarse stamps may be off from even ones all in all."""
 _PROFILE_ROWS = 8192
 LEAST_WARMUP = 8
 """Readings that a normal can be learned from at all."""
@@ -143,7 +136,7 @@ class Scorer:
             Mismatch: see there.
         """
         if recording.rate_hz is None and self._plan.block_s is not None:
-            _take_rate(recording)
+            take_rate(recording)
         setup = replace(self._plan.setup, interval_s=0.0)
         setup = self._learn_channels(recording, setup)
         if self._model is None:
@@ -362,33 +355,6 @@ def _blocks(
         for at, (channel, there) in enumerate(zip(channels, known.tolist(), strict=True))
         if there
     ]
-
-
-def _take_rate(recording: Recording) -> None:
-    """A block was asked for and no rate given: an even time column of a waveform says it."""
-    steps = np.diff(recording.head().time_ns) if recording.has_time else np.zeros(0, dtype=np.int64)
-    step_ns = float(np.median(steps)) if len(steps) else 0.0
-    rate_hz = _even_rate(steps, step_ns) if step_ns > 0 and NS / step_ns >= _SLOWEST_WAVE_HZ else None
-    if rate_hz is None:
-        recording.notes.append("a block is for waveforms: this is read row by row, as it has no rate")
-        return
-    recording.rate_hz = rate_hz
-    recording.notes.append(f"read as a waveform at {recording.rate_hz:.6g} Hz, as its time column says")
-
-
-def _even_rate(steps: NDArray[np.int64], step_ns: float) -> float | None:
-    """The rate of samples that come evenly, in Hz; None where they do not.
-
-    Gaps say nothing about the rate. Where stamps are coarse single steps differ, but not many together.
-    """
-    inside = steps[(steps > _COARSE[0] * step_ns) & (steps < _COARSE[1] * step_ns)]
-    if len(inside) < (1.0 - _UNEVEN) * len(steps):
-        return None
-    even = np.abs(inside / step_ns - 1.0) <= _UNEVEN
-    if float(even.mean()) >= 1.0 - _UNEVEN:
-        return NS / float(inside[even].mean())
-    mean_ns = float(inside.mean())
-    return NS / mean_ns if float(np.ptp(np.cumsum(inside - mean_ns))) <= _COARSEST * mean_ns else None
 
 
 def _interval_ns(head: Chunk) -> int:
