@@ -218,6 +218,7 @@ def test_time_that_begins_again_goes_on(tmp_path: Path) -> None:
         (ISO[::-1], "'time' runs backwards: the newest row comes first"),
         ([ISO[row * 37 % (ROWS + 1) % ROWS] for row in range(ROWS)], "'time' goes up and down"),
         ([f"Takt {row}" for row in range(ROWS)], "column 'time': 'Takt 0' is no time; name the time column"),
+        ([f"2024-05-01 08.30.{row:02}" for row in range(ROWS)], "'2024-05-01 08.30.00' is no time"),
     ],
 )
 def test_times_that_are_none_are_refused(tmp_path: Path, stamps: list[str], said: str) -> None:
