@@ -192,13 +192,25 @@ class Trees(AnomalyDetector):
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any], budget: float) -> Trees:
-        """From a snapshot."""
+        """From a snapshot.
+
+        Raises:
+            ValueError: its arrays do not fit together.
+        """
         trees = cls(budget)
         if (grown := state["grown"]) is not None:
             low, width, usual, limit = (np.array(grown[key]) for key in ("low", "width", "usual", "limit"))
             pairs, counts = (np.array(grown[key], dtype=np.intp) for key in ("pairs", "counts"))
+            smooth, before = (np.array(state[key], dtype=np.float64) for key in ("smooth", "before"))
+            groups = len(pairs)
+            if (
+                any(each.shape != (groups, 2) for each in (pairs, low, width))
+                or any(each.shape != (groups,) for each in (usual, limit, smooth, before))
+                or counts.shape != (groups * TREES * LEAVES,)
+            ):
+                raise ValueError(f"the trees of {groups} groups do not fit together")
             trees._set(Grown(pairs, low, width, counts, int(grown["rows"]), usual, limit))
-            trees._smooth, trees._before = (np.array(state[key], dtype=np.float64) for key in ("smooth", "before"))
+            trees._smooth, trees._before = smooth, before
         return trees
 
     def _set(self, grown: Grown | None) -> None:

@@ -143,6 +143,16 @@ def test_a_restored_model_says_the_same() -> None:
     assert json.dumps(model.snapshot()) == json.dumps(restored.snapshot())
 
 
+def test_a_damaged_state_is_refused_before_it_is_used() -> None:
+    trees = Trees()
+    trees.fit(table(two_modes, 1000))
+    for part, cut in (("counts", 5), ("limit", 1), ("pairs", 1)):
+        state = json.loads(json.dumps(trees.state()))
+        state["grown"][part] = state["grown"][part][cut:]
+        with pytest.raises(ValueError, match="do not fit together"):
+            Trees.from_state(state, 1e-7)
+
+
 def test_a_person_s_word_makes_one_combination_normal_and_no_other() -> None:
     model = Condition(Settings(warmup=WARMUP))
     assert lived(model, table(two_modes, WARMUP + HEALTHY, FAULT))[-1].alarm
