@@ -97,10 +97,25 @@ def write_profile(profile: Profile, path: Path, made: str, *, over: bool = True)
         if over:
             temporary.replace(path)
         else:
-            os.link(temporary, path)
+            _put_anew(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
     return card
+
+
+def _put_anew(temporary: Path, path: Path) -> None:
+    """Gives a finished file its name, which nothing may bear yet; raises FileExistsError where something does."""
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        raise
+    except OSError:  # FAT and some network folders know no second name for a file
+        path.open("xb").close()  # the name is taken; only this empty file is replaced
+        try:
+            temporary.replace(path)
+        except OSError:
+            path.unlink(missing_ok=True)
+            raise
 
 
 def read_profile(path: Path, net: str) -> Profile:

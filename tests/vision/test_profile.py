@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -62,6 +64,42 @@ def test_writing_again_replaces_and_an_unwritable_place_is_an_error(profile: Pro
     assert read_profile_card(path).bad == 5
     with pytest.raises(OSError, match="No such file"):
         write_profile(profile, tmp_path / "nowhere" / "rolls.json", "")
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_new_profile_never_takes_the_place_of_another_with_hard_links_or_without(
+    profile: Profile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, links: bool
+) -> None:
+    def none_here(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    if not links:
+        monkeypatch.setattr(os, "link", none_here)
+    path = tmp_path / "rolls.json"
+    write_profile(profile, path, "", over=False)
+    first = path.read_bytes()
+    assert len(read_profile(path, NET).good) == 9
+    with pytest.raises(FileExistsError):
+        write_profile(profile.corrected(bad=[example(70, 1.0)]), path, "", over=False)
+    assert path.read_bytes() == first
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_without_hard_links_what_fails_halfway_leaves_the_name_free(
+    profile: Profile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    path = tmp_path / "rolls.json"
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "link", fails)
+        broken.setattr(Path, "replace", fails)
+        with pytest.raises(OSError, match="Input/output"):
+            write_profile(profile, path, "", over=False)
+    assert list(tmp_path.iterdir()) == []
+    write_profile(profile, path, "", over=False)
+    assert read_profile_card(path).good == 9
 
 
 def test_another_net_is_refused(profile: Profile, tmp_path: Path) -> None:
