@@ -231,6 +231,7 @@ def test_in_a_terminal_a_key_breaks_a_bearing_and_another_ends_it(tmp_path: Path
             shown("")
             time.sleep(0.1)
         assert demo.process.poll() == 0, seen[-3000:]
+        assert shown("Vergleiche, was angekommen ist"), "while the comparison runs"
         assert shown("Nichts verloren"), seen[-3000:]
         assert shown("Spiralkneter: „Lagerschaden")
         assert demo.left_nothing()

@@ -303,3 +303,5 @@ def test_the_last_words(tmp_path: Path, language: str, lost: int) -> None:
     assert "too late" in flat
     assert "forecast 3, budget 2" in flat
     assert "10 MB" in flat
+    figures = ["2,5 %", "4,0 MB"] if language == "de" else ["2.5 %", "4.0 MB"]
+    assert all(figure in flat for figure in figures)

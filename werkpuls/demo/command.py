@@ -98,6 +98,8 @@ def _run(args: argparse.Namespace, site: Site, faults: list[FaultRun]) -> int:
         show.begin()
         _watch(show, args, console)
         seconds = show.running_s
+        if not args.json:
+            console.print(show.wording.catalogue["demo"]["comparing"])
         proof, usage = show.end()
     finally:
         # A second Ctrl-C must not leave half of it running.

@@ -67,7 +67,8 @@ def passed(outcome: dict[str, Any]) -> bool:
 
 def print_words(console: Console, words: Wording, outcome: dict[str, Any]) -> None:
     """The result for a person."""
-    text, told = words.catalogue["demo"], Words(words.language).told
+    text, spoken = words.catalogue["demo"], Words(words.language)
+    told = spoken.told
     verdict = text["nothing_lost"] if passed(outcome) else text["something_lost"]
     console.print()
     console.print(verdict.format(**outcome), style="bold green" if passed(outcome) else "bold red")
@@ -102,8 +103,8 @@ def print_words(console: Console, words: Wording, outcome: dict[str, Any]) -> No
         table.add_row(
             name,
             f"{used['resident_bytes'] / 1e6:.0f} MB",
-            f"{100 * (used['cpu_share'] or 0):.1f} %",
-            f"{used['written_bytes'] / 1e6:.1f} MB",
+            f"{spoken.number(100 * (used['cpu_share'] or 0), 1)} %",
+            f"{spoken.number(used['written_bytes'] / 1e6, 1)} MB",
         )
     console.print(table)
 
