@@ -12,7 +12,7 @@ import cv2
 
 from edge.camera_findings import CameraFindings
 from edge.camera_options import CameraOptions
-from edge.commands import DEFAULT_PAUSE_S, Outcome
+from edge.commands import Outcome
 from edge.drafts import Drafter
 from edge.goods import GoodsPath, Grading
 from edge.item_pictures import ItemPictures
@@ -33,7 +33,7 @@ from models.quality.card import ModelRefused
 from models.quality.classifier import Classifier
 from models.quality.runtime import RuntimeUnavailable
 from wire.link import LinkConfig
-from wire.messages import Command, SensorState
+from wire.messages import PAUSE_S, Command, SensorState
 
 SUFFIX = ".json"
 
@@ -169,7 +169,7 @@ class CameraWatch:
         return Outcome(ok=True, reason=f"makes {command.product} from now on")
 
     def _pause(self, command: Command) -> Outcome:
-        seconds = command.seconds or DEFAULT_PAUSE_S
+        seconds = command.seconds or PAUSE_S
         self.path.pause(self._monotonic_ns() + round(seconds * 1e9))
         return Outcome(ok=True, reason=f"paused for {seconds:g} s")
 

@@ -17,7 +17,7 @@ import msgspec
 from edge.sensors.base import FaultInjectable, UnknownFault
 from models.condition.contract import Confirmed, Word
 from wire.journal import Journal, Record
-from wire.messages import Command, Taught
+from wire.messages import PAUSE_S, Command, Taught
 
 MARK = "commands"
 REMEMBERED = 256
@@ -165,7 +165,6 @@ class Listener(Protocol):
         """The machine makes this from now on."""
 
 
-DEFAULT_PAUSE_S = 1800.0
 _WORDS: Mapping[str, tuple[Word, str, str]] = {
     "relearn": (Word.RELEARN, "forgot everything, learns anew", ""),
     "confirm_normal": (Word.NORMAL_NOW, "takes what follows as normal", ""),
@@ -194,7 +193,7 @@ def perform(
     if command.action in (*_WORDS, "confirm_fault"):
         return _heed(command, path)
     if command.action == "pause":
-        seconds = command.seconds or DEFAULT_PAUSE_S
+        seconds = command.seconds or PAUSE_S
         path.pause(now_ns + round(seconds * 1e9))
         return Outcome(ok=True, reason=f"paused for {seconds:g} s")
     if command.action == "resume":

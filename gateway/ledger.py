@@ -22,13 +22,14 @@ from gateway.doubtful import DoubtfulItem
 from gateway.ledger_file import LedgerError, LedgerFile, LedgerUnavailable
 from gateway.ledger_goods import GoodsReads
 from gateway.ledger_lessons import LessonReads
+from gateway.ledger_notes import NoteReads
 from gateway.ledger_records import AuditEntry, CommandState, Counts, SetApart
 from gateway.ledger_relations import RelationReads
 from gateway.ledger_transaction import COMMAND_LIFE_NS, COMMAND_RETRY_NS, Transaction
 from gateway.outbox import DeadLetter, Kind, Outbox, TargetStatus
 from gateway.translate import Translator
 from gateway.triage import AlertError, StaleVersion, Triage, UnknownAlert, WrongState
-from wire.messages import Action, Command
+from wire.messages import PAUSE_S, Action, Command
 
 __all__ = [
     "AlertError",
@@ -43,6 +44,10 @@ __all__ = [
     "UnknownAlert",
     "WrongState",
 ]
+
+_COMMANDS = (
+    "SELECT id, site, node, origin, machine, action, state, by, at_ns, attempts, reason, expires_ns FROM commands"
+)
 
 
 class Ledger:
@@ -78,6 +83,7 @@ class Ledger:
         self.goods = GoodsReads(self._file)
         self.relations = RelationReads(self._file)
         self.lessons = LessonReads(self._file)
+        self.notes = NoteReads(self._file)
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
@@ -161,7 +167,8 @@ class Ledger:
         """
         now_ns = self._now_ns()
         life_ns = COMMAND_LIFE_NS
-        if action == "pause" and seconds is not None:
+        if action == "pause":
+            seconds = PAUSE_S if seconds is None else seconds
             life_ns = min(life_ns, max(round(seconds * 1e9), COMMAND_RETRY_NS))
         raw = {
             "id": f"c-{secrets.token_hex(10)}",
@@ -285,20 +292,14 @@ class Ledger:
         """Commands to nodes and what became of them, latest first."""
         with self._file.read() as db:
             rows = db.execute(
-                "SELECT id, site, node, origin, machine, action, state, by, at_ns, attempts, reason, expires_ns FROM commands"
-                " WHERE ? IS NULL OR machine = ? ORDER BY at_ns DESC LIMIT ?",
-                (machine, machine, limit),
+                f"{_COMMANDS} WHERE ? IS NULL OR machine = ? ORDER BY at_ns DESC LIMIT ?", (machine, machine, limit)
             ).fetchall()
         return [CommandState(**dict(row)) for row in rows]
 
     def command_state(self, command: str) -> CommandState | None:
         """One command by its id."""
         with self._file.read() as db:
-            row = db.execute(
-                "SELECT id, site, node, origin, machine, action, state, by, at_ns, attempts, reason, expires_ns FROM commands"
-                " WHERE id = ?",
-                (command,),
-            ).fetchone()
+            row = db.execute(f"{_COMMANDS} WHERE id = ?", (command,)).fetchone()
         return None if row is None else CommandState(**dict(row))
 
     def batches(self, *, limit: int = 100) -> list[Batch]:

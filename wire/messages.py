@@ -309,6 +309,8 @@ Action: TypeAlias = Literal[
 `correct_verdict`: an item was good, or to be rejected, whatever the camera said: it teaches the product.
 `start_lesson`: what comes under a camera is collected for a person to look at, until `issued_ns` and `seconds`. `teach`: the
 camera learns a product from such items, and its lesson is over. `end_lesson`: it is over, and nothing was learned."""
+PAUSE_S = 1800.0
+"""A pause without `seconds` takes so long."""
 
 
 class Command(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -328,6 +330,8 @@ class Command(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
     product: Name | None = None
     """For `set_product`, `start_lesson` and `teach`."""
     seconds: Annotated[float, Meta(gt=0.0, le=86_400.0)] | None = None
+    """For `pause`, `PAUSE_S` without it, and `start_lesson`."""
+    """For `pause`, `PAUSE_S` without it, and `start_lesson`."""
     """For `pause` and `start_lesson`: how long; they end by themselves."""
     fault: Name | None = None
     """For `inject_fault` and `clear_fault`."""

@@ -18,7 +18,7 @@ from gateway.ledger_schema import MIGRATIONS
 from gateway.ledger_transaction import COMMAND_RETRY_NS, KEPT_APART
 from gateway.outbox import Wants
 from gateway.triage import Triage
-from wire.messages import Evidence, Reply, Severity, Trust
+from wire.messages import PAUSE_S, Evidence, Reply, Severity, Trust
 
 
 @pytest.fixture
@@ -193,6 +193,14 @@ def test_a_command_expires(book: Ledger, clock: Clock) -> None:
     with pytest.raises(msgspec.ValidationError):
         book.command("pause", site="bakery", node="pi-1", machine="mixer", by="anna", seconds=-1.0)
     assert [e.what for e in book.audit()] == ["pause"]
+
+
+def test_a_pause_without_a_length_lives_as_long_as_the_node_would_pause(book: Ledger, clock: Clock) -> None:
+    command = book.command("pause", site="bakery", node="pi-1", machine="mixer", by="anna")
+    assert (command.seconds, command.expires_ns - command.issued_ns) == (PAUSE_S, round(PAUSE_S * 1e9))
+    clock.pass_s(PAUSE_S + 1)
+    book.command_tried(command.id, sent=False, retry_ns=clock(), reason="LinkDown")
+    assert [state.state for state in book.commands()] == ["expired"]
 
 
 def test_several_threads_at_once(book: Ledger) -> None:
