@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from itertools import islice
 from typing import Any
 
-from gateway.alerts import SYSTEM, Alert, State
+from gateway.alerts import SYSTEM, Alert, Entry, State
 from gateway.outbox import TargetStatus
 from gateway.services import Services
 from gateway.store.base import Chart, SeriesKey, StoreUnavailable
@@ -25,6 +25,8 @@ SILENT_S = 120.0
 """A machine that says nothing for longer is shown with the time since."""
 METER_WIDTH = 200
 UNSTEADY_SHOWN = 3
+NOTES_SHOWN, NOTE_LENGTH = 5, 500
+"""The latest notes of an alert, and the characters of each."""
 TOGETHER_NS = 30 * 60 * 10**9
 """Alerts that began within so long of each other are named to each other: one trouble often shows in two places."""
 _MINUTE_NS = 60_000_000_000
@@ -55,14 +57,16 @@ class Overview:
             LedgerError, LedgerUnavailable: alerts cannot be read now.
         """
         present = self._services.ledger.open_alerts()
+        notes = self._services.ledger.notes.of([alert.id for alert in present])
+        cards = [(alert, self.alert(alert, together(alert, present), notes.get(alert.id, ()))) for alert in present]
         machines = machine_views(self._services)
         tending = Tending(self._services, self._words, self._now_ns)
         return {
             "t": self._page,
             "actions": self._words.catalogue["actions"],
-            "alerts": [self.alert(alert, together(alert, present)) for alert in present if not self._asleep(alert)],
-            "snoozed": [self.alert(alert, together(alert, present)) for alert in present if self._asleep(alert)],
-            "resolved": list(self._resolved()),
+            "alerts": [card for alert, card in cards if not self._asleep(alert)],
+            "snoozed": [card for alert, card in cards if self._asleep(alert)],
+            "resolved": self._resolved(),
             "machines": [self._machine(machine) | tending.of(machine) for machine in machines],
             # Of a machine that is away, paused or still learned nobody knows that it runs as usual.
             "calm": bool(machines)
@@ -71,8 +75,8 @@ class Overview:
             "nodes": [self._node(node) for node in node_views(self._services)],
         }
 
-    def alert(self, alert: Alert, others: Sequence[Alert] = ()) -> dict[str, Any]:
-        """One alert, and which others began at about the same time."""
+    def alert(self, alert: Alert, others: Sequence[Alert] = (), notes: Sequence[Entry] = ()) -> dict[str, Any]:
+        """One alert, which others began at about the same time, and what people wrote with what they did about it."""
         words = self._words
         text = words.describe(alert, now_ns=self._now_ns)
         return {
@@ -98,6 +102,7 @@ class Overview:
             ],
             "check": text.check,
             "confirmed": self._confirmed(alert),
+            "notes": self._written(notes),
             "causes": self._causes(alert) if alert.kind == "machine" else [],
             "owner": alert.owner,
             "acknowledged": alert.state is State.ACKNOWLEDGED,
@@ -118,6 +123,10 @@ class Overview:
         name = self._words.cause(alert.confirmed, alert.confirmed_label).name
         return str(self._page["confirmed_line"]).format(cause=name, by=alert.confirmed_by)
 
+    def _written(self, notes: Sequence[Entry]) -> list[str]:
+        line = str(self._page["note_line"])
+        return [line.format(by=each.by, text=shortened(each.text, NOTE_LENGTH)) for each in notes[-NOTES_SHOWN:]]
+
     def _causes(self, alert: Alert) -> list[tuple[str, str]]:
         """Causes to confirm, by code and name: those that are suspected first, then all of them by name."""
         suspected = [cause.code for cause in alert.causes if cause.code in machine_causes()]
@@ -135,9 +144,11 @@ class Overview:
             for alert in self._services.ledger.alerts(limit=200)
             if alert.state is State.RESOLVED and alert.resolution != "merged" and (alert.resolved_ns or 0) >= since_ns
         )
-        return [self._closed(alert) for alert in islice(latest, RESOLVED_SHOWN)]
+        shown = list(islice(latest, RESOLVED_SHOWN))
+        notes = self._services.ledger.notes.of([alert.id for alert in shown])
+        return [self._closed(alert, notes.get(alert.id, ())) for alert in shown]
 
-    def _closed(self, alert: Alert) -> dict[str, Any]:
+    def _closed(self, alert: Alert, notes: Sequence[Entry]) -> dict[str, Any]:
         words = self._words
         state = words.word("resolutions", alert.resolution)
         when = words.when(alert.resolved_ns or 0)
@@ -150,6 +161,10 @@ class Overview:
             "line": str(self._page["resolved_line"]).format(when=when, state=state, by=alert.resolved_by)
             if by
             else f"{when}: {state}",
+            # What was written at the end is `done`.
+            "notes": self._written(
+                [each for each in notes if (each.what, each.at_ns) != ("resolved", alert.resolved_ns)]
+            ),
             "done": alert.done,
         }
 
@@ -294,6 +309,15 @@ def together(alert: Alert, present: Sequence[Alert]) -> list[Alert]:
         and {alert.kind, other.kind} <= {"machine", "quality"}
         and abs(other.since_ns - alert.since_ns) <= TOGETHER_NS
     ]
+
+
+def shortened(text: str, length: int) -> str:
+    """The beginning of a text that is longer.
+
+    >>> shortened("too hot", 7), shortened("far too hot", 7)
+    ('too hot', 'far to…')
+    """
+    return text if len(text) <= length else f"{text[: length - 1].rstrip()}…"
 
 
 def first_choice(names: list[str]) -> str:

@@ -103,6 +103,32 @@ def test_a_person_says_on_the_page_what_it_was(gateway: Gateway, feed: Feed, htt
     gateway.ledger.resolve(sensor, done="x", by="Anna")
 
 
+def test_what_people_wrote_with_an_action_is_read_again_on_the_card_and_when_it_is_over(
+    gateway: Gateway, feed: Feed, http: httpx.Client
+) -> None:
+    alert = feed.alert(id="written", machine="slicer")
+    for action, by, note in (
+        ("acknowledge", "Jonas", "Lager <b>heiss</b> {by}"),
+        ("snooze", "Anna", ""),
+        ("snooze", "Anna", "x" * 500),
+    ):
+        said = {"action": action, "by": by, "note": note, "lang": "de"}
+        assert http.post(f"/alerts/{alert}", data=said).status_code == 303
+    gateway.ledger.note(alert, text="y" * 900, by="Max")
+    page = http.get("/?lang=de").text
+    card = page[page.index(f'id="alert-{alert}"') :].partition("</article>")[0]
+    assert "Notiz von Jonas: Lager &lt;b&gt;heiss&lt;/b&gt; {by}<" in card
+    assert f"Notiz von Anna: {'x' * 500}<" in card
+    assert f"Notiz von Max: {'y' * 499}…<" in card
+    assert card.count("Notiz von ") == 3, "who wrote nothing has no line"
+    gateway.ledger.resolve(alert, done="Fett neu", by="Anna")
+    page = http.get("/?lang=en").text
+    over = page[page.index('id="resolved"') :].partition("</details>")[0]
+    (line,) = [each for each in over.split("<li>") if "Fett neu" in each]
+    assert "Note by Jonas: Lager &lt;b&gt;heiss&lt;/b&gt;" in line
+    assert line.count("Fett neu") == 1
+
+
 def test_names_from_outside_are_text(gateway: Gateway, feed: Feed, http: httpx.Client) -> None:
     alert = feed.alert(id="text")
     evil = "<script>alert(1)</script>\"'"
