@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from hashlib import blake2s
 from typing import Any, Literal
 
+from edge.fading import Fading
 from edge.sensors.base import Fault
 from models.condition.contract import Deviation, Explanation, PossibleCause, Prognosis, Verdict
 
@@ -53,6 +54,7 @@ class Findings:
         self._machine = machine
         self._boot = boot
         self._open: FindingChange | None = None
+        self._fading = Fading()
         self._told_ns = 0
         self._next: tuple[str, str] = ("", "")
         self._stood = 0
@@ -109,6 +111,9 @@ class Findings:
         opened = self._open
         evidence = verdict.deviations[:MOST_EVIDENCE]
         if opened is None:
+            self._fading = Fading()
+        self._fading.take(verdict.score, verdict.limit)
+        if opened is None:
             since = min((d.since_s for d in evidence if d.since_s is not None), default=verdict.time_s)
             since_ns = min(round(since * 1e9), now_ns)
             self._open = FindingChange(
@@ -129,8 +134,9 @@ class Findings:
             )
             self._told_ns, self._next, self._stood = now_ns, (cause, verdict.severity), 0
             return self._open
-        if cause == "unknown":
-            # While a machine recovers, the evidence fades before the alarm ends: what was recognised stands.
+        if cause == "unknown" or (self._fading and opened.cause != "unknown"):
+            # While a machine recovers, the evidence fades before the alarm ends, and what is left of it may look like something else:
+            # what was recognised stands.
             cause, causes = opened.cause, opened.causes
             evidence = opened.evidence if cause != "unknown" else evidence
         seen = (cause, verdict.severity)

@@ -41,6 +41,55 @@ def test_a_better_diagnosis_replaces_an_unclear_one() -> None:
     assert [change.cause for change in told] == ["imbalance"]
 
 
+def course(causes: dict[str, list[float]]) -> list[tuple[str, str]]:
+    """What is told after the opening while the score goes so (in multiples of the limit), recognised as that."""
+    findings, told, tick = Findings("mixer", "boot"), [], 0
+    for cause, scores in causes.items():
+        for score in scores:
+            tick += 1
+            severity = "alarm" if score > 3.0 else "warning"
+            said = replace(verdict(tick, severity), score=2.0 * score, limit=2.0)
+            told += findings.update(tick * SECOND, said, explained(cause), {}, paused=False)
+    assert told[0].state == "open"
+    return [(change.cause, change.severity) for change in told[1:]]
+
+
+REPAIRED = [10.0, 10.0, 7.4, 6.1, 5.1, 4.4]
+"""What the score of a bearing is in the first judgements after its fault was taken away."""
+
+
+def test_a_fault_that_fades_is_not_renamed_by_what_is_left_of_it() -> None:
+    fading = [3.9 * 0.93**tick for tick in range(30)]
+    told = course({"bearing_outer": [10.0] * 20 + REPAIRED, "bearing_cage": fading})
+    assert told == [("bearing_outer", "warning")], "that it is less bad is told"
+    swinging = [score * swing for score in fading for swing in (0.8, 1.2)]
+    assert {cause for cause, _ in course({"bearing_outer": [300.0] * 20, "bearing_cage": swinging})} == {
+        "bearing_outer"
+    }
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        [10.0] * 20,
+        [10.0 * 1.05**tick for tick in range(20)],
+        [6.0] * 20,
+        [10.0 * swing for _ in range(10) for swing in (0.7, 1.3)],
+        # Much of it was repaired, but what is left grows again, or stays.
+        [*REPAIRED, *(2.0 * 1.1**tick for tick in range(20))],
+        [*REPAIRED, *[2.5] * 150],
+    ],
+    ids=["stands", "grows", "less", "swings", "grows again", "stays"],
+)
+def test_another_cause_of_a_fault_that_stands_or_grows_is_told(after: list[float]) -> None:
+    told = course({"bearing_outer": [10.0] * 20, "bearing_cage": after})
+    assert told[-1][0] == "bearing_cage"
+
+
+def test_a_fault_that_was_unclear_may_get_a_name_also_while_it_fades() -> None:
+    assert course({"unknown": [10.0] * 20, "bearing_cage": [4.0] * 15})[-1] == ("bearing_cage", "alarm")
+
+
 def test_a_prognosis_is_told_when_it_comes_and_when_it_has_moved_but_rarely() -> None:
     findings = Findings("mixer", "boot")
     findings.update(SECOND, verdict(1.0, "warning"), explained("imbalance"), {}, paused=False)
