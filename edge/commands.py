@@ -17,7 +17,7 @@ import msgspec
 from edge.sensors.base import FaultInjectable, UnknownFault
 from models.condition.contract import Confirmed, Word
 from wire.journal import Journal, Record
-from wire.messages import PAUSE_S, Command, Taught
+from wire.messages import EXPIRED, PAUSE_S, Command, Taught
 
 MARK = "commands"
 REMEMBERED = 256
@@ -38,7 +38,7 @@ class Outcome(NamedTuple):
     reason: str
     changed: bool = False
     code: str | None = None
-    """Why a lesson was refused, as a key of the catalogue."""
+    """Why it was refused; see `Reply.code`."""
     taught: Taught | None = None
 
 
@@ -99,7 +99,7 @@ class CommandDesk:
             if command.machine not in self._machines:
                 self._refuse(command, "command_machine", f"there is no machine {command.machine!r} on this node")
             elif now is not None and command.expires_ns <= now:
-                self._refuse(command, "command_expired", "it arrived after its time")
+                self._refuse(command, EXPIRED, "it arrived after its time", EXPIRED)
 
     def take(self, machine: str) -> list[Command]:
         """Commands that this machine's thread shall carry out now and then pass to `finish`.

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from gateway.ledger_file import LedgerFile
-from wire.messages import Reply, Taught
+from wire.messages import EXPIRED, Reply, Taught
 
 Known: TypeAlias = Literal["add", "replace"]
 LessonState: TypeAlias = Literal[
@@ -115,7 +115,9 @@ class LessonBook:
 
     def replied(self, reply: Reply) -> None:
         """Keeps a camera's answer where it is one to a lesson."""
-        answer = _Answer(reply.code or "", reply.reason, reply.taught)
+        # That it came too late is said by the command's state.
+        code = "" if reply.code is None or reply.code == EXPIRED else reply.code
+        answer = _Answer(code, reply.reason, reply.taught)
         self._db.execute(
             "UPDATE lessons SET answer = ? WHERE site = ? AND node = ? AND ? IN (start, teach)",
             (msgspec.json.encode(answer), reply.site, reply.node, reply.command),

@@ -16,7 +16,7 @@ from gateway.ledger_lessons import LessonBook
 from gateway.lifecycle import due_ns
 from gateway.outbox import NOTICE, Outbox
 from gateway.translate import Translator
-from wire.messages import Command, Inspection, Reply
+from wire.messages import EXPIRED, Command, Inspection, Reply
 
 COMMAND_LIFE_NS = 24 * 3600 * SECOND_NS
 COMMAND_RETRY_NS = 60 * SECOND_NS
@@ -102,9 +102,10 @@ class Transaction:
 
     def replied(self, reply: Reply) -> bool:
         """Ends a command with the node's answer; False when it is not one of ours or was answered already."""
+        state = "done" if reply.ok else "expired" if reply.code == EXPIRED else "refused"
         cursor = self._db.execute(
             "UPDATE commands SET state = ?, reason = ? WHERE id = ? AND site = ? AND node = ? AND state IN ('queued', 'sent')",
-            ("done" if reply.ok else "refused", reply.reason, reply.command, reply.site, reply.node),
+            (state, reply.reason, reply.command, reply.site, reply.node),
         )
         if cursor.rowcount:
             self.lessons.replied(reply)

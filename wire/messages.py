@@ -311,6 +311,8 @@ Action: TypeAlias = Literal[
 camera learns a product from such items, and its lesson is over. `end_lesson`: it is over, and nothing was learned."""
 PAUSE_S = 1800.0
 """A pause without `seconds` takes so long."""
+EXPIRED = "command_expired"
+"""`Reply.code` to a command that arrived after its `expires_ns`."""
 
 
 class Command(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -368,7 +370,7 @@ class Reply(Message, frozen=True, kw_only=True, forbid_unknown_fields=True, tag=
     reason: Text = ""
     """English; why it was refused, or what was done."""
     code: Name | None = None
-    """Of a lesson that was refused: why, as a key of the catalogue."""
+    """Why it was refused: `EXPIRED`, or for a lesson a key of the catalogue."""
     taught: Taught | None = None
     """To `teach`: what was learned."""
 

@@ -13,6 +13,7 @@ from gateway.web import views
 from gateway.web.commands import ask
 from gateway.web.problems import HttpProblem
 from gateway.wording import Wording
+from wire.messages import EXPIRED
 
 _Fate: TypeAlias = Literal["waiting", "done", "refused", "expired"]
 _HALF_DAY_NS = 12 * 3600 * 10**9
@@ -28,8 +29,6 @@ LATEST = 200
 """Commands looked at; of each machine the latest counts."""
 TOLD_NS = 30 * 60 * 10**9
 """What was done is told for so long; what was not, as long as a command may wait."""
-TOO_LATE = "it arrived after its time"
-"""A node's reason for what came after it had expired."""
 UNDONE_NS = 24 * 3600 * 10**9
 
 
@@ -117,17 +116,10 @@ class Tending:
             reply = self._live.reply(command.id)
             if reply is None:
                 return "expired" if command.expires_ns <= self._now_ns else "waiting", ""
-            return _answered(ok=reply.ok, reason=reply.reason), reply.reason
-        if command.state == "refused":
-            return _answered(ok=False, reason=command.reason), command.reason
+            return "done" if reply.ok else "expired" if reply.code == EXPIRED else "refused", reply.reason
         return command.state, command.reason
 
     def _moment(self, time_ns: int) -> str:
         """A time of day; with its date where that is not clear."""
         near = abs(time_ns - self._now_ns) < _HALF_DAY_NS
         return self._words.clock(time_ns)[:5] if near else self._words.when(time_ns)
-
-
-def _answered(*, ok: bool, reason: str) -> _Fate:
-    """A node that was given it too late says so by refusing it."""
-    return "done" if ok else "expired" if reason == TOO_LATE else "refused"

@@ -15,7 +15,7 @@ from edge.commands import REMEMBERED, WAITING, CommandDesk, Outcome, perform
 from edge.sensors.base import UnknownFault
 from models.condition.contract import Confirmed, Word
 from wire.journal import Journal, Record
-from wire.messages import Command, Evidence
+from wire.messages import EXPIRED, Command, Evidence
 
 NOW = 1_800_000_000_000_000_000
 MINUTE = 60_000_000_000
@@ -33,6 +33,7 @@ class Office:
         self.path = path
         self.now: int | None = NOW
         self.replies: list[tuple[str, bool, str]] = []
+        self.codes: list[str | None] = []
         self.open()
 
     def open(self) -> None:
@@ -45,6 +46,7 @@ class Office:
 
     def reply(self, asked: Command, outcome: Outcome) -> Record:
         self.replies.append((asked.id, outcome.ok, outcome.reason))
+        self.codes.append(outcome.code)
         return Record(stream="reply", payload=asked.id.encode(), at_ns=0, boot="b", event=True)
 
     def put(self, records: Sequence[Record], marks: Mapping[str, str]) -> None:
@@ -100,6 +102,7 @@ def test_late_and_misdirected_ones_are_refused_with_a_reason(office: Office) -> 
         ("late", False, "it arrived after its time"),
         ("lost", False, "there is no machine 'mixer' on this node"),
     ]
+    assert office.codes == [EXPIRED, None]
     assert office.desk.refused == {"command_expired": 1, "command_machine": 1}
     assert [one.id for one in office.desk.take("oven")] == ["good"]
 

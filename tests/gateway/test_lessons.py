@@ -16,7 +16,7 @@ from gateway.ledger import Ledger
 from gateway.ledger_schema import MIGRATIONS
 from gateway.ledger_transaction import COMMAND_LIFE_NS
 from gateway.lessons import LONGEST_S, CameraBusy, Lessons, NoName, Place, UnknownLesson, WrongMoment
-from wire.messages import Command, Inspection, Reply, Taught
+from wire.messages import EXPIRED, Command, Inspection, Reply, Taught
 
 TRAY = Place("oven-pi", "tray", "oven")
 NOW_NS = 1_800_000_000_000_000_000
@@ -174,6 +174,22 @@ def test_a_node_that_is_away_and_one_that_is_forgotten(office: Office) -> None:
     assert found is not None
     assert (found.state, found.code) == ("collected", "lesson_away")
     office.lessons.begin(TRAY, "Laib", by="Bernd")
+
+
+def test_a_node_that_says_it_came_too_late_is_one_that_was_away(office: Office) -> None:
+    late = office.lessons.begin(TRAY, "Brezel", by="Anna")
+    office.answer(late.id, ok=False, code=EXPIRED)
+    found = office.lessons.get(late.id)
+    assert found is not None
+    assert (found.state, found.code) == ("expired", "")
+    lesson = office.lessons.begin(TRAY, "Brezel", by="Anna")
+    office.answer(lesson.id)
+    office.show(lesson.id)
+    office.lessons.teach(lesson.id, {("i-1", 0): "good"}, by="Anna")
+    office.answer(lesson.id, ok=False, code=EXPIRED)
+    found = office.lessons.get(lesson.id)
+    assert found is not None
+    assert (found.state, found.code) == ("collecting", "lesson_away")
 
 
 def test_a_gateway_that_is_started_again_goes_on_with_its_lessons(office: Office) -> None:

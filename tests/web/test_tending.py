@@ -13,7 +13,7 @@ from support.gateways import Feed, running
 from gateway.daemon import Gateway
 from gateway.ledger_file import LedgerUnavailable
 from gateway.origins import OriginState
-from wire.messages import Reply, Trust
+from wire.messages import EXPIRED, Reply, Trust
 
 MIXER = "/machines/oven-pi/mixer"
 
@@ -42,10 +42,12 @@ def press(http: httpx.Client, button: str, by: str = "Anna") -> httpx.Response:
     return http.post(MIXER, data={"action": button, "by": by, "lang": "de"})
 
 
-def answer(gateway: Gateway, feed: Feed, *, ok: bool = True, reason: str = "") -> None:
+def answer(gateway: Gateway, feed: Feed, *, ok: bool = True, reason: str = "", code: str | None = None) -> None:
     command = gateway.ledger.commands(limit=1)[0]
-    fields = {"command": command.id, "machine": "mixer", "action": command.action, "ok": ok, "reason": reason}
-    feed.tell(Reply(**fields, **feed.node.envelope(time.time_ns())))
+    envelope = feed.node.envelope(time.time_ns())
+    feed.tell(
+        Reply(command=command.id, machine="mixer", action=command.action, ok=ok, reason=reason, code=code, **envelope)
+    )
     until(lambda: gateway.live.reply(command.id) is not None)
 
 
@@ -118,7 +120,9 @@ def test_what_the_node_refuses_is_said_with_its_reason(gateway: Gateway, feed: F
     answer(gateway, feed, ok=False, reason="<b>no</b>")
     assert "Die Messstelle hat es nicht getan (&lt;b&gt;no&lt;/b&gt;)" in card(http)
     press(http, "pause_30")
-    answer(gateway, feed, ok=False, reason="it arrived after its time")
+    answer(gateway, feed, ok=False, reason="the hour is late", code=EXPIRED)
+    assert "war nicht rechtzeitig da" in card(http)
+    until(lambda: gateway.ledger.commands(limit=1)[0].state == "expired")
     assert "war nicht rechtzeitig da" in card(http)
 
 
