@@ -120,7 +120,7 @@ class Normal(AnomalyDetector):
         self._stick = Yardstick(
             *learn(x, tolerances, self.budget, age, older.spread(self._logarithmic) if older else None)
         )
-        self._trees.fit(x)
+        self._trees.fit(x, least[:, 2])
 
     @property
     def limits(self) -> Limits | None:

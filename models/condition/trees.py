@@ -44,8 +44,8 @@ LEAVES = 1 << DEPTH
 MOSTLY = 0.95
 """Share of the samples that a feature has to be in."""
 MOST_GROUPS = 12
-LEAST_ROWS = 200
-"""Healthy samples, without which an empty leaf says nothing."""
+LEAST_ROWS = 16 * LEAVES
+"""Healthy looks at a feature, without which an empty leaf says nothing: a place that is passed on the way is among fewer easily left out."""
 FADING = 0.15
 """Weight of a new surprise in the smoothed one: a memory of about 12 samples."""
 FOLDS = 5
@@ -96,9 +96,15 @@ class Trees(AnomalyDetector):
     def __len__(self) -> int:
         return len(self._smooth)
 
-    def fit(self, x: Floats) -> None:
-        """Learns from (rows, features) in time order, NaN where absent."""
-        self._set(_grown(x, self.budget))
+    def fit(self, x: Floats, look: Floats | None = None) -> None:
+        """Learns from (rows, features) in time order, NaN where absent.
+
+        Args:
+            x: healthy samples.
+            look: (features,) how many samples make one look at a feature; None: each sample does. A slope or a cycle is known from
+                many samples together, so that a table holds few looks at it, and empty places say little.
+        """
+        self._set(_grown(x, self.budget, look))
 
     def score(self, x: Floats, *, complete: bool = True) -> float:
         """Takes the next sample; the multiple of a limit of the group that is most surprised.
@@ -280,11 +286,12 @@ class _Halved:
         return middles
 
 
-def _grown(x: Floats, budget: float) -> Grown | None:
+def _grown(x: Floats, budget: float, look: Floats | None = None) -> Grown | None:
     """Trees for (rows, features), NaN where absent; None where there is nothing that they would see."""
     # A feature that is mostly absent is for other views; a row without one of the others is left out.
     there = np.isfinite(x)
-    columns = np.flatnonzero(there.mean(axis=0) >= MOSTLY) if len(x) else np.zeros(0, dtype=np.intp)
+    enough = there.sum(axis=0) >= LEAST_ROWS * (1.0 if look is None else np.maximum(look, 1.0))
+    columns = np.flatnonzero(enough & (there.mean(axis=0) >= MOSTLY)) if len(x) else np.zeros(0, dtype=np.intp)
     x = x[there[:, columns].all(axis=1)]
     if len(x) < LEAST_ROWS:
         return None

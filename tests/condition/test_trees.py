@@ -18,7 +18,7 @@ Floats = NDArray[np.float64]
 
 NAMES = ("feed", "return", "oil", "air")
 INFO = {name: FeatureInfo("bar", name, "level") for name in NAMES}
-WARMUP, HEALTHY, FAULT = 400, 500, 60
+WARMUP, HEALTHY, FAULT = 1200, 400, 60
 
 
 def turns(count: int, states: int, rng: np.random.Generator) -> NDArray[np.intp]:
@@ -107,7 +107,7 @@ def test_a_healthy_machine_of_several_modes_stays_quiet(machine: Machine, seed: 
 def test_no_trees_grow_where_they_would_see_nothing() -> None:
     rng = np.random.default_rng(0)
     noise = rng.standard_normal((1000, 3))
-    modes = table(two_modes, 1000)
+    modes = table(two_modes, 1500)
     assert not hollow_pairs(noise), "an ellipse"
     assert not hollow_pairs(np.round(noise)), "steps of a coarse reading"
     assert [0, 1] in hollow_pairs(modes)
@@ -121,7 +121,7 @@ def test_no_trees_grow_where_they_would_see_nothing() -> None:
 
 def test_an_absent_feature_says_nothing() -> None:
     trees = Trees()
-    trees.fit(table(two_modes, 1000))
+    trees.fit(table(two_modes, 1500))
     between = np.array([2.5, 4.0, 10.0, 10.0])
     for _ in range(20):
         far = trees.score(between)
@@ -145,7 +145,7 @@ def test_a_restored_model_says_the_same() -> None:
 
 def test_a_damaged_state_is_refused_before_it_is_used() -> None:
     trees = Trees()
-    trees.fit(table(two_modes, 1000))
+    trees.fit(table(two_modes, 1500))
     for part, cut in (("counts", 5), ("limit", 1), ("pairs", 1)):
         state = json.loads(json.dumps(trees.state()))
         state["grown"][part] = state["grown"][part][cut:]
