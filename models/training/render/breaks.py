@@ -22,10 +22,10 @@ STRAIGHT: Final = frozenset({"square", "loaf"})
 """Kinds with straight sides."""
 SNAPS: Final = 0.5
 """How often one of them snaps along a side."""
-ROUGHEST_SIDE, MOST_OBLIQUE_SIDE = 0.02, 0.2
-"""A fracture of a straight-sided piece strays at least this far from a line (root mean square, radii: most of a crop's pixel, twice
-what a side strays), or runs at this angle (rad) to the sides, or both in part: one as straight as a side and along it leaves a
-shorter good piece, and nobody could tell."""
+ROUGHEST_SIDE, MOST_OBLIQUE_SIDE = 0.014, 0.2
+"""A fracture of a straight-sided piece strays at least this far from a line (root mean square, radii: more than 19 sides in 20 do),
+or runs at this angle (rad) to the sides, or both in part: one as straight as a side and along it leaves a shorter good piece, and
+nobody could tell."""
 _RIM: Final = 0.06
 """Outline of what is left that lies deeper than this (radii) in the whole piece is fracture, not rim."""
 _TRIES: Final = 40
@@ -83,7 +83,8 @@ def _fragment(rng: Rng, roughness: float) -> Image:
 def _snap(rng: Rng) -> Image:
     """A straight-sided piece snaps along a side or a row of holes: nearly parallel to it, with a ragged, crumbling edge."""
     normal = float(rng.integers(4)) * np.pi / 2 + rng.normal(0.0, 0.12)
-    return _cut(rng, rng.uniform(-0.4, 0.55), normal, rng.uniform(0.035, 0.09), rng.normal(0.0, 0.06), fall=0.25)
+    bow, fall = rng.normal(0.0, 0.06), rng.uniform(0.25, 0.6)
+    return _cut(rng, rng.uniform(-0.4, 0.55), normal, rng.uniform(0.04, 0.09), bow, fall)
 
 
 _WAYS: Final[tuple[Callable[[Rng, float], Image], ...]] = (_half, _half, _bites, _wedge, _fragment, _corner)
