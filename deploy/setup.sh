@@ -3,9 +3,19 @@
 
 root=$(cd "$(dirname "$0")/.." && pwd)
 
-say() { printf '%s\n' "werkpuls: $*" >&2; }
+# As the command itself chooses it (docs/install.md, "The language").
+case "${WERKPULS_LANG:-${LC_ALL:-${LC_MESSAGES:-${LANG:-}}}}" in
+  "" | C | C.* | POSIX | POSIX.* | de | de[_.@]*) language=de ;;
+  *) language=en ;;
+esac
+
+# say GERMAN ENGLISH: one of them, to the person; a single text is for developers, and English.
+say() {
+  [ "$language" = de ] || [ $# = 1 ] || shift
+  printf '%s\n' "werkpuls: $1" >&2
+}
 stop() {
-  say "$*"
+  say "$@"
   exit 1
 }
 
@@ -28,9 +38,10 @@ find_program() {
 apt_updated=""
 apt_install() {
   command -v apt-get >/dev/null 2>&1 || return 1
-  say "installing $* (apt)"
+  say "installiere $* (apt)" "installing $* (apt)"
   if [ -z "$apt_updated" ]; then
-    as_root apt-get update -qq >/dev/null 2>&1 || say "apt-get update failed; trying with the lists that are here"
+    as_root apt-get update -qq >/dev/null 2>&1 ||
+      say "apt-get update ist gescheitert; weiter mit den Listen, die da sind" "apt-get update failed; trying with the lists that are here"
     apt_updated=yes
   fi
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null 2>&1
@@ -41,7 +52,8 @@ need_command() {
   find_program "$1" >/dev/null && return 0
   apt_install "$2" || true
   find_program "$1" >/dev/null && return 0
-  stop "'$1' is missing and could not be installed. Install it yourself: sudo apt-get install $2"
+  stop "'$1' fehlt und ließ sich nicht installieren. Bitte selbst installieren: sudo apt-get install $2" \
+    "'$1' is missing and could not be installed. Install it yourself: sudo apt-get install $2"
 }
 
 # want_command PROGRAM PACKAGE: as need_command, but goes on without it and says what will be left out.
@@ -79,10 +91,12 @@ make_venv() {
   marker=$venv/.made-from
   case "$(uname -m)" in
     x86_64 | aarch64) ;;
-    *) stop "this needs a 64-bit system; $(uname -m) has no ready-made packages of numpy, scipy and river. On a Pi install the 64-bit Raspberry Pi OS." ;;
+    *) stop "das braucht ein 64-Bit-System; für $(uname -m) gibt es numpy, scipy und river nicht fertig. Auf einem Pi das Raspberry Pi OS mit 64 Bit installieren." \
+      "this needs a 64-bit system; $(uname -m) has no ready-made packages of numpy, scipy and river. On a Pi install the 64-bit Raspberry Pi OS." ;;
   esac
   if [ -n "${WERKPULS_PYTHON:-}" ] && ! python_fits "$WERKPULS_PYTHON"; then
-    stop "WERKPULS_PYTHON: $WERKPULS_PYTHON is no Python 3.11, 3.12 or 3.13"
+    stop "WERKPULS_PYTHON: $WERKPULS_PYTHON ist kein Python 3.11, 3.12 oder 3.13" \
+      "WERKPULS_PYTHON: $WERKPULS_PYTHON is no Python 3.11, 3.12 or 3.13"
   fi
   made=$(python_version "$venv/bin/python" || true)
   if [ -n "${WERKPULS_PYTHON:-}" ] && [ "$made" != "$(python_version "$WERKPULS_PYTHON")" ]; then
@@ -94,18 +108,22 @@ make_venv() {
   fi
   if [ -z "$made" ] || ! python_fits "$venv/bin/python"; then
     python=$(find_python) || { apt_install python3 python3-venv || true; python=$(find_python) ||
-      stop "Python 3.11, 3.12 or 3.13 is missing. Debian 12, Debian 13 and Raspberry Pi OS (64 bit) have it: sudo apt-get install python3 python3-venv"; }
+      stop "Python 3.11, 3.12 oder 3.13 fehlt. Debian 12, Debian 13 und Raspberry Pi OS (64 Bit) haben es: sudo apt-get install python3 python3-venv" \
+        "Python 3.11, 3.12 or 3.13 is missing. Debian 12, Debian 13 and Raspberry Pi OS (64 bit) have it: sudo apt-get install python3 python3-venv"; }
     "$python" -c 'import ensurepip, venv' 2>/dev/null || apt_install python3-venv ||
-      stop "Python's venv module is missing: sudo apt-get install python3-venv"
-    say "making .venv with $("$python" --version)"
-    "$python" -m venv --clear "$venv" || stop "could not make $venv"
+      stop "das Python-Modul venv fehlt: sudo apt-get install python3-venv" \
+        "Python's venv module is missing: sudo apt-get install python3-venv"
+    say "lege .venv mit $("$python" --version) an" "making .venv with $("$python" --version)"
+    "$python" -m venv --clear "$venv" || stop "$venv ließ sich nicht anlegen" "could not make $venv"
   fi
-  say "installing the packages that $(basename "$lock") pins (the first time this takes some minutes)"
+  say "installiere die Pakete aus $(basename "$lock") (beim ersten Mal dauert das einige Minuten)" \
+    "installing the packages that $(basename "$lock") pins (the first time this takes some minutes)"
   rm -f "$marker"
   "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$lock" ||
-    stop "installing the packages failed; is there a network? Run it again: what is there already is kept."
+    stop "die Pakete ließen sich nicht installieren; gibt es Internet? Noch einmal starten: was schon da ist, bleibt." \
+      "installing the packages failed; is there a network? Run it again: what is there already is kept."
   "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e "$root" ||
-    stop "installing Werkpuls into .venv failed"
+    stop "Werkpuls ließ sich nicht in .venv installieren" "installing Werkpuls into .venv failed"
   # A development lock holds everything a run lock does; a run after it needs nothing new.
   {
     printf '%s %s\n' "$(basename "$lock")" "$stamp"

@@ -100,7 +100,16 @@ class CameraOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     ) = None
     product: Annotated[Name, Meta(description="what lies under it while nothing else is said")] = "goods"
     recognise: Annotated[bool, Meta(description="choose among the taught products by what is seen")] = False
-    profiles: Annotated[Path, Meta(description="folder of taught products, <product>.json each")] | None = None
+    profiles: (
+        Annotated[
+            Path,
+            Meta(
+                description="folder of taught products, <product>.json each; left out: profiles below the state folder, for what "
+                "is taught from the page"
+            ),
+        ]
+        | None
+    ) = None
     model: (
         Annotated[
             Path, Meta(description="another model than the shipped one: a .tflite file with its card (.json) beside it")

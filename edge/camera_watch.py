@@ -18,6 +18,7 @@ from edge.goods import GoodsPath, Grading
 from edge.item_pictures import ItemPictures
 from edge.products import Products
 from edge.surroundings import Surroundings
+from edge.teaching import Teaching
 from edge.vision.calibration import Calibration, CalibrationError
 from edge.vision.camera import CameraConfigError
 from edge.vision.camera_check import CameraCheck, CheckLimits
@@ -77,7 +78,8 @@ class CameraWatch:
         crop = None if corners is None else BeltCrop(corners)
         grading, self._refused = _grading(options, crop)
         net = grading.card.sha256 if grading is not None else ""
-        products = Products(options, net, place.world.mark(f"product/{options.name}"))
+        mark = place.world.mark(f"product/{options.name}")
+        products = Products(options, net, mark, place.folder / "profiles")
         store = PictureStore(
             place.folder / "pictures" / options.name,
             days=options.keep_days,
@@ -108,6 +110,7 @@ class CameraWatch:
             # A file's pictures come as fast as they are worked on: only those of a live camera have a time of their own.
             belt=Tracker(timed=camera.live) if belt else None,
         )
+        self.teaching = Teaching(self.path, products, pictures, net, kept=options.keep_days > 0)
         self.loop = CameraLoop(
             options.name,
             camera,

@@ -1,33 +1,12 @@
-"""`werkpuls edge check`: what a configuration would start, or what is wrong with it. Starts and opens nothing."""
+"""What a configuration would start, or what is wrong with it; for `werkpuls edge check`. Starts and opens nothing."""
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import Any
 
-import msgspec
-
-from edge.config import NodeConfig, check_machines, read_node
+from edge.config import NodeConfig, check_machines
 from edge.identity import check_identity
 from wire.clock import boottime_ns
-from wire.settings import SettingsError
-
-BAD_CONFIGURATION = 2
-
-
-def main(config_path: Path, *, json_output: bool = False) -> int:
-    """Prints what would start; returns 0, or 2 with the mistake on stderr."""
-    try:
-        found = plan(read_node(config_path))
-    except SettingsError as exc:
-        sys.stderr.write(f"{exc}\n")
-        return BAD_CONFIGURATION
-    if json_output:
-        sys.stdout.write(msgspec.json.encode(found).decode() + "\n")
-    else:
-        sys.stdout.write("\n".join(_lines(found)) + "\n")
-    return 0
 
 
 def plan(config: NodeConfig) -> dict[str, Any]:
@@ -60,15 +39,3 @@ def plan(config: NodeConfig) -> dict[str, Any]:
             {"name": camera.name, "machine": camera.machine, "type": camera.type} for camera in options.cameras
         ],
     }
-
-
-def _lines(found: dict[str, Any]) -> list[str]:
-    lines = [f"{found['site']}/{found['node']} → {found['broker']}, state in {found['state']}"]
-    for machine in found["machines"]:
-        lines.append(f"machine {machine['name']} ({machine['kind']}), every {machine['interval_s']:g} s")
-        lines.extend(f"  sensor {sensor}" for sensor in machine["sensors"])
-        lines.append(f"  channels {', '.join(machine['channels']) or 'known once opened'}")
-    lines.extend(f"camera {one['name']} ({one['type']}) at {one['machine']}" for one in found["cameras"])
-    if not found["machines"] and not found["cameras"]:
-        lines.append("nothing to do: no [[machine]] and no [[camera]]")
-    return lines

@@ -17,7 +17,7 @@ import msgspec
 from edge.sensors.base import FaultInjectable, UnknownFault
 from models.condition.contract import Confirmed, Word
 from wire.journal import Journal, Record
-from wire.messages import Command
+from wire.messages import Command, Taught
 
 MARK = "commands"
 REMEMBERED = 256
@@ -37,6 +37,9 @@ class Outcome(NamedTuple):
     ok: bool
     reason: str
     changed: bool = False
+    code: str | None = None
+    """Why a lesson was refused, as a key of the catalogue."""
+    taught: Taught | None = None
 
 
 class CommandDesk:
@@ -132,15 +135,15 @@ class CommandDesk:
             mine = {command.id for command in self._kept.waiting if command.machine == machine}
             self._taken -= mine
 
-    def refuse(self, command: Command, kind: str, reason: str) -> None:
+    def refuse(self, command: Command, kind: str, reason: str, code: str | None = None) -> None:
         """Counts and answers a command that a machine could not carry out."""
-        self._refuse(command, kind, reason)
+        self._refuse(command, kind, reason, code)
 
-    def _refuse(self, command: Command, kind: str, reason: str) -> None:
+    def _refuse(self, command: Command, kind: str, reason: str, code: str | None = None) -> None:
         logging.getLogger(__name__).warning("command %s (%s) refused: %s", command.id, command.action, reason)
         with self._lock:
             self._count(kind)
-        self.finish(command, Outcome(ok=False, reason=reason))
+        self.finish(command, Outcome(ok=False, reason=reason, code=code))
 
     def _count(self, kind: str) -> None:
         self.refused[kind] = self.refused.get(kind, 0) + 1

@@ -260,6 +260,8 @@ class Daemon(ABC):
             action=command.action,
             ok=outcome.ok,
             reason=outcome.reason[:500],
+            code=outcome.code,
+            taught=outcome.taught,
         )
 
 

@@ -114,6 +114,9 @@ class Drafter:
             learning_left_s=None if verdict.learning_left_s is None else _finite(round(verdict.learning_left_s, 1)),
             prognosis=_prognosis(verdict.prognosis),
             unsteady=list(filter(CHANNEL_NAME.fullmatch, unsteady))[:MOST_UNSTEADY],
+            paused_left_s=None
+            if step.paused_until_ns is None
+            else _finite((step.paused_until_ns - step.time_ns) / 1e9),
         )
 
     def finding(self, machine: str, step: Step, change: FindingChange, info: Mapping[str, FeatureInfo]) -> Record:
@@ -139,6 +142,7 @@ class Drafter:
             detail=change.detail[:500],
             model=self._model if change.type == "machine" else "",
             prognosis=_prognosis(change.prognosis),
+            certainty=None if change.certainty is None else min(max(change.certainty, 0.0), 1.0),
         )
 
 

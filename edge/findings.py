@@ -37,6 +37,8 @@ class FindingChange:
     causes: tuple[PossibleCause, ...] = ()
     detail: str = ""
     prognosis: Prognosis | None = None
+    certainty: float | None = None
+    """How well the normal was known when it opened: nothing is learned while it stands."""
 
 
 class Findings:
@@ -123,6 +125,7 @@ class Findings:
                 causes=causes,
                 detail=_detail(evidence),
                 prognosis=verdict.prognosis,
+                certainty=verdict.certainty,
             )
             self._told_ns, self._next, self._stood = now_ns, (cause, verdict.severity), 0
             return self._open

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import blake2s
 from threading import Lock
@@ -15,8 +17,10 @@ import msgspec
 from edge.camera_findings import CameraFindings
 from edge.camera_options import CameraOptions, minutes
 from edge.drafts import Drafter
-from edge.drift import DriftWatch, Seen
-from edge.item_pictures import About, ItemPictures, Shown
+from edge.drift import DriftWatch
+from edge.item_pictures import About, Asked, Correction, ItemPictures
+from edge.item_telling import seen_item, told_item
+from edge.lesson import Lesson, PresentLesson
 from edge.products import Products
 from edge.quality_findings import QualityFindings
 from edge.surroundings import Surroundings
@@ -30,9 +34,8 @@ from edge.vision.tracking import Tracker
 from models.quality.card import Card
 from models.quality.tallies import Moments
 from wire.journal import Record
-from wire.messages import Inspection, Item
+from wire.messages import Command, Inspection
 
-MOST_REASONS = 8
 MOST_ITEMS = 1000
 """The wire's limit."""
 LEAST_PX = 32
@@ -92,6 +95,7 @@ class GoodsPath:
         """Why the last picture could not be graded, empty where it could."""
         self.camera = CameraFindings(options, drafter, world.mark(f"camera/{options.name}"))
         self.products = products
+        self.lesson = PresentLesson(world.mark(f"lesson/{options.name}"))
         self._options = options
         self._grading = grading
         self._check = check
@@ -181,6 +185,34 @@ class GoodsPath:
             self._tell(self._findings.drift("", None, "", self._world.monotonic_ns()))
             return product
 
+    def begin_lesson(self, lesson: Lesson) -> None:
+        """What comes is collected for a person to look at; a pause is over with that."""
+        with self._lock:
+            self.lesson.begin(lesson)
+            self._paused_ns = 0
+            self._tell([])
+
+    def end_lesson(self, lesson: str) -> bool:
+        """What comes is judged again; False where that lesson was not on."""
+        with self._lock:
+            ended = self.lesson.end(lesson)
+            self._tell([])
+            return ended
+
+    def learned(self, command: Command) -> None:
+        """A lesson was taught: what a person said of its items is kept, counts here too, and the lesson is over."""
+        with self._lock:
+            for item in command.taught:
+                # The profile is there: a picture that cannot be kept for later, or of which more was said since, changes nothing.
+                with suppress(OSError, ValueError):
+                    done = self._pictures.correct(
+                        item.inspection, item.item, item.verdict, command.by, command.issued_ns
+                    )
+                    if done is not None:
+                        self._recount(done, item.verdict)
+            self.lesson.end(command.lesson or "")
+            self._tell([])
+
     def pause(self, until_ns: int) -> None:
         """Grades nothing until then (monotonic); the camera itself is looked after."""
         self._paused_ns = until_ns
@@ -210,16 +242,23 @@ class GoodsPath:
             if taught and done.lesson is not None:
                 made = datetime.now(UTC).isoformat(timespec="seconds")
                 taught = self.products.teach(done.product, done.lesson, good=verdict == "good", made=made)
-            current = self._batches.current
-            if current is not None and current.id == done.batch:
-                current.correct(done.before, verdict)
+            self._recount(done, verdict)
             self._tell([])
             said = "the profile has learned it" if taught else "kept for the next teaching"
             return f"item {number} of {inspection} is {verdict}: {said}; {done.lessons} of {done.product}"
 
+    def _recount(self, done: Correction, verdict: str) -> None:
+        current = self._batches.current
+        if current is not None and current.id == done.batch:
+            current.correct(done.before, verdict)
+
     def _inspect(self, grading: Grading, frame: Frame, crop: Image, now_ns: int) -> None:
-        minute = self._minute()
-        result = self._graded(grading.inspector, crop, now_ns, minute)
+        minute, lesson = self._minute(), self.lesson.at(self._world.wall_ns())
+        if lesson is None:
+            result = self._graded(grading.inspector, crop, now_ns, minute)
+        else:
+            grading.inspector.profile = None
+            result = grading.inspector.inspect(crop)
         if result.obstructed:
             detail = "something covers so much of the picture that it is no item"
             self._tell(self.camera.bad("camera_blocked", detail, now_ns))
@@ -231,16 +270,20 @@ class GoodsPath:
             self._tell(records)
             return
         self._filled_ns = now_ns
-        product = self.products.name(minute)
+        asked = None
+        if lesson is not None:
+            asked = Asked(lesson.room, tuple(each.verdict for each in found))
+            # Nobody knows yet what is good here: that is what the person is asked.
+            found = [replace(each, verdict="unsure") for each in found]
+        product = self.products.name(minute) if lesson is None else lesson.product
         batch = self._batches.of(product, now_ns, wall_ns=self._world.wall_ns(), minute=minute)
         sizes = [grading.size_mm(each, crop) for each in found]
         labels = grading.card.labels
-        shown = self._pictures.shown(found, crop, labels)
-        items = [_item(each, sizes[k], shown.get(k)) for k, each in enumerate(found)]
+        shown = self._pictures.shown(found, crop, labels, asked)
+        items = [told_item(each, sizes[k], shown.get(k)) for k, each in enumerate(found)]
         batch.add(items)
-        drifted = self._drift.take(
-            product, [_seen(each, size) for each, size in zip(found, sizes, strict=True) if not each.cut_off]
-        )
+        seen = [seen_item(each, size) for each, size in zip(found, sizes, strict=True) if not each.cut_off]
+        drifted = self._drift.take(product, seen) if lesson is None else None
         text = f"{self._options.name}|{self._world.boot}|{frame.taken_ns}|{frame.position}|{self.inspections}"
         identity = f"i-{blake2s(text.encode(), digest_size=10).hexdigest()}"
         records.append(
@@ -256,6 +299,7 @@ class GoodsPath:
                 items=items,
                 model=f"{grading.card.name} {grading.card.sha256[:8]}",
                 charts=dict(drifted.charts) if drifted is not None else {},
+                lesson=lesson.id if lesson is not None else None,
             )
         )
         records.extend(self._findings.batch(batch, now_ns))
@@ -265,8 +309,9 @@ class GoodsPath:
             )
         self.inspections += 1
         self.items += len(items)
+        self.lesson.pictured(len(shown) if lesson is not None else 0)
         self._tell(records)
-        self._pictures.keep(About(identity, batch.id, product), found, crop, labels)
+        self._pictures.keep(About(identity, batch.id, product), found, crop, labels, asked)
 
     def _graded(self, inspector: Inspector, crop: Image, now_ns: int, minute: int | None) -> InspectionResult:
         gap_ns = round(self._options.load_gap_s * 1e9)
@@ -313,6 +358,7 @@ class GoodsPath:
             f"quality/{name}": self._findings.state,
             f"charts/{name}": self._drift.state,
             f"corrected/{name}": self._pictures.state,
+            f"lesson/{name}": self.lesson.state,
         }
         if self._batches.current is not None:
             marks[f"batch/{name}"] = _json(self._batches.current)
@@ -330,30 +376,6 @@ class GoodsPath:
             return None
         local = time.localtime(wall_ns / 1e9)
         return local.tm_hour * 60 + local.tm_min
-
-
-def _item(item: InspectedItem, size_mm: float | None, shown: Shown | None) -> Item:
-    x, y, width, height = (round(number, 5) for number in item.box)
-    return Item(
-        box=(x, y, width, height),
-        label=item.label,
-        verdict=item.verdict,
-        confidence=min(1.0, max(0.0, round(item.confidence, 4))),
-        lightness=round(item.lightness, 2),
-        size_mm=size_mm,
-        cut_off=item.cut_off,
-        why=list(item.why[:MOST_REASONS]),
-        picture=shown.picture if shown is not None else "",
-        seen=shown.seen if shown is not None else "",
-        within=shown.within if shown is not None else None,
-    )
-
-
-def _seen(item: InspectedItem, size_mm: float | None) -> Seen:
-    """An item for the control charts; a broken one says nothing of the size that goods have."""
-    whole = item.verdict != "reject" or item.label in ("burnt", "underbaked")
-    size = size_mm if size_mm is not None else item.found.area_px**0.5
-    return Seen(item.lightness, size if whole else None, item.verdict == "reject")
 
 
 def _batch(mark: str | None) -> Batch | None:

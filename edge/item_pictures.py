@@ -25,6 +25,8 @@ SHOWN, SHOWN_PX, SHOWN_QUALITY = 3, 160, 75
 """Pictures that travel with an inspection, how wide they are, and their JPEG quality: about 5 kB each."""
 LONGEST = 12_000
 """The wire's limit for a picture's text."""
+MOST_TEXT = 2 * SHOWN * LONGEST
+"""So much text of pictures one message has at most, in a lesson too: with a thousand items it stays below the wire's limit."""
 
 
 class About(NamedTuple):
@@ -33,6 +35,15 @@ class About(NamedTuple):
     inspection: str
     batch: str
     product: str
+
+
+class Asked(NamedTuple):
+    """Of a lesson, in which a person is asked about every item."""
+
+    room: int
+    """So many more are pictured."""
+    nets: tuple[str, ...]
+    """What the net alone says of each item."""
 
 
 class Shown(NamedTuple):
@@ -68,6 +79,7 @@ class _Item:
     confidence: float
     why: str
     example: Example
+    net: str
 
 
 class _Recent(NamedTuple):
@@ -113,28 +125,42 @@ class ItemPictures:
         """How many verdicts people have corrected."""
         return sum(count for counts in self._counted.counts.values() for count in counts.values())
 
-    def shown(self, found: Sequence[InspectedItem], crop: Image, labels: tuple[str, ...]) -> dict[int, Shown]:
-        """Pictures that travel with the message, of some rejected or doubtful items by number."""
+    def shown(
+        self, found: Sequence[InspectedItem], crop: Image, labels: tuple[str, ...], asked: Asked | None = None
+    ) -> dict[int, Shown]:
+        """Pictures that travel with the message, by number: of some rejected or doubtful items, in a lesson of all there is room for."""
         if not self._kept:
             return {}
-        shown = {}
-        for number, item in _doubtful(found)[:SHOWN]:
+        shown, room = {}, MOST_TEXT
+        for number, item in _doubtful(found)[:SHOWN] if asked is None else _whole(found, asked):
             picture, box = small_picture(crop, item.found.box, SHOWN_PX)
             x, y, width, height = (round(min(max(share, 0.0), 1.0), 4) for share in box)
-            text, seen = _base64(encode(picture, SHOWN_QUALITY)), _base64(why_picture(item, labels) or b"")
+            text, seen = _base64(encode(picture, SHOWN_QUALITY)), _base64(_why(item, labels, asked) or b"")
+            room -= len(text) + len(seen)
+            if room < 0:
+                break
             shown[number] = Shown(text, seen, (x, y, width, height))
         return shown
 
-    def keep(self, about: About, found: Sequence[InspectedItem], crop: Image, labels: tuple[str, ...]) -> None:
-        """Keeps rejected and doubtful items on disk, and all of them in memory for a while."""
-        recent = _Recent(about, encode(crop), tuple(_item(each) for each in found), {})
+    def keep(
+        self,
+        about: About,
+        found: Sequence[InspectedItem],
+        crop: Image,
+        labels: tuple[str, ...],
+        asked: Asked | None = None,
+    ) -> None:
+        """Keeps rejected and doubtful items on disk, in a lesson those that were shown, and all of them in memory for a while."""
+        nets = asked.nets if asked is not None else ("",) * len(found)
+        items = tuple(_item(each, net) for each, net in zip(found, nets, strict=True))
+        recent = _Recent(about, encode(crop), items, {})
         self._recent.append(recent)
         if not self._kept:
             return
         try:
-            for number, item in _doubtful(found)[:PICTURES]:
+            for number, item in _doubtful(found)[:PICTURES] if asked is None else _whole(found, asked):
                 picture, box = small_picture(crop, item.found.box)
-                self._store.keep(_facts(recent, number, box), encode(picture), why_picture(item, labels))
+                self._store.keep(_facts(recent, number, box), encode(picture), _why(item, labels, asked))
         except OSError as exc:
             logging.getLogger(__name__).warning("%s: no picture could be kept: %s", self._camera, exc)
 
@@ -171,6 +197,15 @@ class ItemPictures:
         good, bad = self._lessons.counts(facts.product)
         return Correction(before, facts.product, facts.batch, lesson, f"{good} good, {bad} bad lessons")
 
+    def held(self, inspection: str, number: int) -> Kept | None:
+        """What is held of an item on disk. From any thread.
+
+        Raises:
+            ValueError: no such id.
+        """
+        stored = self._store.find(inspection, number)
+        return None if stored is None else stored[0]
+
     def tidy(self) -> None:
         """Deletes what is too old or too much."""
         self._store.tidy()
@@ -195,14 +230,24 @@ def _doubtful(items: Sequence[InspectedItem]) -> list[tuple[int, InspectedItem]]
     return sorted(found, key=lambda one: one[1].confidence)
 
 
+def _whole(items: Sequence[InspectedItem], asked: Asked) -> list[tuple[int, InspectedItem]]:
+    """Items that a person is asked about, with their numbers, in the order in which they lie there."""
+    return [(k, item) for k, item in enumerate(items) if not item.cut_off][: min(asked.room, PICTURES)]
+
+
+def _why(item: InspectedItem, labels: tuple[str, ...], asked: Asked | None) -> bytes | None:
+    """What the net saw; in a lesson nothing, as it does not know the product."""
+    return None if asked is not None else why_picture(item, labels)
+
+
 def _base64(jpeg: bytes) -> str:
     """What the wire takes; nothing where it is too long."""
     text = b64encode(jpeg).decode("ascii")
     return text if len(text) <= LONGEST else ""
 
 
-def _item(item: InspectedItem) -> _Item:
-    return _Item(item.found.box, item.label, item.verdict, item.confidence, ", ".join(item.why), item.example)
+def _item(item: InspectedItem, net: str) -> _Item:
+    return _Item(item.found.box, item.label, item.verdict, item.confidence, ", ".join(item.why), item.example, net)
 
 
 def _facts(recent: _Recent, number: int, box: tuple[float, float, float, float]) -> Kept:
@@ -217,10 +262,12 @@ def _facts(recent: _Recent, number: int, box: tuple[float, float, float, float])
         verdict=item.verdict,
         confidence=item.confidence,
         why=item.why,
+        net=item.net,
         measured=[float(value) for value in item.example.measured],
         embedding=[float(value) for value in item.example.embedding],
         baking=item.example.baking,
         light=item.example.light,
+        tint=item.example.tint,
     )
 
 

@@ -73,6 +73,8 @@ class Step:
     sensor_faults: Mapping[str, tuple[Fault, str]]
     findings: Sequence[FindingChange]
     paused: bool
+    paused_until_ns: int | None = None
+    """Until when, monotonic; None where there is no pause, or one without end."""
 
 
 class MachinePath:
@@ -163,7 +165,7 @@ class MachinePath:
             {name: (fault, text, self._checks.since_ns(name)) for name, (fault, text) in faults.items()},
             paused=self._paused,
         )
-        return Step(now_ns, series, sample, verdict, explanation, faults, findings, self._paused)
+        return Step(now_ns, series, sample, verdict, explanation, faults, findings, self._paused, self._paused_until_ns)
 
     def hear(self, word: Word, confirmed: Confirmed | None = None) -> bool:
         """Passes a person's word to the model; False where there is nothing that it could mean."""

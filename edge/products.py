@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -27,14 +28,15 @@ class Products:
         options: of the camera.
         net: SHA-256 of the net that judges.
         mark: what `state` gave before a restart, None for nothing.
+        folder: of taught products, where the options name none; made when the first is taught.
     """
 
-    def __init__(self, options: CameraOptions, net: str, mark: str | None) -> None:
+    def __init__(self, options: CameraOptions, net: str, mark: str | None, folder: Path | None = None) -> None:
         self.trouble = ""
         """Why the present product's profile cannot be used, empty while it can or there is none."""
         self._default = options.product
         self._times = sorted((minutes(entry.start), entry.product) for entry in options.times)
-        self._folder = options.profiles
+        self._folder = options.profiles or folder
         self._net = net
         self._said = _load(mark)
         self._seen: str | None = None
@@ -107,6 +109,53 @@ class Products:
             return False
         write_profile(corrected, path, made)
         return True
+
+    def taken(self, name: str) -> bool:
+        """Whether something was taught under this name, be it usable or not."""
+        path = self._path(name)
+        return path is not None and os.path.lexists(path)
+
+    def before(self, name: str) -> Profile | None:
+        """What more can be added to; None where nothing was taught. From any thread.
+
+        Raises:
+            ProfileRefused: what was taught cannot be used.
+        """
+        path = self._path(name)
+        return read_profile(path, self._net) if path is not None and self.taken(name) else None
+
+    def keep(self, name: str, profile: Profile, made: str, *, over: bool) -> None:
+        """Writes what was taught of a product; `over`: in the place of what was taught before.
+
+        Raises:
+            FileExistsError: something else is there, and this was not to take its place.
+            OSError: it cannot be written.
+        """
+        path = self._path(name)
+        if path is None:
+            raise FileNotFoundError("there is no folder for taught products")
+        if not path.parent.is_dir():
+            try:
+                path.parent.mkdir(parents=True)
+            except FileExistsError as exc:
+                raise NotADirectoryError(str(path.parent)) from exc
+        try:
+            write_profile(profile, path, made, over=over)
+        except FileExistsError:
+            # After a power cut between writing and answering the same lesson is taught once more.
+            if not self._holds(path, profile):
+                raise
+
+    def _holds(self, path: Path, profile: Profile) -> bool:
+        try:
+            there = read_profile(path, self._net)
+        except ProfileRefused:
+            return False
+        sides = ((there.good, profile.good), (there.bad, profile.bad))
+        return all(
+            len(mine) == len(theirs) and all(one.same_item(other) for one, other in zip(mine, theirs, strict=True))
+            for mine, theirs in sides
+        )
 
     def _path(self, name: str) -> Path | None:
         return None if self._folder is None else self._folder / f"{name}{SUFFIX}"

@@ -66,6 +66,7 @@ class Reporter:
             verdict.severity,
             verdict.alarm,
             step.paused,
+            step.paused_until_ns,
             frozenset(step.sensor_faults),
             self.product,
             verdict.prognosis is not None,

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from edge.camera_watch import CameraWatch
 
 ORIGIN: Final = "watch"
+LESSONS: Final = ("start_lesson", "teach", "end_lesson")
+"""Commands for one camera, not for all of a machine."""
 
 
 class Watch(Daemon):
@@ -60,7 +62,11 @@ class Watch(Daemon):
         """Carries out commands: each is for a machine, whichever of its cameras it concerns."""
         for machine in {camera.options.machine for camera in self.cameras.values()}:
             for command in self.desk.take(machine):
-                self._perform(command)
+                self._teach(command) if command.action in LESSONS else self._perform(command)
+        for camera in self.cameras.values():
+            done = camera.teaching.finished()
+            if done is not None:
+                self._answer(*done)
 
     def end(self) -> list[str]:
         """Ends the cameras' threads."""
@@ -75,6 +81,29 @@ class Watch(Daemon):
     def sources(self) -> dict[str, dict[str, int]]:
         """Counters by camera."""
         return {name: camera.counts() for name, camera in self.cameras.items()}
+
+    def _teach(self, command: Command) -> None:
+        camera = self.cameras.get(command.camera or "")
+        outcome: Outcome | None
+        if camera is None or camera.options.machine != command.machine:
+            reason = f"there is no camera {command.camera!r} at {command.machine}"
+            outcome = Outcome(ok=False, reason=reason, code="lesson_camera")
+        else:
+            try:
+                outcome = camera.teaching.perform(command)
+            except Exception as exc:
+                self.log.exception("%s: command %s failed", camera.options.name, command.id)
+                reason = f"failed: {type(exc).__name__}: {exc}"[:500]
+                outcome = Outcome(ok=False, reason=reason, code="lesson_failed")
+        if outcome is not None:
+            self._answer(command, outcome)
+
+    def _answer(self, command: Command, outcome: Outcome) -> None:
+        if outcome.ok:
+            self.log.info("%s: %s by %r", command.machine, outcome.reason, command.by)
+            self.desk.finish(command, outcome)
+        else:
+            self.desk.refuse(command, "command_refused", outcome.reason, outcome.code)
 
     def _perform(self, command: Command) -> None:
         outcomes: list[Outcome] = []

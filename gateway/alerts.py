@@ -141,6 +141,8 @@ class Alert(Struct, frozen=True, kw_only=True):
     """The moment that evidence and prognosis are relative to."""
     prognosis: Prognosis | None = None
     """When it becomes an alarm, as the node said last."""
+    certainty: float | None = None
+    """How well the node knew what is normal when it found this, 0 to 1; None where it does not say."""
     product: str | None = None
     """Which product's goods it is about, for alerts about goods; None where the node does not say."""
     relation: Relation | None = None
@@ -283,6 +285,7 @@ class Observation:
     model: str = ""
     prognosis: Prognosis | None = None
     product: str | None = None
+    certainty: float | None = None
 
     @property
     def source(self) -> str:
@@ -339,6 +342,7 @@ def observe(finding: Finding, *, now_ns: int) -> Observation:
         model=finding.model,
         prognosis=finding.prognosis,
         product=finding.product,
+        certainty=finding.certainty,
     )
 
 

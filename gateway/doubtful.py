@@ -46,6 +46,8 @@ class DoubtfulItem(SeenItem, frozen=True, kw_only=True):
     site: str
     seen: bool
     """Whether there is a picture of the places that spoke for its label."""
+    lesson: str = ""
+    """The lesson that it was collected for; empty for none."""
 
 
 class Pictured(NamedTuple):
@@ -92,6 +94,7 @@ def _doubtful(seen: Inspection, number: int, item: Item, *, seen_too: bool) -> D
         why=item.why,
         within=item.within,
         seen=seen_too,
+        lesson=seen.lesson or "",
     )
 
 

@@ -40,6 +40,8 @@ CREATE TABLE IF NOT EXISTS items (id INTEGER PRIMARY KEY AUTOINCREMENT, node TEX
 CREATE INDEX IF NOT EXISTS items_recent ON items (at_ns, id, bytes);
 CREATE TABLE IF NOT EXISTS pictures (owner INTEGER NOT NULL REFERENCES items ON DELETE CASCADE, kind TEXT NOT NULL,
     jpeg BLOB NOT NULL, PRIMARY KEY (owner, kind));
+CREATE TABLE IF NOT EXISTS lessons (owner INTEGER PRIMARY KEY REFERENCES items ON DELETE CASCADE, lesson TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS lessons_items ON lessons (lesson);
 CREATE TABLE IF NOT EXISTS charts (id INTEGER PRIMARY KEY, node TEXT NOT NULL, camera TEXT NOT NULL, machine TEXT NOT NULL,
     product TEXT NOT NULL, quantity TEXT NOT NULL, last_ns INTEGER NOT NULL, UNIQUE (node, camera, machine, product, quantity));
 CREATE TABLE IF NOT EXISTS points (chart INTEGER NOT NULL REFERENCES charts ON DELETE CASCADE, at_ns INTEGER NOT NULL,
@@ -106,6 +108,11 @@ class Goods:
         with suppress(GoodsUnavailable), self._using():
             pass
 
+    @property
+    def keeps_pictures(self) -> bool:
+        """Whether any are kept at all."""
+        return self._options.keep_days > 0
+
     def take(self, seen: Sequence[Inspection], *, now_ns: int) -> None:
         """Keeps what these inspections carry; one that was taken before changes nothing."""
         if not any(each.charts or any(item.picture for item in each.items) for each in seen):
@@ -120,11 +127,19 @@ class Goods:
         self.tidy(now_ns)
 
     def items(self, *, limit: int = 24, before: int | None = None) -> list[DoubtfulItem]:
-        """Latest first; those older than the item with id `before`, where it is given."""
+        """Latest first, without those of lessons; those older than the item with id `before`, where it is given."""
         rows = self._rows(
-            "SELECT id, body FROM items WHERE :before IS NULL"
-            " OR (at_ns, id) < (SELECT at_ns, id FROM items WHERE id = :before) ORDER BY at_ns DESC, id DESC LIMIT :limit",
+            "SELECT id, body FROM items WHERE id NOT IN (SELECT owner FROM lessons) AND (:before IS NULL"
+            " OR (at_ns, id) < (SELECT at_ns, id FROM items WHERE id = :before)) ORDER BY at_ns DESC, id DESC LIMIT :limit",
             {"before": before, "limit": limit},
+        )
+        return [_item(*row) for row in rows]
+
+    def lesson_items(self, node: str, lesson: str, *, limit: int = 200) -> list[DoubtfulItem]:
+        """What a node has collected for a lesson, oldest first."""
+        rows = self._rows(
+            "SELECT id, body FROM items JOIN lessons ON owner = id WHERE lesson = ? AND node = ? ORDER BY at_ns, id LIMIT ?",
+            (lesson, node, limit),
         )
         return [_item(*row) for row in rows]
 
@@ -278,6 +293,8 @@ def _keep_items(db: sqlite3.Connection, seen: Inspection, at_ns: int) -> int:
             "INSERT INTO items(node, inspection, item, at_ns, bytes, body) VALUES (?, ?, ?, ?, ?, ?)",
             (kept.node, kept.inspection, kept.item, at_ns, len(item) + len(spots), msgspec.json.encode(kept)),
         ).lastrowid
+        if kept.lesson:
+            db.execute("INSERT INTO lessons VALUES (?, ?)", (owner, kept.lesson))
         for kind, jpeg in (("item", item), ("seen", spots)):
             if jpeg:
                 db.execute("INSERT INTO pictures VALUES (?, ?, ?)", (owner, kind, jpeg))

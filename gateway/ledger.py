@@ -21,6 +21,7 @@ from gateway.batches import Batch, BatchPolicy
 from gateway.doubtful import DoubtfulItem
 from gateway.ledger_file import LedgerError, LedgerFile, LedgerUnavailable
 from gateway.ledger_goods import GoodsReads
+from gateway.ledger_lessons import LessonReads
 from gateway.ledger_records import AuditEntry, CommandState, Counts, SetApart
 from gateway.ledger_relations import RelationReads
 from gateway.ledger_transaction import COMMAND_LIFE_NS, COMMAND_RETRY_NS, Transaction
@@ -76,6 +77,7 @@ class Ledger:
         self.outbox = Outbox(self._file)
         self.goods = GoodsReads(self._file)
         self.relations = RelationReads(self._file)
+        self.lessons = LessonReads(self._file)
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:

@@ -73,6 +73,15 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             site TEXT NOT NULL, node TEXT NOT NULL, inspection TEXT NOT NULL, item INTEGER NOT NULL, verdict TEXT NOT NULL,
             by TEXT NOT NULL, at_ns INTEGER NOT NULL, command TEXT NOT NULL, PRIMARY KEY(site, node, inspection, item)) WITHOUT ROWID""",
     ),
+    (
+        """CREATE TABLE lessons(
+            id TEXT PRIMARY KEY, site TEXT NOT NULL, node TEXT NOT NULL, camera TEXT NOT NULL, machine TEXT NOT NULL,
+            product TEXT NOT NULL, label TEXT NOT NULL, known TEXT, by TEXT NOT NULL, at_ns INTEGER NOT NULL,
+            until_ns INTEGER NOT NULL, start TEXT NOT NULL REFERENCES commands(id), teach TEXT REFERENCES commands(id),
+            taught_by TEXT NOT NULL DEFAULT '', ended_ns INTEGER, answer BLOB) WITHOUT ROWID""",
+        "CREATE INDEX lessons_recent ON lessons(at_ns)",
+        "CREATE INDEX lessons_camera ON lessons(site, node, camera, at_ns)",
+    ),
 )
 
 

@@ -12,6 +12,7 @@ from gateway.alerts import SECOND_NS, Alert, Change, Effect, Instruct, Notify, P
 from gateway.batches import BatchPolicy, due, is_over, reported
 from gateway.events import Outgoing
 from gateway.ledger_goods import GoodsBook
+from gateway.ledger_lessons import LessonBook
 from gateway.lifecycle import due_ns
 from gateway.outbox import NOTICE, Outbox
 from gateway.translate import Translator
@@ -36,6 +37,8 @@ class Transaction:
         self._now_ns = now_ns
         self.goods = GoodsBook(db, now_ns)
         """Batches and what is counted of goods."""
+        self.lessons = LessonBook(db, now_ns)
+        """What is being taught to cameras."""
         self.queued = 0
         """Events and notices put into the outbox."""
 
@@ -103,6 +106,8 @@ class Transaction:
             "UPDATE commands SET state = ?, reason = ? WHERE id = ? AND site = ? AND node = ? AND state IN ('queued', 'sent')",
             ("done" if reply.ok else "refused", reply.reason, reply.command, reply.site, reply.node),
         )
+        if cursor.rowcount:
+            self.lessons.replied(reply)
         return bool(cursor.rowcount)
 
     def instruct(self, command: Command, *, site: str, node: str, origin: str) -> None:

@@ -325,6 +325,7 @@ def _explain(pen: Pen, seen: Observation) -> None:
         detail=seen.detail,
         model=seen.model,
         prognosis=seen.prognosis,
+        certainty=seen.certainty,
         product=seen.product,
         reported_ns=seen.at_ns,
     )

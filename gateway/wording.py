@@ -6,22 +6,20 @@ Every language has the same keys; a test holds that, and that every code the pro
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from gateway.alerts import Alert, Reason, State
+from gateway.catalogue import LANGUAGES, LOCALE, WordingError, read_catalogue
 from gateway.relation_wording import related_text
 from wire.messages import Evidence, Severity
 
-LANGUAGES = ("de", "en")
-"""German first: it is what the people at the machine speak."""
-LOCALE = Path(__file__).parent / "web" / "locale"
+__all__ = ["LANGUAGES", "CauseText", "Description", "Wording", "WordingError", "machine_causes"]
+
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 _PHASE = re.compile(r"(.+)_l([1-9])")
 _NUMBERED = re.compile(r"(.+?)_?([0-9]+)")
@@ -30,12 +28,10 @@ _NOT_OF_MACHINES = re.compile(r"unknown|own|(camera|node)_.*|rejects_high|(colou
 _MUCH, _VERY_MUCH = 6.0, 15.0
 """Deviations from which something has moved clearly, and far."""
 _SHOWN_EVIDENCE = 3
+CERTAIN = 0.75
+"""A normal that is known less well is said to be."""
 _SHARES = frozenset({"reject_rate", "shift", "detail"})
 """Figures of goods and cameras that are shares of one."""
-
-
-class WordingError(Exception):
-    """A language that does not exist, or a catalogue that cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +90,7 @@ class Wording:
         titles: Mapping[str, str] | None = None,
         folder: Path = LOCALE,
     ) -> None:
-        if language not in LANGUAGES:
-            raise WordingError(f"language {language!r}: one of {', '.join(LANGUAGES)}")
-        path = folder / f"{language}.json"
-        try:
-            self.catalogue: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as exc:
-            raise WordingError(f"{path}: {exc}") from exc
+        self.catalogue = read_catalogue(language, folder)
         self.language = language
         self._zone = zone
         self._titles = dict(titles or {})
@@ -287,6 +277,8 @@ class Wording:
             explain += " " + self.text("channel", channel=self.feature(alert.channel))
         if alert.state is State.RESOLVED:
             explain = f"{self.text('over', state=self.word('resolutions', alert.resolution))} {explain}"
+        elif alert.clear_since_ns is not None:
+            explain = f"{self.text('calm', when=self.clock(alert.clear_since_ns)[:5])} {explain}"
         return Description(
             title=title,
             explain=explain,
@@ -294,7 +286,7 @@ class Wording:
                 "since", when=self.when(alert.since_ns), duration=self.duration((now_ns - alert.since_ns) / 1e9)
             ),
             expected=self._expected(alert, now_ns),
-            sure=self._sure(alert) if alert.kind in {"machine", "quality"} else "",
+            sure=self._known(alert) if alert.kind in {"machine", "quality"} else "",
             also=self.text("also", causes=", ".join(others[:2])) if others else "",
             related=related_text(self, alert, now_ns=now_ns),
             evidence=tuple(
@@ -309,6 +301,12 @@ class Wording:
             return ""
         low_s, high_s = max(between[0] - now_ns, 0) / 1e9, (between[1] - now_ns) / 1e9
         return self.expected(low_s, high_s, prognosis.confidence, prognosis.reaches)
+
+    def _known(self, alert: Alert) -> str:
+        """How sure the cause is, and that little was learned before, where it was."""
+        if alert.certainty is None or alert.certainty >= CERTAIN:
+            return self._sure(alert)
+        return f"{self._sure(alert)}. {self.text('young', percent=round(100 * alert.certainty))}"
 
     def _sure(self, alert: Alert) -> str:
         if alert.named is not None and alert.named.recognised:

@@ -9,41 +9,40 @@ from pathlib import Path
 import msgspec
 
 from werkpuls.certificates import AUTHORITY, Authority, CertificateError, Files
+from werkpuls.words import Words
 
-SUMMARY = "make the site's certificates: the authority, the broker's, one per node"
 EXAMPLE = "werkpuls certs --folder tls --broker gateway.local --broker 192.168.1.10 --node oven-pi"
 FOUND_PROBLEM = 1
 BAD_USE = 2
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: argparse.ArgumentParser, words: Words) -> None:
     """Declares the options."""
     parser.add_argument(
-        "--folder", type=Path, required=True, help="where the authority and all certificates lie; keep it secret"
+        "--folder", type=Path, required=True, metavar=words.say("value.dir"), help=words.say("certs.folder")
     )
     parser.add_argument(
-        "--broker", action="append", default=[], metavar="HOST",
-        help="make the broker's certificate (and the gateway's own); name every host name and address it is reached by",
-    )  # fmt: skip
-    parser.add_argument(
-        "--node", action="append", default=[], metavar="NAME", help="make this node's certificate; may be repeated"
+        "--broker", action="append", default=[], metavar=words.say("value.host"), help=words.say("certs.broker")
     )
-    parser.add_argument("--days", type=int, default=3650, help="how long they are valid; default: 3650")
-    parser.add_argument("--json", action="store_true", help="machine-readable output")
+    parser.add_argument(
+        "--node", action="append", default=[], metavar=words.say("value.name"), help=words.say("certs.node")
+    )
+    parser.add_argument("--days", type=int, default=3650, metavar="N", help=words.say("certs.days"))
+    parser.add_argument("--json", action="store_true", help=words.say("parser.json"))
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace, words: Words) -> int:
     """Makes what is asked for and never overwrites; 0 done, 1 something is in the way, 2 wrong use."""
     if not args.broker and not args.node:
-        sys.stderr.write("werkpuls certs: nothing to make; give --broker HOST or --node NAME\n")
+        sys.stderr.write(f"werkpuls certs: {words.say('certs.nothing')}\n")
         return BAD_USE
     if not 1 <= args.days <= 36_500:
-        sys.stderr.write(f"werkpuls certs: --days {args.days}: 1 to 36500\n")
+        sys.stderr.write(f"werkpuls certs: {words.say('certs.bad_days', days=args.days)}\n")
         return BAD_USE
     try:
         made = _make(args)
     except (CertificateError, OSError) as exc:
-        sys.stderr.write(f"werkpuls certs: {exc}\n")
+        sys.stderr.write(f"werkpuls certs: {words.told(exc)}\n")
         return FOUND_PROBLEM
     if args.json:
         shown = [{"certificate": str(files.certificate), "key": str(files.key)} for files in made]

@@ -1,7 +1,8 @@
 """The command line: `werkpuls COMMAND …`.
 
-Each command is one module with `SUMMARY`, `EXAMPLE`, `add_arguments(parser)` and `run(args)`; only the one that is called is
-loaded, so that a daemon carries nothing of the others. Exit codes: 0 done, 1 found a problem, 2 wrong use.
+Each command is one module with `EXAMPLE`, `add_arguments(parser, words)` and `run(args, words)`, and its texts in a section of the
+catalogue's `commands`; only the one that is called is loaded, so that a daemon carries nothing of the others. Exit codes: 0 done,
+1 found a problem, 2 wrong use.
 """
 
 from __future__ import annotations
@@ -16,7 +17,10 @@ from importlib import import_module
 from importlib.metadata import version
 from typing import Protocol, cast
 
-WRONG_USE = 2
+from gateway.catalogue import LANGUAGES
+from werkpuls.parser import WRONG_USE, Parser
+from werkpuls.words import Words, language_of
+
 COMMANDS = {
     "demo": "werkpuls.demo.command",
     "edge": "werkpuls.edge",
@@ -34,18 +38,21 @@ COMMANDS = {
 class Command(Protocol):
     """What a command's module offers."""
 
-    SUMMARY: str
     EXAMPLE: str
 
-    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+    def add_arguments(self, parser: argparse.ArgumentParser, words: Words) -> None:
         """Declares the command's options."""
 
-    def run(self, args: argparse.Namespace) -> int:
+    def run(self, args: argparse.Namespace, words: Words) -> int:
         """Does it; returns the exit code."""
 
 
 class NotInstalled(Exception):
-    """A command's packages are not here: each kind of computer installs only what it needs."""
+    """A command's packages are not here: each kind of computer installs only what it needs. `package` is the first of them."""
+
+    def __init__(self, package: str) -> None:
+        super().__init__(f"needs the package {package}")
+        self.package = package
 
 
 def load(name: str) -> Command:
@@ -57,53 +64,74 @@ def load(name: str) -> Command:
     try:
         return cast("Command", import_module(COMMANDS[name]))
     except ModuleNotFoundError as exc:
-        raise NotInstalled(f"needs the package {exc.name}, which is not installed on this computer") from exc
+        raise NotInstalled(str(exc.name)) from exc
 
 
-def build_parser(only: str | None = None) -> argparse.ArgumentParser:
+def build_parser(only: str | None = None, words: Words | None = None) -> argparse.ArgumentParser:
     """The parser; with `only`, just that command's module is imported.
+
+    Args:
+        only: a command.
+        words: the language; None: what the environment says.
 
     Raises:
         NotInstalled: the command `only` cannot be used here; among all of them such a one is just named.
     """
-    parser = argparse.ArgumentParser(
+    words = words or Words(language_of((), os.environ))
+    parser = Parser(
+        words=words,
         prog="werkpuls",
-        description="Predictive maintenance and visual inspection for bakeries and workshops.",
-        epilog="example: werkpuls demo --for 60 --fault bearing_outer@20",
+        description=words.say("parser.about"),
+        epilog=words.say("parser.example", example="werkpuls demo --for 60 --fault bearing_outer@20"),
     )
-    parser.add_argument("--version", action="version", version=f"werkpuls {version('werkpuls')}")
     parser.add_argument(
-        "--log-level", default="INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"), help="default: INFO"
+        "--version", action="version", version=f"werkpuls {version('werkpuls')}", help=words.say("parser.version")
     )
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    parser.add_argument(
+        "--log-level",
+        default="INFO",
+        choices=("DEBUG", "INFO", "WARNING", "ERROR"),
+        help=words.say("parser.log_level"),
+    )
+    _add_language(parser, words)
+    commands = parser.add_subparsers(
+        dest="command", metavar=words.say("value.a_command"), required=True, parser_class=Parser
+    )
     for name in COMMANDS if only is None else (only,):
         try:
             module = load(name)
         except NotInstalled as exc:
             if only is not None:
                 raise
-            commands.add_parser(name, help=str(exc))
+            commands.add_parser(name, help=words.say("parser.not_installed", package=exc.package), words=words)
             continue
+        summary = words.say(f"{name}.summary")
         sub = commands.add_parser(
             name,
-            help=module.SUMMARY,
-            description=module.SUMMARY,
-            epilog=f"example: {module.EXAMPLE}",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            help=summary,
+            description=summary,
+            epilog=words.say("parser.example", example=module.EXAMPLE),
+            words=words,
         )
-        module.add_arguments(sub)
+        module.add_arguments(sub, words)
+        _add_language(sub, words)
         sub.set_defaults(run=module.run)
     return parser
 
 
+def _add_language(parser: argparse.ArgumentParser, words: Words) -> None:
+    parser.add_argument("--lang", choices=LANGUAGES, default=words.language, help=words.say("parser.language"))
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
-    words = list(sys.argv[1:] if argv is None else argv)
-    named = next((word for word in words if word in COMMANDS), None)
+    given = list(sys.argv[1:] if argv is None else argv)
+    words = Words(language_of(given, os.environ))
+    named = next((word for word in given if word in COMMANDS), None)
     try:
-        args = build_parser(named).parse_args(words)
+        args = build_parser(named, words).parse_args(given)
     except NotInstalled as exc:
-        sys.stderr.write(f"werkpuls {named}: {exc}\n")
+        sys.stderr.write(f"werkpuls {named}: {words.say('parser.not_installed', package=exc.package)}\n")
         return WRONG_USE
     logging.basicConfig(
         level=args.log_level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
@@ -113,7 +141,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Scripts start background jobs with SIGINT ignored, and Python then keeps it so; whoever sends it to us means it.
         signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        return int(args.run(args))
+        return int(args.run(args, words))
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
     except BrokenPipeError:

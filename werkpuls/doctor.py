@@ -22,55 +22,42 @@ from edge.doctor.examine import Report, examine
 from edge.doctor.live import Reading
 from edge.doctor.world import World
 from edge.sensors.bus.linux import LinuxBuses
-from gateway.wording import LANGUAGES, Wording
+from gateway.wording import Wording
 from werkpuls.doctor_words import DoctorWords
+from werkpuls.options import Values
+from werkpuls.words import Words
 
-SUMMARY = "find what is wired to this node, show live values, propose its configuration, and check what it needs"
 EXAMPLE = "werkpuls doctor --config /etc/werkpuls/node.toml --lang en"
 FOUND_PROBLEM = 1
 BAD_USE = 2
 USUAL_CONFIG = "etc/werkpuls/node.toml"
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: argparse.ArgumentParser, words: Words) -> None:
     """Declares the options."""
+    seconds, folder = Values(words).within(0.5, 60, "doctor.bad_seconds"), words.say("value.dir")
+    parser.add_argument("--config", type=Path, metavar=words.say("value.file"), help=words.say("doctor.config"))
+    parser.add_argument("--seconds", type=seconds, default=3.0, metavar="N", help=words.say("doctor.seconds"))
     parser.add_argument(
-        "--config", type=Path, metavar="FILE", help="node.toml; default: /etc/werkpuls/node.toml where it exists"
+        "--modbus", action="append", default=[], metavar=words.say("value.port"), help=words.say("doctor.modbus")
     )
-    parser.add_argument(
-        "--seconds", type=_seconds, default=3.0, metavar="N", help="how long sensors are read, 0.5 to 60; default: 3"
-    )
-    parser.add_argument(
-        "--modbus", action="append", default=[], metavar="PORT",
-        help="ask this serial port for an energy meter (PZEM-004T, Eastron SDM); may be repeated. Only name a port where "
-        "nothing but a meter is connected",
-    )  # fmt: skip
-    parser.add_argument(
-        "--pictures", type=Path, metavar="DIR", help="keep in this folder what each camera shows now, the whole picture"
-    )  # fmt: skip
-    parser.add_argument("--lang", choices=LANGUAGES, default="de", help="language; default: de")
-    parser.add_argument("--json", action="store_true", help="machine-readable output")
-    parser.add_argument(
-        "--root", type=Path, default=Path("/"), metavar="DIR", help="folder that stands for /, of another system; default: /"
-    )  # fmt: skip
+    parser.add_argument("--pictures", type=Path, metavar=folder, help=words.say("doctor.pictures"))
+    parser.add_argument("--json", action="store_true", help=words.say("parser.json"))
+    parser.add_argument("--root", type=Path, default=Path("/"), metavar=folder, help=words.say("doctor.root"))
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace, words: Words) -> int:
     """Looks and tells; 0 everything is in order, 1 something has to be done, 2 wrong use."""
     if not args.root.is_dir():
-        sys.stderr.write(f"werkpuls doctor: --root {args.root}: no such folder\n")
-        return BAD_USE
+        return _refuse(words.say("doctor.no_folder", root=args.root))
     config = args.config
     try:
         if config is None and (args.root / USUAL_CONFIG).is_file():
             config = args.root / USUAL_CONFIG
         elif config is not None and not config.is_file():
-            sys.stderr.write(f"werkpuls doctor: --config {config}: no such file\n")
-            return BAD_USE
+            return _refuse(words.say("doctor.no_file", config=config))
     except PermissionError:  # of a folder above it
-        where = config or args.root / USUAL_CONFIG
-        sys.stderr.write(f"werkpuls doctor: --config {where}: this user may not look into its folder; try with sudo\n")
-        return BAD_USE
+        return _refuse(words.say("doctor.not_allowed", config=config or args.root / USUAL_CONFIG))
     # OpenCV's own complaints about a camera would stand between the lines that say the same in words.
     for name, level in (("OPENCV_LOG_LEVEL", "OFF"), ("OPENCV_FFMPEG_LOGLEVEL", "-8")):
         os.environ.setdefault(name, level)
@@ -82,13 +69,12 @@ def run(args: argparse.Namespace) -> int:
     try:
         kept = [] if args.pictures is None else keep(report.cameras, args.pictures)
     except OSError as exc:
-        sys.stderr.write(f"werkpuls doctor: --pictures {args.pictures}: {exc}\n")
-        return BAD_USE
-    words = DoctorWords(Wording(args.lang))
+        return _refuse(f"--pictures {args.pictures}: {words.told(exc)}")
+    told = DoctorWords(Wording(words.language))
     if args.json:
-        sys.stdout.write(msgspec.json.encode(as_json(report, words)).decode() + "\n")
+        sys.stdout.write(msgspec.json.encode(as_json(report, told)).decode() + "\n")
     else:
-        sys.stdout.write("\n".join(words.lines(report, socket.gethostname(), config)) + "\n")
+        sys.stdout.write("\n".join(told.lines(report, socket.gethostname(), config)) + "\n")
         sys.stdout.writelines(f"{path}\n" for path in kept)
     return 0 if report.good else FOUND_PROBLEM
 
@@ -180,11 +166,6 @@ def _reading(reading: Reading) -> dict[str, Any]:
     }
 
 
-def _seconds(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0.5 <= value <= 60:
-        raise argparse.ArgumentTypeError(f"{text!r} is not 0.5 to 60 seconds")
-    return value
+def _refuse(problem: str) -> int:
+    sys.stderr.write(f"werkpuls doctor: {problem}\n")
+    return BAD_USE

@@ -13,6 +13,7 @@ from edge.doctor.devices import Device
 from edge.doctor.examine import Report
 from edge.doctor.live import Reading
 from gateway.wording import Wording
+from werkpuls.words import Words
 
 MARKS = {Level.GOOD: "✓", Level.NOTE: "·", Level.PROBLEM: "✗"}
 CHAPTERS = {
@@ -30,6 +31,7 @@ class DoctorWords:
 
     def __init__(self, wording: Wording) -> None:
         self._wording = wording
+        self._words = Words(wording.language)
         self._texts: dict[str, Any] = wording.catalogue["doctor"]
 
     def says(self, one: Check) -> str:
@@ -147,6 +149,8 @@ class DoctorWords:
             return f" ({self._texts['often'][value]})" if value else ""
         if name == "channel":
             return self._wording.feature(str(value))
+        if name == "error":
+            return self._words.told(value)
         return self._wording.number(value) if isinstance(value, float) else str(value)
 
     def _measured(self, value: float, places: int | None) -> str:

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-SUMMARY = "run a node's daemon (sense, watch), or check its configuration"
+import msgspec
+
+from werkpuls.words import Words
+
 EXAMPLE = "werkpuls edge sense --config /etc/werkpuls/node.toml"
+BAD_CONFIGURATION = 2
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: argparse.ArgumentParser, words: Words) -> None:
     """Declares the options."""
-    parser.add_argument(
-        "what",
-        choices=("sense", "watch", "check"),
-        help="sense: listen to machines; watch: look through cameras; check: say what would start, or what is wrong",
-    )
-    parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="node.toml")
-    parser.add_argument("--json", action="store_true", help="machine-readable output")
+    parser.add_argument("what", choices=("sense", "watch", "check"), help=words.say("edge.what"))
+    parser.add_argument("--config", type=Path, required=True, metavar=words.say("value.file"), help="node.toml")
+    parser.add_argument("--json", action="store_true", help=words.say("parser.json"))
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace, words: Words) -> int:
     """Runs until SIGTERM or Ctrl-C; `check` returns at once, 0 good, 2 not."""
     # Each daemon loads only what it needs: a camera's libraries are a third of a small board's memory.
     if args.what == "sense":
@@ -28,5 +31,37 @@ def run(args: argparse.Namespace) -> int:
     elif args.what == "watch":
         from edge.watch import main  # noqa: PLC0415  # see above
     else:
-        from edge.check import main  # noqa: PLC0415  # see above
+        return check(args.config, words, json_output=args.json)
     return main(args.config, json_output=args.json)
+
+
+def check(config: Path, words: Words, *, json_output: bool = False) -> int:
+    """Says what a configuration would start; returns 0, or 2 with the mistake on stderr."""
+    from edge.check import plan  # noqa: PLC0415  # see above
+    from edge.config import read_node  # noqa: PLC0415  # see above
+    from wire.settings import SettingsError  # noqa: PLC0415  # see above
+
+    try:
+        found = plan(read_node(config))
+    except SettingsError as exc:
+        sys.stderr.write(f"{words.say('common.bad_settings', what=words.told(exc))}\n")
+        return BAD_CONFIGURATION
+    if json_output:
+        sys.stdout.write(msgspec.json.encode(found).decode() + "\n")
+    else:
+        sys.stdout.write("\n".join(_lines(found, words)) + "\n")
+    return 0
+
+
+def _lines(found: dict[str, Any], words: Words) -> Iterator[str]:
+    yield words.say("edge.node", **found)
+    for machine in found["machines"]:
+        yield words.say("edge.machine", **machine)
+        for sensor in machine["sensors"]:
+            yield words.say("edge.sensor", sensor=sensor)
+        known = ", ".join(machine["channels"])
+        yield words.say("edge.channels", channels=known) if known else words.say("edge.no_channels")
+    for camera in found["cameras"]:
+        yield words.say("edge.camera", **camera)
+    if not found["machines"] and not found["cameras"]:
+        yield words.say("edge.nothing")

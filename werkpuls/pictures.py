@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,11 +18,30 @@ from edge.vision.decode import MAX_BYTES, Unreadable, decode
 if TYPE_CHECKING:
     from edge.vision.geometry import BeltCrop
 
-ENDINGS = (".jpg", ".jpeg", ".jpe", ".png", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".heic")
+ENDINGS = (
+    ".jpg",
+    ".jpeg",
+    ".jpe",
+    ".jfif",
+    ".png",
+    ".gif",
+    ".webp",
+    ".bmp",
+    ".tif",
+    ".tiff",
+    ".heic",
+    ".heif",
+    ".avif",
+)
 """What is taken for a photo in a folder; those that are neither JPEG nor PNG are named as such and not passed over silently."""
 GRADED, RULED = ".graded.png", ".corners.jpg"
 """Pictures that a command made; they are never read again."""
+WITHOUT_COLOUR = (
+    "no colour is in it: on a light background goods look like shadows then, and crusts are graded by their colour"
+)
 _SMALLEST_PX = 32
+_EVERY_PX, _GREY = 4, 3
+"""Of a grey picture, channels differ by no more than this, however it was compressed; looked at in every so many rows and columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +57,11 @@ class Photo:
     path: Path
     image: NDArray[np.uint8] | None = None
     problem: str = ""
+
+
+def readable(path: Path) -> str:
+    """A path as text that can be written anywhere: bytes of its name that are no UTF-8 are replaced."""
+    return str(path).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def photos(given: Sequence[Path]) -> Iterator[Photo]:
@@ -57,9 +82,12 @@ def photos(given: Sequence[Path]) -> Iterator[Photo]:
 def read(path: Path) -> Photo:
     """Reads one file."""
     try:
-        size = path.stat().st_size
-        if size > MAX_BYTES:
-            return Photo(path, problem=f"{path}: {size} bytes, at most {MAX_BYTES}")
+        known = path.stat()
+        if not stat.S_ISREG(known.st_mode):
+            # A pipe or a device would be waited for, or never end.
+            return Photo(path, problem=f"{path}: no file")
+        if known.st_size > MAX_BYTES:
+            return Photo(path, problem=f"{path}: {known.st_size} bytes, at most {MAX_BYTES}")
         image = decode(path.read_bytes(), str(path))
     except Unreadable as exc:
         return Photo(path, problem=str(exc))
@@ -69,6 +97,12 @@ def read(path: Path) -> Photo:
         height, width = image.shape[:2]
         return Photo(path, problem=f"{path}: {width} × {height} pixels are too few to find anything in")
     return Photo(path, image)
+
+
+def colourless(image: NDArray[np.uint8]) -> bool:
+    """Whether a picture is grey all over, as of a camera without colours or a scan; (height, width, 3) uint8, BGR."""
+    few = image[::_EVERY_PX, ::_EVERY_PX].astype(np.int16)
+    return bool((few.max(axis=2) - few.min(axis=2)).max() <= _GREY)
 
 
 def cropped(photo: Photo, belt: BeltCrop | None) -> Photo:
@@ -111,7 +145,8 @@ def corner_points(text: str) -> list[tuple[float, float]]:
 
 
 def _is_photo(path: Path) -> bool:
-    return path.suffix.lower() in ENDINGS and not path.name.endswith((GRADED, RULED))
+    """Whether a folder's entry is to be read; a folder in it is not, whatever its name."""
+    return path.suffix.lower() in ENDINGS and not path.name.endswith((GRADED, RULED)) and not path.is_dir()
 
 
 def _words(exc: OSError) -> str:

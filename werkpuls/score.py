@@ -22,11 +22,11 @@ from edge.recordings.base import CHUNK_ROWS
 from edge.recordings.channels import Overrides
 from edge.sensors.replay import ReplayConfig
 from models.condition.bearing import Bearing
-from werkpuls.options import names, separator
+from werkpuls.options import Values, names
 from werkpuls.scoring import COLUMNS, LEAST_WARMUP, Mismatch, Plan, Scored, Scorer
+from werkpuls.words import Words
 from wire.settings import SettingsError, convert, load, nearest
 
-SUMMARY = "score recordings offline: every row or block with regime, score, alarm and sensor faults"
 EXAMPLE = "werkpuls score run1.csv --time datetime --ignore anomaly,changepoint --warmup 400 --out scores.csv"
 DONE, PROBLEM, WRONG_USE = 0, 1, 2
 _MOSTLY = 0.5
@@ -93,64 +93,51 @@ class Tally:
         }
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: argparse.ArgumentParser, words: Words) -> None:
     """Declares the options."""
+    values = Values(words)
+    file, column, columns = (words.say(f"value.{kind}") for kind in ("file", "column", "columns"))
+    parser.add_argument("files", nargs="+", metavar=file, help=words.say("score.files"))
     parser.add_argument(
-        "files", nargs="+", metavar="FILE", help="CSV, NPY, NPZ, WAV, MAT or Parquet, also .gz; file.zip!member"
+        "--separator", metavar=words.say("value.a_sign"), type=values.separator, help=words.say("score.separator")
     )
+    parser.add_argument("--time", metavar=column, help=words.say("score.time"))
+    parser.add_argument("--ignore", metavar=columns, type=names, default=(), help=words.say("score.ignore"))
+    parser.add_argument("--columns", metavar=columns, type=names, default=(), help=words.say("score.columns"))
+    parser.add_argument("--rate", metavar="HZ", type=values.positive, help=words.say("score.rate"))
     parser.add_argument(
-        "--separator", metavar="SIGN", type=separator, help="field separator of CSV files (found by itself)"
+        "--block", metavar=words.say("value.seconds"), type=values.positive, help=words.say("score.block")
     )
-    parser.add_argument(
-        "--time",
-        metavar="COLUMN",
-        help="time column, by name or 0-based number, or two: date,time of day (found by itself)",
-    )
-    parser.add_argument("--ignore", metavar="COL,COL", type=names, default=(), help="columns to leave out, e.g. labels")
-    parser.add_argument(
-        "--columns", metavar="COL,COL", type=names, default=(), help="columns to read (default: all numeric)"
-    )
-    parser.add_argument("--rate", metavar="HZ", type=_positive, help="sample rate: read a waveform and not a table")
-    parser.add_argument("--block", metavar="SECONDS", type=_positive, help="length of a waveform's blocks (default: 1)")
-    parser.add_argument(
-        "--warmup",
-        metavar="N",
-        type=_count,
-        help="the first N rows or blocks are known normal; default: 90 readings, or warmup_s of the node's file",
-    )
-    parser.add_argument("--fresh", action="store_true", help="start anew with each file")
-    parser.add_argument(
-        "--node", metavar="NODE.TOML", type=Path, help="take what is known of the machine from a node's file"
-    )
-    parser.add_argument("--machine", metavar="NAME", help="which machine of that node")
-    parser.add_argument(
-        "--out", metavar="SCORES.CSV", type=Path, help="one line per row or block; default: standard output"
-    )
-    parser.add_argument("--json", action="store_true", help="end with one JSON object instead")
+    parser.add_argument("--warmup", metavar="N", type=values.count, help=words.say("score.warmup"))
+    parser.add_argument("--fresh", action="store_true", help=words.say("score.fresh"))
+    parser.add_argument("--node", metavar="NODE.TOML", type=Path, help=words.say("score.node"))
+    parser.add_argument("--machine", metavar=words.say("value.name"), help=words.say("score.machine"))
+    parser.add_argument("--out", metavar="SCORES.CSV", type=Path, help=words.say("score.out"))
+    parser.add_argument("--json", action="store_true", help=words.say("parser.json_end"))
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace, words: Words) -> int:
     """Scores the files; 0 done, 1 a recording cannot be used (which, where, why), 2 wrong use."""
     try:
         plan = _plan(args)
     except SettingsError as exc:
-        _say(str(exc))
+        _say(words.say("common.bad_settings", what=words.told(exc)))
         return WRONG_USE
     started = time.monotonic()
     try:
         with ExitStack() as stack:
             writer = _writer(args, stack)
-            tallies = list(_score_all(args, plan, writer))
+            tallies = list(_score_all(args, plan, writer, words))
     except BrokenPipeError:
         raise  # the command line's business
     except OSError as exc:
-        _say(f"{args.out}: cannot be written: {exc.strerror or exc}")
+        _say(words.told(f"{args.out}: cannot be written: {exc.strerror or exc}"))
         return WRONG_USE
-    _report(args, tallies, time.monotonic() - started)
+    _report(args, tallies, time.monotonic() - started, words)
     return PROBLEM if any(tally.problem for tally in tallies) else DONE
 
 
-def _score_all(args: argparse.Namespace, plan: Plan, writer: _Writer | None) -> Iterator[Tally]:
+def _score_all(args: argparse.Namespace, plan: Plan, writer: _Writer | None, words: Words) -> Iterator[Tally]:
     options = Options(args.separator, args.time, args.columns, args.ignore, args.rate)
     scorer: Scorer | None = None
     expanded: list[str] = []
@@ -158,7 +145,7 @@ def _score_all(args: argparse.Namespace, plan: Plan, writer: _Writer | None) -> 
         try:
             expanded.extend(expand(given))
         except RecordingError as exc:
-            _say(str(exc))
+            _say(words.say("score.unusable", what=words.told(exc)))
             yield Tally(given, problem=str(exc))
     with _progress(len(expanded)) as advance:
         for number, name in enumerate(expanded):
@@ -176,7 +163,7 @@ def _score_all(args: argparse.Namespace, plan: Plan, writer: _Writer | None) -> 
                 )
             except (RecordingError, Mismatch) as exc:
                 tally.problem = str(exc)
-                _say(str(exc))
+                _say(words.say("score.unusable", what=words.told(exc)))
             if args.warmup is None and args.node is None and (args.fresh or number == 0):
                 tally.notes.append("no --warmup: the first 90 readings were taken as normal")
             if tally.mostly_alarms:
@@ -198,6 +185,9 @@ def _score_one(
     with open_recording(name, options) as recording:
         if alone:
             _refuse_too_short(recording)
+        recording.head()
+        if not recording.has_time and recording.rate_hz is None:
+            recording.notes.append("no time in it: a row counts as a second; if it is a waveform, say so with --rate")
         try:
             for at, stretch in enumerate(scorer.score(recording)):
                 for scored in stretch:
@@ -309,7 +299,7 @@ def _writer(args: argparse.Namespace, stack: ExitStack) -> _Writer | None:
     return writer
 
 
-def _report(args: argparse.Namespace, tallies: Sequence[Tally], seconds: float) -> None:
+def _report(args: argparse.Namespace, tallies: Sequence[Tally], seconds: float, words: Words) -> None:
     if args.json:
         whole = {
             "files": len(tallies),
@@ -327,15 +317,26 @@ def _report(args: argparse.Namespace, tallies: Sequence[Tally], seconds: float) 
     for tally in tallies:
         if not tally.rows:
             continue
-        said = f"{tally.file}: {tally.rows} rows, {tally.scored} scored ({tally.learning} while learning), "
-        said += f"{tally.alarms} in alarm, {tally.sensor_faults} with a sensor fault"
+        said = words.say(
+            "score.file",
+            file=tally.file,
+            rows=tally.rows,
+            scored=tally.scored,
+            learning=tally.learning,
+            alarms=tally.alarms,
+            faults=tally.sensor_faults,
+        )
         if tally.first_alarm_row is not None:
             cause = max(tally.causes, key=lambda code: tally.causes[code])
-            said += f"; first alarm at row {tally.first_alarm_row}, mostly {cause}"
+            said += words.say("score.first_alarm", row=tally.first_alarm_row, cause=words.cause(cause))
         _say(said)
         for note in tally.notes:
-            _say(f"  {note}")
-    _say(f"{len(tallies)} files, {sum(tally.rows for tally in tallies)} rows in {seconds:.1f} s")
+            _say(f"  {words.told(note)}")
+    _say(
+        words.say(
+            "score.all", files=len(tallies), rows=sum(tally.rows for tally in tallies), seconds=words.number(seconds, 1)
+        )
+    )
 
 
 @contextmanager
@@ -354,19 +355,3 @@ def _progress(files: int) -> Iterator[Any]:
 
 def _say(text: str) -> None:
     sys.stderr.write(text + "\n")
-
-
-def _positive(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError as exc:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from exc
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is not above 0")
-    return value
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of rows")
-    return int(text)

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edge.checks import WORST_FIRST
 from edge.machine import MachinePath, MachineSetup, SensorReading, Step
@@ -43,6 +44,10 @@ _LISTENED_NS = 2_000_000_000
 """How much of a waveform is heard for the running speed before its first block is judged."""
 _SLOWEST_WAVE_HZ = 50.0
 _UNEVEN = 0.05
+_COARSE = (0.4, 1.6)
+"""Shares of the usual step that a single one may have by the coarseness of its stamp."""
+_COARSEST = 3.0
+"""Steps by which coarse stamps may be off from even ones all in all."""
 _PROFILE_ROWS = 8192
 LEAST_WARMUP = 8
 """Readings that a normal can be learned from at all."""
@@ -171,6 +176,8 @@ class Scorer:
                 block_s,
                 named=recording.named,
                 overrides=self._plan.overrides,
+                asked=recording.asked,
+                notes=recording.notes,
             )
             channels = [wave.channel for wave in waves]
             self._waves = self._waves or waves
@@ -309,9 +316,9 @@ def _cause(step: Step) -> tuple[str, str]:
 
 def _row_by_row(chunks: Iterator[Chunk], channels: Sequence[Channel], shift_ns: int) -> Iterator[Tick]:
     for chunk in chunks:
-        for at, (time_ns, values) in enumerate(zip(chunk.time_ns.tolist(), chunk.values, strict=True)):
+        for at, (time_ns, written_ns, values) in enumerate(_moments(chunk)):
             at_ns = time_ns + shift_ns
-            yield Tick((chunk.row + at,), (time_ns,), at_ns, _blocks(channels, at_ns, values))
+            yield Tick((chunk.row + at,), (written_ns,), at_ns, _blocks(channels, at_ns, values))
 
 
 def _gathered(chunks: Iterator[Chunk], interval_ns: int, channels: Sequence[Channel], shift_ns: int) -> Iterator[Tick]:
@@ -320,21 +327,30 @@ def _gathered(chunks: Iterator[Chunk], interval_ns: int, channels: Sequence[Chan
     times: list[int] = []
     made: list[Block] = []
     spoken: set[str] = set()
+    first_ns = last_ns = 0
     for chunk in chunks:
-        for at, (time_ns, values) in enumerate(zip(chunk.time_ns.tolist(), chunk.values, strict=True)):
+        for at, (time_ns, written_ns, values) in enumerate(_moments(chunk)):
             arrived = _blocks(channels, time_ns + shift_ns, values)
             if rows:
-                age_ns = time_ns - times[0]
+                age_ns = time_ns - first_ns
                 again = any(block.channel.name in spoken for block in arrived)
                 if (again and age_ns >= interval_ns // 2) or age_ns >= 2 * interval_ns:
-                    yield Tick(rows, times, times[-1] + shift_ns, made)
+                    yield Tick(rows, times, last_ns + shift_ns, made)
                     rows, times, made, spoken = [], [], [], set()
+            first_ns = first_ns if rows else time_ns
+            last_ns = time_ns
             rows.append(chunk.row + at)
-            times.append(time_ns)
+            times.append(written_ns)
             made.extend(arrived)
             spoken.update(block.channel.name for block in arrived)
     if rows:
-        yield Tick(rows, times, times[-1] + shift_ns, made)
+        yield Tick(rows, times, last_ns + shift_ns, made)
+
+
+def _moments(chunk: Chunk) -> Iterator[tuple[int, int, np.ndarray[tuple[int], np.dtype[np.float64]]]]:
+    """(time, time as written, values) of each row."""
+    written_ns = chunk.time_ns if chunk.written_ns is None else chunk.written_ns
+    return zip(chunk.time_ns.tolist(), written_ns.tolist(), chunk.values, strict=True)
 
 
 def _blocks(
@@ -350,19 +366,29 @@ def _blocks(
 
 def _take_rate(recording: Recording) -> None:
     """A block was asked for and no rate given: an even time column of a waveform says it."""
-    steps = np.diff(recording.head().time_ns) if recording.has_time else np.zeros(0)
+    steps = np.diff(recording.head().time_ns) if recording.has_time else np.zeros(0, dtype=np.int64)
     step_ns = float(np.median(steps)) if len(steps) else 0.0
-    if (
-        step_ns <= 0
-        or NS / step_ns < _SLOWEST_WAVE_HZ
-        or float(np.mean(np.abs(steps / step_ns - 1.0) > _UNEVEN)) > _UNEVEN
-    ):
+    rate_hz = _even_rate(steps, step_ns) if step_ns > 0 and NS / step_ns >= _SLOWEST_WAVE_HZ else None
+    if rate_hz is None:
         recording.notes.append("a block is for waveforms: this is read row by row, as it has no rate")
         return
-    # Gaps say nothing about the rate.
-    even = steps[np.abs(steps / step_ns - 1.0) <= _UNEVEN]
-    recording.rate_hz = len(even) * NS / float(even.sum())
+    recording.rate_hz = rate_hz
     recording.notes.append(f"read as a waveform at {recording.rate_hz:.6g} Hz, as its time column says")
+
+
+def _even_rate(steps: NDArray[np.int64], step_ns: float) -> float | None:
+    """The rate of samples that come evenly, in Hz; None where they do not.
+
+    Gaps say nothing about the rate. Where stamps are coarse single steps differ, but not many together.
+    """
+    inside = steps[(steps > _COARSE[0] * step_ns) & (steps < _COARSE[1] * step_ns)]
+    if len(inside) < (1.0 - _UNEVEN) * len(steps):
+        return None
+    even = np.abs(inside / step_ns - 1.0) <= _UNEVEN
+    if float(even.mean()) >= 1.0 - _UNEVEN:
+        return NS / float(inside[even].mean())
+    mean_ns = float(inside.mean())
+    return NS / mean_ns if float(np.ptp(np.cumsum(inside - mean_ns))) <= _COARSEST * mean_ns else None
 
 
 def _interval_ns(head: Chunk) -> int:

@@ -8,7 +8,6 @@ import os
 import re
 import sys
 import time
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,77 +18,58 @@ from models.quality.card import ModelRefused
 from models.quality.classifier import WEIGHTS, Classifier
 from models.quality.runtime import RuntimeUnavailable
 from werkpuls.options import needs_opencv
-from werkpuls.pictures import corners, cropped, photos
+from werkpuls.pictures import WITHOUT_COLOUR, colourless, corners, cropped, photos
+from werkpuls.words import Words
 from wire.messages import NAME_PATTERN
+from wire.naming import plain_name
 
 if TYPE_CHECKING:
     from edge.vision.inspector import Inspector
+    from models.quality.doubts import Doubt, NetSays
     from models.quality.example import Example
-    from models.quality.teach import Profile
 
-SUMMARY = "teach a product with a handful of photos"
 EXAMPLE = "werkpuls teach rolls --good photos/good --bad photos/bad"
 DONE, PROBLEM, WRONG_USE = 0, 1, 2
-ADVISED = 8
-"""Good items below which a profile is made, with a warning."""
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: argparse.ArgumentParser, words: Words) -> None:
     """Declares the options."""
-    parser.add_argument(
-        "profile", type=Path, metavar="PROFILE", help="file to write, .json is added where it has no ending"
-    )
-    parser.add_argument(
-        "--good",
-        nargs="+",
-        type=Path,
-        default=(),
-        metavar="DIR",
-        help="photos of good items, one or many items on each: 8 to 20 items are enough",
-    )
-    parser.add_argument(
-        "--bad", nargs="+", type=Path, default=(), metavar="DIR", help="photos of bad items; may be left out"
-    )
-    parser.add_argument("--product", metavar="NAME", help="what it is called (default: the file's name)")
+    folder = words.say("value.dir")
+    parser.add_argument("profile", type=Path, metavar=words.say("value.profile"), help=words.say("teach.profile"))
+    parser.add_argument("--good", nargs="+", type=Path, default=(), metavar=folder, help=words.say("teach.good"))
+    parser.add_argument("--bad", nargs="+", type=Path, default=(), metavar=folder, help=words.say("teach.bad"))
+    parser.add_argument("--product", metavar=words.say("value.name"), help=words.say("teach.product"))
     before = parser.add_mutually_exclusive_group()
-    before.add_argument("--add", action="store_true", help="add to what the profile was taught before")
-    before.add_argument("--replace", action="store_true", help="forget what the profile was taught before")
-    parser.add_argument(
-        "--json", action="store_true", help="say what was taught, and what is doubtful, as one JSON line"
-    )
-    parser.add_argument(
-        "--corners",
-        type=corners,
-        metavar="X,Y,X,Y,X,Y,X,Y",
-        help="look only at the belt or tray: top left, top right, bottom right, bottom left as fractions of the photo",
-    )
-    parser.add_argument(
-        "--weights", type=Path, default=WEIGHTS, metavar="DIR", help="goods.tflite and goods.json (default: shipped)"
-    )
+    before.add_argument("--add", action="store_true", help=words.say("teach.add"))
+    before.add_argument("--replace", action="store_true", help=words.say("teach.replace"))
+    parser.add_argument("--json", action="store_true", help=words.say("teach.json"))
+    parser.add_argument("--corners", type=corners, metavar="X,Y,X,Y,X,Y,X,Y", help=words.say("common.corners"))
+    parser.add_argument("--weights", type=Path, default=WEIGHTS, metavar=folder, help=words.say("common.weights"))
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace, words: Words) -> int:
     """Teaches; 0 done, 1 photos or the profile cannot be used and nothing was written, 2 wrong use."""
-    problem = _problem(args)
+    problem = _problem(args, words)
     if problem:
         return _say(problem, WRONG_USE)
     from edge.vision.inspector import Inspector  # noqa: PLC0415  # needs OpenCV
+    from models.quality.doubts import doubts  # noqa: PLC0415  # as above
     from models.quality.profile import SUFFIX, ProfileRefused, read_profile, write_profile  # noqa: PLC0415  # as above
     from models.quality.teach import Profile  # noqa: PLC0415  # as above
 
     started = time.monotonic()
     path: Path = args.profile if args.profile.suffix == SUFFIX else args.profile.with_name(args.profile.name + SUFFIX)
     if not (args.add or args.replace) and os.path.lexists(path):
-        return _say(f"{path}: is there already: --add adds to it, --replace teaches it anew", WRONG_USE)
+        return _say(words.say("teach.there", path=path), WRONG_USE)
     try:
         classifier = Classifier.load(args.weights / "goods.tflite", args.weights / "goods.json")
         before = read_profile(path, classifier.card.sha256) if args.add else None
     except (ModelRefused, ProfileRefused, RuntimeUnavailable) as exc:
-        return _say(str(exc), PROBLEM)
+        return _say(words.told(exc), PROBLEM)
     inspector = Inspector(classifier)
-    good, bad = (_lesson(inspector, given, args) for given in (args.good, args.bad))
+    good, bad = (_lesson(inspector, given, args, words) for given in (args.good, args.bad))
     if args.bad and not bad.examples:
-        return _say("no whole item is on the photos of bad items", PROBLEM)
+        return _say(words.say("teach.no_bad"), PROBLEM)
     try:
         if before is None:
             profile = Profile.teach(args.product or path.stem, classifier.card.sha256, good.examples, bad.examples)
@@ -97,44 +77,42 @@ def run(args: argparse.Namespace) -> int:
             profile = before.corrected(good.examples, bad.examples)
         card = write_profile(profile, path, datetime.now(UTC).isoformat(timespec="seconds"))
     except (ValueError, OSError) as exc:
-        found = f"found on the photos: {len(good.examples)} good, {len(bad.examples)} bad"
-        return _say(f"{path}: {exc}; {found}", PROBLEM)
-    doubts = _doubts(profile, good, bad)
-    for doubt in doubts:
-        _say(doubt["text"], DONE)
+        counts = {"good": len(good.examples), "bad": len(bad.examples)}
+        return _say(words.say("teach.found", path=path, what=words.told(exc), **counts), PROBLEM)
+    found = doubts(profile, good.net, bad.net)
+    for doubt in found:
+        _say(_worded(doubt, words), DONE)
     seconds = time.monotonic() - started
     if args.json:
-        said = {"profile": str(path), "product": card.product, "good": card.good, "bad": card.bad, "doubts": doubts}
+        said = {
+            "profile": str(path),
+            "product": card.product,
+            "good": card.good,
+            "bad": card.bad,
+            "doubts": [_told(doubt) for doubt in found],
+        }
         sys.stdout.write(json.dumps(said, ensure_ascii=False) + "\n")
     else:
-        sys.stdout.write(f"{path}: {card.product}, {card.good} good and {card.bad} bad items, {seconds:.1f} s\n")
+        done = words.say(
+            "teach.done",
+            path=path,
+            product=card.product,
+            good=card.good,
+            bad=card.bad,
+            seconds=words.number(seconds, 1),
+        )
+        sys.stdout.write(done + "\n")
     return DONE
 
 
-def _problem(args: argparse.Namespace) -> str:
+def _problem(args: argparse.Namespace, words: Words) -> str:
     """Why it cannot be taught as asked; empty where it can."""
     name = args.profile.name.removesuffix(".json")
     if not args.good and not (args.add and args.bad):
-        return "--good is needed: photos of good items (with --add, --bad alone will do)"
+        return words.say("teach.needs_good")
     if not args.add and not re.match(NAME_PATTERN, name):
-        return (
-            f"{name}: the file's name is the product's for a camera, and that has small letters, digits, - and _, at most 63: "
-            f"call it {plain_name(name)}.json; what people call it is told with --product"
-        )
-    return needs_opencv()
-
-
-def plain_name(name: str) -> str:
-    """A product's name as a camera takes it, near to the one given.
-
-    >>> plain_name("Brötchen hell"), plain_name("Weißbrot")
-    ('broetchen-hell', 'weissbrot')
-    """
-    spelt = name.lower()
-    for letter, plain in (("ä", "ae"), ("ö", "oe"), ("ü", "ue"), ("ß", "ss")):
-        spelt = spelt.replace(letter, plain)
-    bare = unicodedata.normalize("NFKD", spelt).encode("ascii", "ignore").decode()
-    return re.sub(r"[^a-z0-9_-]+", "-", bare).strip("-_")[:63] or "goods"
+        return words.say("teach.bad_name", name=name, better=plain_name(name) or "goods")
+    return needs_opencv(words)
 
 
 @dataclass(slots=True)
@@ -145,8 +123,15 @@ class _Lesson:
     net_good: int = 0
     net_reject: int = 0
 
+    @property
+    def net(self) -> NetSays:
+        """The same as counts."""
+        from models.quality.doubts import NetSays  # noqa: PLC0415  # needs OpenCV
 
-def _lesson(inspector: Inspector, given: Sequence[Path], args: argparse.Namespace) -> _Lesson:
+        return NetSays(len(self.examples), self.net_good, self.net_reject)
+
+
+def _lesson(inspector: Inspector, given: Sequence[Path], args: argparse.Namespace, words: Words) -> _Lesson:
     """Whole items on photos; photos that cannot be used, or show none, are named and left out."""
     from werkpuls.closeup import inspect  # noqa: PLC0415  # needs OpenCV
 
@@ -154,45 +139,48 @@ def _lesson(inspector: Inspector, given: Sequence[Path], args: argparse.Namespac
     for photo in photos(given):
         seen = cropped(photo, args.corners)
         if seen.image is None:
-            _say(seen.problem, PROBLEM)
+            _say(words.told(seen.problem), PROBLEM)
             continue
+        if colourless(seen.image):
+            _say(words.told(f"{photo.path}: {WITHOUT_COLOUR}"), PROBLEM)
         items = inspect(inspector, seen.image)[0].judged
         if not items:
-            _say(f"{photo.path}: no whole item is on it", PROBLEM)
+            _say(words.say("teach.no_item", photo=photo.path), PROBLEM)
         lesson.examples += [item.example for item in items]
         lesson.net_good += sum(item.verdict == "good" for item in items)
         lesson.net_reject += sum(item.verdict == "reject" for item in items)
     return lesson
 
 
-def _doubts(profile: Profile, good: _Lesson, bad: _Lesson) -> list[dict[str, Any]]:
-    """What may be wrong with what was taught: few items, mixed up ones, and what the net alone would call otherwise."""
-    doubts: list[dict[str, Any]] = []
+def _worded(doubt: Doubt, words: Words) -> str:
+    """A doubt for a person."""
+    from models.quality.doubts import ADVISED  # noqa: PLC0415  # needs OpenCV
 
-    def doubt(code: str, text: str, **counts: int) -> None:
-        doubts.append({"code": code, **counts, "text": text})
+    if doubt.code == "few":
+        return words.say("teach.few", good=doubt.good, advised=ADVISED)
+    if doubt.code == "in_both":
+        return words.say("teach.in_both", items=doubt.good)
+    counts = {"good": doubt.good, "bad": doubt.bad}
+    if doubt.code == "mixed_up":
+        return words.say("teach.mixed_up", **counts)
+    kind = (
+        "teach.net_swapped"
+        if doubt.of_good and doubt.of_bad
+        else "teach.net_odd"
+        if doubt.of_good
+        else "teach.net_passed"
+    )
+    return words.say(kind, **counts, of_good=doubt.of_good, of_bad=doubt.of_bad)
 
-    if len(profile.good) < ADVISED:
-        few = f"only {len(profile.good)} good items: with {ADVISED} to 20 it knows better what is usual"
-        doubt("few", few, good=len(profile.good))
-    if both := profile.contradicted():
-        doubt("in_both", f"{both} items were taught as good and as bad: the same photo is in both folders", items=both)
-    wrong, missed = profile.doubted()
-    if wrong or missed:
-        text = f"of the taught items, {wrong} good ones look bad and {missed} bad ones look good: "
-        doubt("mixed_up", text + "are they in the right folder?", good=wrong, bad=missed)
-    odd, passed = 2 * good.net_reject > len(good.examples), 2 * bad.net_good > len(bad.examples)
-    if odd or passed:
-        parts = [f"{good.net_reject} of {len(good.examples)} good items for bad"] if odd else []
-        parts += [f"{bad.net_good} of {len(bad.examples)} bad items for good"] if passed else []
-        text = f"without this profile, the net takes {' and '.join(parts)}: "
-        ask = (
-            "are the folders swapped?"
-            if odd and passed
-            else "right for a product that it does not know; else look again"
-        )
-        doubt("net", text + ask, good=good.net_reject, bad=bad.net_good)
-    return doubts
+
+def _told(doubt: Doubt) -> dict[str, Any]:
+    """A doubt for `--json`: its code, its counts, and the same in English."""
+    counts = {"good": doubt.good, "bad": doubt.bad}
+    if doubt.code == "few":
+        counts = {"good": doubt.good}
+    elif doubt.code == "in_both":
+        counts = {"items": doubt.good}
+    return {"code": doubt.code, **counts, "text": _worded(doubt, Words("en"))}
 
 
 def _say(text: str, code: int) -> int:

@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 
 from models.quality.card import Card, ModelRefused, read_card
 from models.quality.classifier import WEIGHTS
+from werkpuls.words import Words
 
 if TYPE_CHECKING:
     from models.training.dataset import Box, Dataset
 
-SUMMARY = "make the classifier's weights from rendered goods, or continue them on your own labelled photos"
 EXAMPLE = "werkpuls train photos --out our-goods"
 DONE, PROBLEM, WRONG_USE = 0, 1, 2
 
@@ -41,61 +41,37 @@ LIMITS = (
 log = logging.getLogger(__name__)
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: argparse.ArgumentParser, words: Words) -> None:
     """Declares the options."""
-    parser.add_argument(
-        "photos",
-        nargs="?",
-        type=Path,
-        metavar="DIR",
-        help="labelled photos, DIR/good/*.jpg, DIR/broken/*.jpg …; without it, training begins from nothing",
-    )
-    parser.add_argument(
-        "--out", type=Path, default=Path("weights"), help="folder for model, card and checkpoint (default: weights)"
-    )
-    parser.add_argument(
-        "--from",
-        dest="start",
-        type=Path,
-        help="folder of the weights to go on from (default: with DIR the shipped ones, else none)",
-    )
-    parser.add_argument(
-        "--rendered", type=int, metavar="N", help="rendered crops to train on (default: 40000; with DIR 2000)"
-    )
-    parser.add_argument(
-        "--checks",
-        type=int,
-        default=4000,
-        metavar="N",
-        help="rendered crops each for calibration and test (default: 4000)",
-    )
-    parser.add_argument("--steps", type=int, metavar="N", help="batches of 64 crops (default: 3000; with DIR 300)")
-    parser.add_argument("--seed", type=int, default=1, help="of the crops and of the training (default: 1)")
-    parser.add_argument("--threads", type=int, default=2, help="processor threads (default: 2)")
-    parser.add_argument("--cache", type=Path, help="folder where rendered crops are kept and taken from")
-    parser.add_argument("--name", default="goods", help="name on the card (default: goods)")
+    folder = words.say("value.dir")
+    parser.add_argument("photos", nargs="?", type=Path, metavar=folder, help=words.say("train.photos"))
+    parser.add_argument("--out", type=Path, default=Path("weights"), metavar=folder, help=words.say("train.out"))
+    parser.add_argument("--from", dest="start", type=Path, metavar=folder, help=words.say("train.start"))
+    parser.add_argument("--rendered", type=int, metavar="N", help=words.say("train.rendered"))
+    parser.add_argument("--checks", type=int, default=4000, metavar="N", help=words.say("train.checks"))
+    parser.add_argument("--steps", type=int, metavar="N", help=words.say("train.steps"))
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help=words.say("train.seed"))
+    parser.add_argument("--threads", type=int, default=2, metavar="N", help=words.say("train.threads"))
+    parser.add_argument("--cache", type=Path, metavar=folder, help=words.say("train.cache"))
+    parser.add_argument("--name", default="goods", metavar=words.say("value.name"), help=words.say("train.name"))
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace, words: Words) -> int:
     """Trains; 1 where photos or weights are not what they must be, 2 where TensorFlow is missing or options contradict."""
     count = args.rendered if args.rendered is not None else 40000 if args.photos is None else 2000
     steps = args.steps if args.steps is not None else 3000 if args.photos is None else 300
     if count < 0 or args.checks < 1 or steps < 1 or args.threads < 1 or (args.photos is None and count == 0):
-        sys.stderr.write("--rendered, --checks, --steps and --threads must be positive\n")
-        return WRONG_USE
+        return _say(words.say("train.not_positive"), WRONG_USE)
     if args.seed < 0 or args.seed in (CALIBRATION_SEED, TEST_SEED):
-        sys.stderr.write(f"--seed {args.seed} cannot be taken\n")
-        return WRONG_USE
+        return _say(words.say("train.bad_seed", seed=args.seed), WRONG_USE)
     if importlib.util.find_spec("tensorflow") is None:
-        sys.stderr.write("training needs TensorFlow: pip install 'werkpuls[train]'\n")
-        return WRONG_USE
+        return _say(words.say("train.tensorflow"), WRONG_USE)
     from models.training.photos import PhotosRefused  # noqa: PLC0415  # needs OpenCV, which not every machine has
 
     try:
         card = _train(args, count, steps)
     except (ModelRefused, PhotosRefused) as exc:
-        sys.stderr.write(f"{exc}\n")
-        return PROBLEM
+        return _say(words.told(exc), PROBLEM)
     figures = ", ".join(f"{name} {value:.3f}" for name, value in card.figures.items())
     sys.stdout.write(f"{args.out / 'goods.tflite'}: {figures}\n")
     return DONE
@@ -175,3 +151,8 @@ def _command(args: argparse.Namespace, count: int, steps: int, before: Card | No
     if before is None:
         return " ".join(map(str, words))
     return f"{before.command} --out first; {' '.join(map(str, words))} --from first"
+
+
+def _say(text: str, code: int) -> int:
+    sys.stderr.write(f"{text}\n")
+    return code

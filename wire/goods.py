@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from wire.fields import Count, Measure, Millimetres, Name, Share, Unit
+from wire.fields import Count, Identifier, Measure, Millimetres, Name, Share, Unit
 
 
 class Item(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -55,3 +55,39 @@ class ChartPoint(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     """Which of the two is left; empty for none."""
     learned: Share = 1.0
     """Below 1 the limits are still being learned, and all of these figures are the value itself."""
+
+
+class TaughtItem(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An item of a lesson as a person sees it."""
+
+    inspection: Identifier
+    item: Annotated[int, Meta(ge=0, le=999)]
+    """Which item of the inspection, from 0."""
+    verdict: Literal["good", "reject"]
+
+
+class Doubt(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What may be wrong with what was taught, see `models.quality.doubts`; `code` is a key of the catalogue."""
+
+    code: Name
+    good: Count = 0
+    """Good items that it is about."""
+    bad: Count = 0
+    of_good: Count = 0
+    """Of so many."""
+    of_bad: Count = 0
+
+
+class Taught(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What a camera has learned of a product."""
+
+    good: Count
+    """Items that its profile holds."""
+    bad: Count
+    wrong: Count = 0
+    """Good ones among them that look bad when the others judge them."""
+    missed: Count = 0
+    """Bad ones that look good."""
+    gone: Count = 0
+    """Items of the lesson whose picture was no longer held; nothing was learned of them."""
+    doubts: Annotated[list[Doubt], Meta(max_length=8)] = []

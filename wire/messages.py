@@ -38,7 +38,7 @@ from wire.fields import (
     Trust,
     Unit,
 )
-from wire.goods import ChartPoint, Item
+from wire.goods import ChartPoint, Doubt, Item, Taught, TaughtItem
 
 __all__ = [
     "EARLIEST_NS",
@@ -52,6 +52,7 @@ __all__ = [
     "Command",
     "Condition",
     "Count",
+    "Doubt",
     "Evidence",
     "Finding",
     "FindingType",
@@ -76,6 +77,8 @@ __all__ = [
     "Severity",
     "Share",
     "Status",
+    "Taught",
+    "TaughtItem",
     "Telemetry",
     "Text",
     "TimeBeacon",
@@ -188,6 +191,8 @@ class Condition(Message, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     """None where nothing grows, or where the data cannot say when a limit is reached."""
     unsteady: Annotated[list[ChannelName], Meta(max_length=32)] = []
     """Features that changed while they were learned: a fault may have been among it, and would be part of the normal."""
+    paused_left_s: NonNegative | None = None
+    """How long the pause still takes; None where there is none, or none that ends by itself."""
 
 
 FindingType: TypeAlias = Literal["machine", "sensor", "quality", "camera", "node"]
@@ -219,6 +224,8 @@ class Finding(Message, frozen=True, kw_only=True, forbid_unknown_fields=True, ta
     """When it becomes an alarm, where that can be said."""
     product: Name | None = None
     """Of type quality: which product's goods it is about; None where that is not known."""
+    certainty: Share | None = None
+    """Of type machine: how well the normal was known that it was found by."""
 
 
 class Inspection(Message, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="inspection"):
@@ -234,6 +241,8 @@ class Inspection(Message, frozen=True, kw_only=True, forbid_unknown_fields=True,
     model: Annotated[str, Meta(max_length=64)] = ""
     charts: Annotated[dict[Literal["lightness", "size"], ChartPoint], Meta(max_length=2)] = {}
     """Of the quantities whose subgroup this inspection has filled."""
+    lesson: Identifier | None = None
+    """Collected to teach `product`: nothing is judged, a person is asked about every item."""
 
 
 class SensorState(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -291,10 +300,15 @@ Action: TypeAlias = Literal[
     "inject_fault",
     "clear_fault",
     "correct_verdict",
+    "start_lesson",
+    "teach",
+    "end_lesson",
 ]
 """`confirm_normal`: what follows is the new normal (repaired, changed). `false_alarm`: what alarmed just now was normal.
 `confirm_fault`: it was a fault, of that cause: it is to be recognised when it comes back.
-`correct_verdict`: an item was good, or to be rejected, whatever the camera said: it teaches the product."""
+`correct_verdict`: an item was good, or to be rejected, whatever the camera said: it teaches the product.
+`start_lesson`: what comes under a camera is collected for a person to look at, until `issued_ns` and `seconds`. `teach`: the
+camera learns a product from such items, and its lesson is over. `end_lesson`: it is over, and nothing was learned."""
 
 
 class Command(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -312,15 +326,15 @@ class Command(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
     by: Annotated[str, Meta(max_length=80)] = ""
     """Who asked, for the audit trail."""
     product: Name | None = None
-    """For `set_product`."""
+    """For `set_product`, `start_lesson` and `teach`."""
     seconds: Annotated[float, Meta(gt=0.0, le=86_400.0)] | None = None
-    """For `pause`: how long; the pause ends by itself."""
+    """For `pause` and `start_lesson`: how long; they end by themselves."""
     fault: Name | None = None
     """For `inject_fault` and `clear_fault`."""
     cause: Name | None = None
     """For `confirm_fault`: a key of the catalogue, or a code made for `label`."""
     label: Label = ""
-    """For `confirm_fault`: what a person calls it."""
+    """For `confirm_fault`: what a person calls it; for `teach`: what people call the product."""
     evidence: Annotated[list[Evidence], Meta(max_length=32)] = []
     """For `confirm_fault`: what was reported of it, so that the right one of several alarms is meant."""
     inspection: Identifier | None = None
@@ -329,6 +343,14 @@ class Command(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
     """For `correct_verdict`: which item of it, from 0."""
     verdict: Literal["good", "reject"] | None = None
     """For `correct_verdict`: what a person says it is."""
+    camera: Name | None = None
+    """For `start_lesson`, `teach` and `end_lesson`: which of the machine's cameras."""
+    lesson: Identifier | None = None
+    """For these: which lesson."""
+    known: Literal["add", "replace"] | None = None
+    """For `start_lesson` and `teach`: what to do with a profile that the product has already; without it, it is left alone."""
+    taught: Annotated[list[TaughtItem], Meta(max_length=200)] = []
+    """For `teach`: what is good and what is not."""
     v: Literal[1] = 1
 
 
@@ -341,6 +363,10 @@ class Reply(Message, frozen=True, kw_only=True, forbid_unknown_fields=True, tag=
     ok: bool
     reason: Text = ""
     """English; why it was refused, or what was done."""
+    code: Name | None = None
+    """Of a lesson that was refused: why, as a key of the catalogue."""
+    taught: Taught | None = None
+    """To `teach`: what was learned."""
 
 
 NodeMessage: TypeAlias = Telemetry | Condition | Finding | Inspection | Health | Reply

@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 
 from edge.recordings.base import CHUNK_ROWS, Layout, Raw, RecordingError
 from edge.recordings.container import Kind, Opened
-from edge.recordings.times import name_says_time
+from edge.recordings.roles import Sample, is_label, roles
+from edge.recordings.time_names import name_says_time
 
 _WIDEST = 64
 """A matrix with at most so many rows and more columns than that stands on its side."""
 _DEEPEST = 6
+_LOOK_ROWS = 2000
 _DAMAGED = (ValueError, TypeError, KeyError, IndexError, OSError, EOFError, NotImplementedError, zlib.error, struct.error,
             zipfile.BadZipFile, MemoryError, OverflowError)  # fmt: skip
 _Array = NDArray[Any]
@@ -41,7 +43,8 @@ class Arrays:
         named = set(variables) != {""}
         times = {at for at, (_, label, array) in enumerate(columns) if array.dtype.kind == "M" or name_says_time(label)}
         data = [at for at in range(len(columns)) if at not in times] or sorted(times)
-        longest = max(data, key=lambda at: len(columns[at][2]))
+        measured = [at for at in data if not is_label(columns[at][1])] or data
+        longest = max(measured, key=lambda at: (len(columns[at][2]), columns[at][2].dtype.kind == "f"))
         chosen = [at for at in data if columns[at][0] == columns[longest][0]]
         order = chosen + [at for at in range(len(columns)) if at not in chosen]
         self._arrays = [columns[at][2] for at in order]
@@ -52,7 +55,16 @@ class Arrays:
             (order.index(at) for at in sorted(times) if len(columns[at][2]) == length and at not in chosen), None
         )
         names = tuple(columns[at][1] for at in order)
-        self.layout = Layout(names, tuple(range(len(chosen))), time, named, None, notes)
+        numeric = tuple(range(len(chosen)))
+        if len(chosen) > 1:
+            samples = [Sample("", self._arrays[at][:_LOOK_ROWS].astype(np.float64)) for at in numeric]
+            found = roles(samples, named=False, joined=False)
+            numeric = tuple(found.numeric)
+            time = found.time if time is None else time
+            notes += [f"column {at} {why} and is ignored" for at, why in found.left_out.items()]
+            if found.time is not None:
+                notes.append(f"column {found.time} is the time")
+        self.layout = Layout(names, numeric, time, named, None, notes)
         self._done = 0.0
 
     def rows(self, columns: Sequence[int], time: int | None) -> Iterator[Raw]:

@@ -68,6 +68,8 @@ class Chunk(NamedTuple):
     """(rows,) nanoseconds: since 1970 where the recording is dated, else since its own start; never decreasing."""
     values: NDArray[np.float64]
     """(rows, columns) float64, NaN where a value is missing."""
+    written_ns: NDArray[np.int64] | None = None
+    """(rows,) what the clock said where that differs from `time_ns`, as it was set back; None where it does not."""
 
 
 @dataclass(slots=True)
@@ -86,8 +88,12 @@ class Layout:
     """The file's own sample rate."""
     notes: list[str] = field(default_factory=list)
     """What was left out or decided, in English."""
-    clock: int | None = None
-    """The column with the time of day, where the time column holds the date alone; `rows` joins them."""
+    parts: tuple[int, ...] = ()
+    """Columns that are the time together, such as a date and a time of day; `time` is the first, and `rows` joins them."""
+    odd_time: str | None = None
+    """Set where a column is called a time, none other is the time, and it cannot be read: `column 'time': 'x' is no time`."""
+    odd_column: int | None = None
+    """That column."""
 
 
 class Source(Protocol):

@@ -25,6 +25,7 @@ _REPEATS = 0.5
 _COARSE = 200
 """A reading with fewer steps than that over its range stands still without being stuck."""
 _FEW = 20
+_SLOW = (Quantity.TEMPERATURE, Quantity.SPEED, Quantity.ENERGY, Quantity.STATE)
 _UNEVEN = 3.0
 """Gaps whose longest twentieth exceeds this many medians have no rhythm: the device speaks when something changes."""
 _ON_CHANGE = 10.0
@@ -94,8 +95,13 @@ def wave_channels(
     *,
     named: bool,
     overrides: Overrides | None = None,
+    asked: bool = False,
+    notes: list[str] | None = None,
 ) -> list[WaveChannel]:
     """One channel for each quantity of a waveform, its columns as axes.
+
+    A column that does not move at all, or measures what has no waveform (a temperature, a speed), is left out where
+    another is left: as an axis it would spoil the others.
 
     A column without a telling name is a current where nine tenths of its power lie at one mains frequency, and
     vibration otherwise. Its unit is then unknown, so nothing is compared with limits in absolute units.
@@ -105,10 +111,18 @@ def wave_channels(
         rate_hz: sample rate.
         block_s: length of a block, seconds.
         named: whether the columns' names are the file's own.
+        asked: whether the columns were asked for, so that none is left out.
+        notes: takes what was left out.
     """
     overrides = overrides or Overrides()
+    left_out = {} if asked else _not_waves(columns, head.values, overrides, named=named)
+    for at, why in left_out.items():
+        if notes is not None:
+            notes.append(f"column {repr(columns[at]) if named else f'number {columns[at]}'} {why} and is left out")
     groups: dict[tuple[Quantity, str], list[int]] = {}
     for at, column in enumerate(columns):
+        if at in left_out:
+            continue
         values = head.values[:, at]
         said = _meaning(column, values, overrides) if named or column in overrides.quantities else None
         quantity = said.quantity if said else Quantity.LEVEL
@@ -128,6 +142,21 @@ def wave_channels(
         )
         for name, ((quantity, unit), members) in zip(names, groups.items(), strict=True)
     ]
+
+
+def _not_waves(
+    columns: Sequence[str], values: NDArray[np.float64], overrides: Overrides, *, named: bool
+) -> dict[int, str]:
+    """Columns of a waveform that are none, and why; empty where none else is left."""
+    found = {}
+    for at, column in enumerate(columns):
+        known = values[~np.isnan(values[:, at]), at]
+        said = _meaning(column, known, overrides) if named and column not in overrides.quantities else None
+        if len(known) >= _FEW and np.ptp(known) == 0:
+            found[at] = "does not move"
+        elif said is not None and (said.quantity in _SLOW or said.unit == "%"):
+            found[at] = f"is no waveform but a {said.quantity.value}"
+    return found if len(found) < len(columns) else {}
 
 
 def is_gappy(head: Chunk) -> bool:

@@ -6,6 +6,7 @@ import fnmatch
 import gzip
 import io
 import os
+import re
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -37,6 +38,36 @@ class Kind(StrEnum):
     HDF5 = "hdf5"
     PARQUET = "parquet"
 
+
+_WILD = "*?["
+_BESIDE = frozenset(
+    {
+        ".md",
+        ".json",
+        ".toml",
+        ".yaml",
+        ".yml",
+        ".png",
+        ".jpg",
+        ".jpeg",
+        ".svg",
+        ".pdf",
+        ".html",
+        ".xml",
+        ".py",
+        ".ipynb",
+        ".ini",
+        ".log",
+        ".doc",
+        ".docx",
+        ".xls",
+        ".xlsx",
+        ".zip",
+        ".rar",
+        ".7z",
+    }
+)
+"""Endings of what people keep beside recordings."""
 
 _SIGNATURES = (
     (b"\x93NUMPY", Kind.NPY),
@@ -210,16 +241,44 @@ def _recordings_in(archive: zipfile.ZipFile) -> list[str]:
 
 
 def expand(name: str) -> list[str]:
-    """The recordings that a name stands for: itself, or every member that `file.zip!pattern` with `*` or `?` matches.
+    """The recordings that a name stands for, in the order in which people number them (2 before 10).
+
+    It is itself, or the files of a folder, or those that a pattern with `*` or `?` matches, on the disk or in a zip file
+    (`file.zip!pattern`).
 
     Raises:
-        RecordingError: the pattern matches nothing.
+        RecordingError: the folder has no recording, or the pattern matches nothing.
     """
+    path = Path(name)
+    if path.is_dir():
+        files = [str(file) for file in path.iterdir() if file.is_file() and _is_recording(file.name)]
+        if not files:
+            raise RecordingError(name, "is a folder without recordings")
+        return sorted(files, key=_as_numbered)
     file, _, pattern = name.partition(MEMBER)
-    if not any(sign in pattern for sign in "*?[") or Path(name).exists() or not zipfile.is_zipfile(file):
+    if path.exists() or not any(sign in name for sign in _WILD):
         return [name]
-    with zipfile.ZipFile(file) as archive:
-        found = fnmatch.filter(_recordings_in(archive), pattern)
-    if not found:
-        raise RecordingError(name, "no member of the zip file has such a name")
-    return [f"{file}{MEMBER}{member}" for member in found]
+    if pattern and any(sign in pattern for sign in _WILD) and zipfile.is_zipfile(file):
+        with zipfile.ZipFile(file) as archive:
+            members = fnmatch.filter(_recordings_in(archive), pattern)
+        if not members:
+            raise RecordingError(name, "no member of the zip file has such a name")
+        return sorted((f"{file}{MEMBER}{member}" for member in members), key=_as_numbered)
+    files = [str(found) for found in Path(path.anchor).glob(name[len(path.anchor) :]) if found.is_file()]
+    return sorted(files, key=_as_numbered) or [name]
+
+
+def _as_numbered(name: str) -> list[tuple[int, str]]:
+    """Sorts the numbers in a name by their size.
+
+    >>> sorted(["10.csv", "2.csv", "b.csv"], key=_as_numbered)
+    ['2.csv', '10.csv', 'b.csv']
+    """
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name) if part]
+
+
+def _is_recording(name: str) -> bool:
+    """Whether a file of a folder is meant, and not what lies beside recordings."""
+    return (
+        not name.startswith(".") and Path(name).suffix.lower() not in _BESIDE and not name.upper().startswith("LICENSE")
+    )

@@ -22,9 +22,10 @@ from edge.recordings.dialect import (
     encoding_of,
     find_dialect,
     has_thousands,
-    is_index,
 )
-from edge.recordings.times import is_clock, is_day, name_says_time
+from edge.recordings.roles import Parts, Sample, roles
+from edge.recordings.time_names import name_says_time
+from edge.recordings.times import is_clock, is_day
 
 _LOOK_BYTES = 65_536
 _LOOK_ROWS = 2000
@@ -53,11 +54,16 @@ class Delimited:
         self._notes: list[str] = []
         if self._dialect.preamble:
             self._notes.append(f"the first {self._dialect.preamble} lines are no part of the table and are ignored")
+        if self._dialect.below:
+            self._notes.append(
+                f"words below the header belong to it: the columns are {', '.join(self._dialect.names[:8])}"
+            )
         rows = self._split_rows()
         self._head = list(islice(rows, _LOOK_ROWS))
         if not self._head:
             raise RecordingError(name, "has a header but no rows" if self._dialect.header else "has no rows")
         self._rows = chain(self._head, rows)
+        self._parts: Parts | None = None
         self.layout = self._lay_out()
 
     def rows(self, columns: Sequence[int], time: int | None) -> Iterator[Raw]:
@@ -66,12 +72,7 @@ class Delimited:
         row = 0
         while chunk := list(islice(self._rows, CHUNK_ROWS)):
             values = self._numbers(chunk, columns, row)
-            clock = None if time != self.layout.time else self.layout.clock
-            times = None if time is None else [fields[time] for _, fields in chunk]
-            if times is not None and clock is not None:
-                times = [
-                    f"{day.strip()} {fields[clock].strip()}" for day, (_, fields) in zip(times, chunk, strict=True)
-                ]
+            times = None if time is None else self._times(chunk, time)
             yield Raw(row, values, times)
             row += len(chunk)
 
@@ -87,6 +88,7 @@ class Delimited:
         dialect = self._dialect
         reader = csv.reader(self._text, delimiter=dialect.separator, skipinitialspace=True)
         pending = dialect.skipped
+        header: list[str] | None = None
         row = 0
         try:
             for fields in reader:
@@ -94,9 +96,18 @@ class Delimited:
                     continue
                 if pending:
                     pending -= 1
+                    header = fields if dialect.header and pending == dialect.below else header
                     continue
                 line = reader.line_num
+                if fields == header:
+                    self._note_once(
+                        "the header comes again in the table, as where files were joined, and is ignored there"
+                    )
+                    continue
                 if len(fields) != dialect.width:
+                    if fields[0].lstrip().startswith("#"):
+                        self._note_once("lines that begin with # are ignored")
+                        continue
                     if row and len(fields) < dialect.width and next(reader, None) is None:
                         self._notes.append(f"the last line ({line}) is incomplete and is left out")
                         return
@@ -107,6 +118,10 @@ class Delimited:
             raise RecordingError(
                 self._name, f"cannot be split into fields: {exc}", row=row, line=reader.line_num
             ) from exc
+
+    def _note_once(self, text: str) -> None:
+        if text not in self._notes:
+            self._notes.append(text)
 
     def _fit(self, fields: list[str], row: int, line: int) -> list[str]:
         """A row of another length: blanks behind the last field are harmless, and so is more in the first row."""
@@ -159,51 +174,71 @@ class Delimited:
             why += "; it has a sign between its thousands: save the file without"
         return RecordingError(self._name, why, row=row, line=line)
 
+    def _times(self, chunk: Sequence[_Row], time: int) -> list[str]:
+        """The time column as written; joined with others where they are the time together."""
+        if time != self.layout.time or not self.layout.parts:
+            return [fields[time] for _, fields in chunk]
+        if self._parts is None:
+            return [" ".join(fields[at].strip() for at in self.layout.parts) for _, fields in chunk]
+        made = []
+        for line, fields in chunk:
+            try:
+                made.append(self._parts.text([self._number(fields[at], at, 0, line) for at in self._parts.columns]))
+            except (ValueError, RecordingError):
+                made.append("")  # no time: the row is refused by its number
+        return made
+
     def _lay_out(self) -> Layout:
         dialect, cells = self._dialect, [fields for _, fields in self._head]
         kinds = column_kinds(cells, dialect.width, decimal_comma=dialect.decimal_comma)
         named = any(not name.isdecimal() for name in dialect.names)
-        numeric, time = [], None
-        clock = next((at for at in range(dialect.width) if all(is_clock(fields[at]) for fields in cells)), None)
+        samples = [self._sample(index, kind) for index, kind in enumerate(kinds)]
+        day = next((at for at, kind in enumerate(kinds) if kind is Cell.TIME and not samples[at].precise), None)
+        clock = next((at for at, sample in enumerate(samples) if sample.clock), None)
+        if day is not None and clock is not None:
+            # A day's date stands still beside the time of day that makes it a time.
+            samples[clock] = Sample("", None)
+            samples[day] = samples[day]._replace(precise=True, moves=True)
+        found = roles(samples, named=named)
+        self._notes.extend(found.notes)
+        self._parts = found.parts
+        together = (day, clock) if day is not None and clock is not None and found.time == day else ()
+        odd = odd_column = None
         for index, (name, kind) in enumerate(zip(dialect.names, kinds, strict=True)):
-            column = [fields[index] for fields in cells]
-            shown = repr(name) if named and name else f"number {index}"
-            if index == clock and any(all(is_day(fields[at]) for fields in cells) for at in range(dialect.width)):
+            if index in found.numeric or index == found.time or index in together:
                 continue
-            if time is None and self._is_time(name, kind, column, index, named=named):
-                time = index
-            elif is_index(name, column, named=named) and index == 0 and dialect.width > 1:
-                self._notes.append(f"column {shown} only numbers the rows and is ignored")
-            elif kind is Cell.NUMBER:
-                numeric.append(index)
-            elif kind is Cell.TEXT and any(map(has_thousands, column)):
+            if found.parts and index in found.parts.columns:
+                continue
+            column = [fields[index] for fields in cells]
+            if kind is Cell.TEXT and any(map(has_thousands, column)):
                 at = next(at for at, cell in enumerate(column) if has_thousands(cell))
                 raise self._no_number(column[at].strip(), index, at, self._head[at][0])
-            else:
-                what = {Cell.EMPTY: "is empty", Cell.TIME: "holds dates"}.get(kind, "holds text")
-                self._notes.append(f"column {shown} {what} and is ignored")
-        if time is None or not all(is_day(fields[time]) for fields in cells):
-            clock = None
-        return Layout(dialect.names, tuple(numeric), time, named, None, self._notes, clock)
+            if kind is Cell.TEXT and found.time is None and odd is None and named and name_says_time(name):
+                odd_column = index
+                odd = f"column {name!r}: {next(cell.strip()[:40] for cell in column if cell.strip())!r} is no time"
+            why = {Cell.EMPTY: "is empty", Cell.TIME: "holds dates", Cell.NUMBER: "is no measurement"}.get(
+                kind, "holds text"
+            )
+            shown = repr(name) if named and name else f"number {index}"
+            self._notes.append(f"column {shown} {found.left_out.get(index, why)} and is ignored")
+        parts = together or (found.parts.columns if found.parts else ())
+        return Layout(dialect.names, tuple(found.numeric), found.time, named, None, self._notes, parts, odd, odd_column)
 
-    def _is_time(self, name: str, kind: Cell, column: Sequence[str], index: int, *, named: bool) -> bool:
-        """Dates; or numbers under a name that says time; or unnamed numbers in front that rise evenly from 0."""
+    def _sample(self, index: int, kind: Cell) -> Sample:
+        """What the beginning of one column says of its role."""
+        cells = [fields[index] for _, fields in self._head]
+        name = self._dialect.names[index]
+        if kind is Cell.NUMBER:
+            return Sample(name, np.array([self._lenient(cell) for cell in cells]))
+        filled = [cell for cell in cells if cell.strip().lower() not in MISSING]
         if kind is Cell.TIME:
-            return True
-        if kind is not Cell.NUMBER:
-            return False
-        if named and name:
-            return name_says_time(name)
-        return index == 0 and self._dialect.width > 1 and _rises_evenly(column)
+            moves = len(filled) < 3 or any(cell != filled[0] for cell in filled)
+            return Sample(name, None, dated=True, moves=moves, precise=not all(map(is_day, filled)))
+        clock = kind is Cell.TEXT and len(filled) == len(cells) and all(map(is_clock, filled))
+        return Sample(name, None, clock=clock)
 
-
-def _rises_evenly(column: Sequence[str]) -> bool:
-    """Whether these cells count up from 0 in equal steps that are not 1: seconds, not row numbers."""
-    try:
-        values = np.array([float(cell.replace(",", ".")) for cell in column])
-    except ValueError:
-        return False
-    steps = np.diff(values)
-    if len(steps) < 8 or values[0] != 0 or not steps.min() > 0 or np.all(steps == 1):
-        return False
-    return bool(steps.std() <= 0.02 * steps.mean())
+    def _lenient(self, cell: str) -> float:
+        try:
+            return self._number(cell, 0, 0, 0)
+        except RecordingError:
+            return math.nan

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import itertools
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -11,7 +10,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from edge.recordings.base import RecordingError
-from edge.recordings.times import looks_dated, name_says_time
+from edge.recordings.naming import is_unit
+from edge.recordings.time_names import name_says_time
+from edge.recordings.times import looks_dated
 
 MISSING = frozenset({"", "nan", "na", "n/a", "null", "none", "-", "--", "?", "nil", "#n/a", "unavailable", "unknown"})
 """Cells (in lower case) that say: no value here."""
@@ -21,6 +22,14 @@ _NUMBER = re.compile(r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$")
 _COMMA_NUMBER = re.compile(r"^[+-]?\d+,\d+([eE][+-]?\d+)?$")
 _THOUSANDS = re.compile(r"^[+-]?\d{1,3}(\.\d{3})+,\d+$|^[+-]?\d{1,3}(,\d{3})+\.\d+$")
 _HEAD = 400
+_MOST_BELOW = 2
+_LOOKED_AT = 20
+_TYPES = frozenset(
+    {
+        "bool", "date", "datetime", "double", "float", "float32", "float64", "int", "int64", "integer", "number",
+        "numeric", "real", "str", "string", "text", "time",
+    }
+)  # fmt: skip
 
 
 class Cell(StrEnum):
@@ -47,11 +56,13 @@ class Dialect:
     """Column names; numbers as text where there is no header."""
     preamble: int = 0
     """Lines before the table that have fewer fields, such as a logger's name and serial number."""
+    below: int = 0
+    """Lines of words below the header, such as units or a second line of names."""
 
     @property
     def skipped(self) -> int:
         """Lines before the first row of values."""
-        return self.comments + self.preamble + self.header
+        return self.comments + self.preamble + self.header + self.below
 
 
 def encoding_of(head: bytes) -> str:
@@ -112,17 +123,20 @@ def find_dialect(name: str, text: str, separator: str | None) -> Dialect:
             raise RecordingError(name, f"separator {_spoken(separator)} does not occur{hint}", row=0)
     separator = separator or found
     rows = [split(line, separator) for line in table]
-    decimal_comma = separator != "," and _has_decimal_comma(rows)
+    decimal_comma = _has_decimal_comma(rows, separator)
     width = Counter(len(row) for row in rows[1:] or rows).most_common(1)[0][0]
     preamble = _preamble(rows, width)
     rows = rows[preamble:]
     header = _is_header(rows[0], rows[1:], decimal_comma=decimal_comma)
+    below = _lines_below(rows, decimal_comma=decimal_comma) if header else 0
     names = _names(rows[0], width) if header else tuple(str(index) for index in range(width))
+    for line in rows[1 : 1 + below]:
+        names = _joined(names, line)
     if not header and comments:
         commented = split(lines[comments - 1].lstrip()[1:], separator)
         if len(commented) == width and not any(cell_kind(cell) is Cell.NUMBER for cell in commented):
             names = _names(commented, width)
-    return Dialect(separator, decimal_comma, width, header, comments, names, preamble)
+    return Dialect(separator, decimal_comma, width, header, comments, names, preamble, below)
 
 
 def _preamble(rows: Sequence[Sequence[str]], width: int) -> int:
@@ -130,6 +144,48 @@ def _preamble(rows: Sequence[Sequence[str]], width: int) -> int:
     shortest = max(width - 1, 2)
     first = next((at for at, row in enumerate(rows) if len(row) >= shortest), 0)
     return first if first < len(rows) - 1 else 0
+
+
+def _lines_below(rows: Sequence[Sequence[str]], *, decimal_comma: bool) -> int:
+    """How many lines of words follow the header: no number in them, and words where numbers or dates are further down."""
+    table = rows[1 + _MOST_BELOW : 1 + _MOST_BELOW + _LOOKED_AT]
+    for below in range(_MOST_BELOW, 0, -1):
+        table = table or rows[1 + below :]
+        filled = {
+            at
+            for row in table
+            for at, cell in enumerate(row)
+            if cell_kind(cell, decimal_comma=decimal_comma) in (Cell.NUMBER, Cell.TIME)
+        }
+        lines = rows[1 : 1 + below]
+        kinds = [[cell_kind(cell, decimal_comma=decimal_comma) for cell in line] for line in lines]
+        if len(lines) == below and all(
+            not {Cell.NUMBER, Cell.TIME} & set(line)
+            and any(k is Cell.TEXT and at in filled for at, k in enumerate(line))
+            for line in kinds
+        ):
+            return below
+    return 0
+
+
+def _joined(names: Sequence[str], below: Sequence[str]) -> tuple[str, ...]:
+    """Names with the line below them: units go behind them, types are nothing new, and other words are names as well."""
+    words = [cell.strip().strip('"') for cell in below][: len(names)]
+    words += [""] * (len(names) - len(words))
+    told = [word for word in words if word not in ("", "-")]
+    if all(word.lower() in _TYPES for word in told):
+        return tuple(names)
+    if all(is_unit(word) for word in told):
+        return tuple(
+            f"{name} [{word.strip('[]()')}]" if word.strip("[]()-") and not name.endswith(("]", ")")) else name
+            for name, word in zip(names, words, strict=True)
+        )
+    if any(not name for name in names):  # a title, or groups of columns
+        return tuple(word or name for name, word in zip(names, words, strict=True))
+    return tuple(
+        f"{name} {word}".strip() if len(set(names)) < len(names) else name
+        for name, word in zip(names, words, strict=True)
+    )
 
 
 def split(line: str, separator: str) -> list[str]:
@@ -152,17 +208,6 @@ def column_kinds(rows: Sequence[Sequence[str]], width: int, *, decimal_comma: bo
     return kinds
 
 
-def is_index(name: str, values: Sequence[str], *, named: bool) -> bool:
-    """Whether a column only numbers the rows: unnamed (or called so) and rising by exactly one."""
-    if named and name.strip().lower() not in ("", "index", "unnamed: 0", "row", "id"):
-        return False
-    try:
-        numbers = [int(value) for value in values]
-    except ValueError:
-        return False
-    return len(numbers) > 2 and all(right - left == 1 for left, right in itertools.pairwise(numbers))
-
-
 def _best_separator(table: Sequence[str]) -> str:
     """The separator under which most cells are numbers, dates or empty, and rows are equally long."""
     best, best_rank = ",", (-1.0, 0)
@@ -172,9 +217,9 @@ def _best_separator(table: Sequence[str]) -> str:
         if width < 2:
             continue
         cells = [cell for row in rows for cell in row]
-        comma = separator != ","
         readable = (
-            (comma and has_thousands(cell)) or cell_kind(cell, decimal_comma=comma) is not Cell.TEXT for cell in cells
+            (separator != "," and has_thousands(cell)) or cell_kind(cell, decimal_comma=True) is not Cell.TEXT
+            for cell in cells
         )
         good = sum(readable) / len(cells)
         rank = (round(good * count / len(rows), 2), width if separator != " " else 0)
@@ -183,10 +228,13 @@ def _best_separator(table: Sequence[str]) -> str:
     return best
 
 
-def _has_decimal_comma(rows: Sequence[Sequence[str]]) -> bool:
+def _has_decimal_comma(rows: Sequence[Sequence[str]], separator: str) -> bool:
+    """Whether numbers have a comma. Between commas they are then quoted, and not just three digits follow each."""
     cells = [cell.strip() for row in rows[1:] or rows for cell in row]
-    commas = sum(bool(_COMMA_NUMBER.match(cell)) for cell in cells)
-    return commas > 0 and commas >= sum("." in cell and bool(_NUMBER.match(cell)) for cell in cells)
+    commas = [cell for cell in cells if _COMMA_NUMBER.match(cell)]
+    if separator == "," and all(re.fullmatch(r"[+-]?\d{1,3},\d{3}", cell) for cell in commas):
+        return False
+    return bool(commas) and len(commas) >= sum("." in cell and bool(_NUMBER.match(cell)) for cell in cells)
 
 
 def _is_header(first: Sequence[str], rest: Sequence[Sequence[str]], *, decimal_comma: bool) -> bool:
@@ -194,9 +242,23 @@ def _is_header(first: Sequence[str], rest: Sequence[Sequence[str]], *, decimal_c
     kinds = [cell_kind(cell, decimal_comma=decimal_comma) for cell in first]
     if first and not first[0].strip() and len(first) > 2 and list(first[1:]) == [str(i) for i in range(len(first) - 1)]:
         return bool(rest) and rest[0][0].strip() == "0"
+    numbers = [cell.strip() for cell, kind in zip(first, kinds, strict=True) if kind is Cell.NUMBER]
+    if Cell.TEXT in kinds and Cell.TIME not in kinds and numbers in (_counted(0, numbers), _counted(1, numbers)):
+        return (
+            any(
+                cell_kind(row[kinds.index(Cell.TEXT)], decimal_comma=decimal_comma) in (Cell.NUMBER, Cell.TIME)
+                for row in rest[:_LOOKED_AT]
+                if len(row) == len(first)
+            )
+            or not numbers
+        )
     if any(kind in (Cell.NUMBER, Cell.TIME) for kind in kinds):
         return False
     return any(kind is Cell.TEXT for kind in kinds) or any(name_says_time(cell) for cell in first)
+
+
+def _counted(start: int, cells: Sequence[str]) -> list[str]:
+    return [str(at) for at in range(start, start + len(cells))]
 
 
 def _names(cells: Sequence[str], width: int) -> tuple[str, ...]:

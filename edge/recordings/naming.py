@@ -71,6 +71,14 @@ _UNITS: dict[str, Meaning] = {
     "l/min": Meaning(Quantity.LEVEL, "l/min"),
     "deg/s": Meaning(Quantity.LEVEL, "°/s"),
 }
+_OTHER_UNITS = frozenset(
+    {
+        "ampere", "amps", "cel", "count", "counts", "db", "dba", "dd.mm.yyyy", "deg", "digits", "g_rms", "h",
+        "hh:mm:ss", "hpa", "j", "kelvin", "kg", "khz", "kj", "kn", "kohm", "kva", "l", "l/h", "l/s", "lsb", "lx", "m",
+        "m/s", "m3/h", "min", "mm", "mm/s2", "ms", "n", "nm", "ns", "ohm", "ppm", "psi", "rad", "raw", "rpm", "s",
+        "sec", "u/min", "um", "us", "va", "var", "volt", "volts", "watt", "watts", "°",
+    }
+)  # fmt: skip
 _BRACKETED = re.compile(r"[\[(]\s*([^\])]+?)\s*[\])]\s*$|\s+in\s+(\S+)$")
 _SUFFIX = re.compile(r"_(degc|degf|ma|a|kwh|wh|kw|w|rpm|mbar|bar|kpa|pa|mv|v|hz|percent|c|g|mg)$")
 
@@ -83,7 +91,7 @@ def meaning(column: str) -> Meaning:
     >>> meaning("Thermocouple").quantity.value, meaning("Volume Flow RateRMS").unit, meaning("Leistung in kW").unit
     ('temperature', 'l/min', 'kW')
     """
-    folded = _fold(column)
+    folded = fold(column)
     bracketed = _BRACKETED.search(folded)
     suffix = None if bracketed else _SUFFIX.search(re.sub(r"[\s.-]+", "_", folded))
     unit = _UNITS.get((bracketed[1] or bracketed[2]) if bracketed else suffix[1] if suffix else "")
@@ -101,13 +109,23 @@ def meaning(column: str) -> Meaning:
     return unit
 
 
+def is_unit(text: str) -> bool:
+    """Whether a cell is the unit of a column, also in brackets, as in a line below the names.
+
+    >>> is_unit("[°C]"), is_unit("m/s²"), is_unit("ms"), is_unit("oven")
+    (True, True, True, False)
+    """
+    bare = fold(text.strip("[]() "))
+    return bare in _UNITS or bare in _OTHER_UNITS
+
+
 def channel_name(column: str) -> str:
     """A name that can travel: lower-case letters, digits, - and _, beginning with a letter or digit.
 
     >>> channel_name("Volume Flow RateRMS"), channel_name("Ölstand (%)"), channel_name("3")
     ('volume_flow_raterms', 'oelstand_percent', 'column_3')
     """
-    name = re.sub(r"[^a-z0-9-]+", "_", _fold(column)).strip("_-")[:_LONGEST]
+    name = re.sub(r"[^a-z0-9-]+", "_", fold(column)).strip("_-")[:_LONGEST]
     if name.isdecimal() or not name:
         name = f"column_{name}" if name else "column"
     return name
@@ -127,5 +145,10 @@ def unique(names: Iterable[str]) -> list[str]:
     return result
 
 
-def _fold(text: str) -> str:
+def fold(text: str) -> str:
+    """A name in small letters without signs that few can type.
+
+    >>> fold(" Öltemperatur [°C]")
+    'oeltemperatur [degc]'
+    """
     return text.strip().lower().translate(_FOLD)

@@ -10,7 +10,9 @@ import numpy as np
 
 from edge.recordings.base import CHUNK_ROWS, Layout, Raw, RecordingError
 from edge.recordings.container import Opened
-from edge.recordings.times import name_says_time
+from edge.recordings.roles import Sample, roles
+
+_LOOK_ROWS = 2000
 
 
 class Parquet:
@@ -69,21 +71,22 @@ class Parquet:
 
     def _lay_out(self) -> Layout:
         types = self._pa.types
-        names, numeric, notes, time = [], [], [], None
+        head = next(self._file.iter_batches(batch_size=_LOOK_ROWS))
+        notes, samples = [], []
         for at, field in enumerate(self._file.schema_arrow):
-            names.append(field.name)
             if types.is_timestamp(field.type) or types.is_date(field.type):
-                time = at if time is None else time
+                moves = len(head) < 3 or len(head.column(at).unique()) > 1
+                samples.append(
+                    Sample(field.name, None, dated=True, moves=moves, precise=types.is_timestamp(field.type))
+                )
             elif _is_number(types, field.type):
-                if time is None and name_says_time(field.name):
-                    time = at
-                elif field.name.startswith("__index_level_"):
-                    notes.append(f"column {field.name!r} only numbers the rows and is ignored")
-                else:
-                    numeric.append(at)
+                samples.append(Sample(field.name, self._numbers(head.column(at), field.name, 0)))
             else:
+                samples.append(Sample(field.name, None))
                 notes.append(f"column {field.name!r} holds no numbers ({field.type}) and is ignored")
-        return Layout(tuple(names), tuple(numeric), time, True, None, notes)
+        found = roles(samples, named=True, joined=False)
+        notes += [f"column {samples[at].name!r} {why} and is ignored" for at, why in found.left_out.items()]
+        return Layout(tuple(sample.name for sample in samples), tuple(found.numeric), found.time, True, None, notes)
 
     def _numbers(self, column: Any, name: str, row: int) -> Any:
         types = self._pa.types

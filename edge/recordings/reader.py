@@ -13,8 +13,12 @@ from numpy.typing import NDArray
 from edge.recordings.base import Chunk, Layout, Options, Raw, RecordingError, Source, column_index
 from edge.recordings.container import DAMAGED, Kind, Opened, open_container
 from edge.recordings.delimited import Delimited
-from edge.recordings.times import NS, TimeFormat, time_format
+from edge.recordings.times import DAY_NS, NS, TimeFormat, time_format
 
+HOUR_NS = 3600 * NS
+_LEAST_ROWS = 20
+_MANY_STEPS = 10
+_DISORDER, _MOSTLY_LATE = 0.3, 0.5
 RATE_TOLERANCE = 0.02
 """How far a time column may differ from the rate that was given."""
 
@@ -40,12 +44,18 @@ class Recording:
         self._labels = layout.names
         self.columns: tuple[str, ...] = tuple(layout.names[at] for at in self._picked)
         """Names of the columns that `chunks` delivers; numbers as text where the file has none."""
+        self.asked = bool(options.columns)
+        """Whether these columns were asked for by name or number."""
         self.named = layout.named
         self.dated = False
         """Whether times count from 1970; known once the first chunk was read."""
         self._format: TimeFormat | None = None
         self._previous_ns: int | None = None
         self._went_back = False
+        self._raw_ns: int | None = None
+        self._begin_ns: int | None = None
+        self._ahead_ns = 0
+        """What is added to the clock: days since a time of day began, hours it was set back in autumn."""
         self._chunks = self._read()
         self._first: Chunk | None = None
 
@@ -94,24 +104,28 @@ class Recording:
 
     def _read(self) -> Iterator[Chunk]:
         for raw in self._source.rows(self._picked, self._time):
-            time_ns = self._times(raw)
+            time_ns, written_ns = self._times(raw)
             if raw.row == 0 and self.rate_hz and raw.times is not None:
                 self._check_rate(time_ns)
-            yield Chunk(raw.row, time_ns, raw.values)
+            yield Chunk(raw.row, time_ns, raw.values, written_ns)
 
-    def _times(self, raw: Raw) -> NDArray[np.int64]:
+    def _times(self, raw: Raw) -> tuple[NDArray[np.int64], NDArray[np.int64] | None]:
+        """When the rows were, and what their clock said where it says something else."""
         if raw.times is None:
             period_ns = NS / (self.rate_hz or 1.0)
-            return np.round((raw.row + np.arange(len(raw.values))) * period_ns).astype(np.int64)
+            return np.round((raw.row + np.arange(len(raw.values))) * period_ns).astype(np.int64), None
         if isinstance(raw.times, np.ndarray):
             self.dated = True
-            times = raw.times
+            written = times = raw.times
         else:
-            times = self._parsed(raw.times, raw.row)
+            written = self._parsed(raw.times, raw.row)
+            times = self._going_on(written, raw.row)
+        if raw.row == 0:
+            self._refuse_disorder(times)
         if self._previous_ns is not None or len(times) > 1:
             times = self._rising(times, raw.row)
         self._previous_ns = int(times[-1])
-        return times
+        return times, written if self.dated and (times != written).any() else None
 
     def _parsed(self, cells: list[str], row: int) -> NDArray[np.int64]:
         column = self._labels[self._time] if self._time is not None else ""
@@ -129,6 +143,61 @@ class Recording:
                 what = f"{cell.strip()[:40]!r} is no time" if cell.strip() else "has no time"
                 raise RecordingError(self.name, f"time column {column!r}: {what}", row=row + at) from exc
         return times
+
+    def _going_on(self, times: NDArray[np.int64], row: int) -> NDArray[np.int64]:
+        """Times of day over midnight, and a clock that was set back from summer time: they go on, as time does."""
+        steps = np.diff(times, prepend=times[0] if self._raw_ns is None else self._raw_ns)
+        self._raw_ns = int(times[-1])
+        if self._format is not None and self._format.wraps:
+            ahead = np.cumsum(np.where(steps < -DAY_NS // 2, DAY_NS, 0)) + self._ahead_ns
+        elif self.dated:
+            usual = int(np.median(steps[steps > 0])) if (steps > 0).any() else NS
+            on = steps + HOUR_NS
+            following = np.append(steps[1:], 0)
+            back = (
+                (steps < -HOUR_NS // 2)
+                & (on >= 0)
+                & (on <= max(10 * usual, 60 * NS))
+                & (np.abs(following) < HOUR_NS // 2)
+            )
+            if back.any():
+                self.notes.append(
+                    f"the clock is set back by an hour at row {row + int(np.flatnonzero(back)[0])}, as in autumn; "
+                    "times are counted on from there"
+                )
+            ahead = np.cumsum(np.where(back, HOUR_NS, 0)) + self._ahead_ns
+        else:
+            if self._begin_ns is None:
+                self._begin_ns = int(times[0])
+            usual = int(np.median(steps[steps > 0])) if (steps > 0).any() else NS
+            again = (steps < -_MANY_STEPS * usual) & (times <= self._begin_ns + _MANY_STEPS * usual)
+            if again.any():
+                self._note_again(row + int(np.flatnonzero(again)[0]))
+            ahead = np.cumsum(np.where(again, usual - steps, 0)) + self._ahead_ns
+        self._ahead_ns = int(ahead[-1])
+        return np.asarray(times + ahead, dtype=np.int64)
+
+    def _note_again(self, row: int) -> None:
+        text = "time begins again at row"
+        if not any(note.startswith(text) for note in self.notes):
+            self.notes.append(f"{text} {row}, as where runs were joined; it is counted on from there")
+
+    def _refuse_disorder(self, times: NDArray[np.int64]) -> None:
+        """Refuses rows that are not in order of time; what is only now and then late is held.
+
+        Raises:
+            RecordingError: they run backwards, or up and down.
+        """
+        if len(times) < _LEAST_ROWS:
+            return
+        back = np.diff(times) < 0
+        late = times < np.maximum.accumulate(times)
+        if back.mean() > _DISORDER and late.mean() > _MOSTLY_LATE:
+            what = "runs backwards: the newest row comes first" if back.mean() > 0.9 else "goes up and down"
+            column = self._labels[self._time] if self._time is not None else ""
+            raise RecordingError(
+                self.name, f"time column {column!r} {what}; sort the rows by time, oldest first", row=0
+            )
 
     def _rising(self, times: NDArray[np.int64], row: int) -> NDArray[np.int64]:
         """Times that never go back: a clock that was set back stands still until it is past again."""
@@ -205,8 +274,14 @@ def _choose(name: str, layout: Layout, options: Options) -> tuple[int | None, tu
         picked = layout.numeric
         if layout.time is not None and time != layout.time and options.time is not None:
             layout.notes.append(f"column {layout.names[layout.time]!r} looks like a time too and is ignored")
-    clock = layout.clock if time == layout.time else None
-    picked = tuple(dict.fromkeys(at for at in picked if at not in ignored and at not in (time, clock)))
+    if (
+        layout.odd_time
+        and not (options.columns or options.time or options.rate_hz)
+        and layout.odd_column not in ignored
+    ):
+        raise RecordingError(name, f"{layout.odd_time}; name the time column, or have this one ignored")
+    parts = layout.parts if time == layout.time else ()
+    picked = tuple(dict.fromkeys(at for at in picked if at not in ignored and at != time and at not in parts))
     if not picked:
         raise RecordingError(name, "no column with numbers is left to read")
     return time, picked
@@ -218,7 +293,7 @@ def _time_column(name: str, layout: Layout, wanted: str) -> int:
     if not pair or wanted in layout.names:
         return column_index(name, layout.names, wanted)
     found = column_index(name, layout.names, day), column_index(name, layout.names, clock)
-    if found != (layout.time, layout.clock):
+    if found != layout.parts:
         raise RecordingError(
             name, f"columns {day!r} and {clock!r} are not a date and a time of day (08:30:00) throughout"
         )

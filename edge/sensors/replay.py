@@ -183,7 +183,13 @@ class Replay:
                 block_s = config.block_s or DEFAULT_BLOCK_S
                 block_length(recording, block_s)
                 self._waves = wave_channels(
-                    recording.columns, head, recording.rate_hz, block_s, named=recording.named, overrides=overrides
+                    recording.columns,
+                    head,
+                    recording.rate_hz,
+                    block_s,
+                    named=recording.named,
+                    overrides=overrides,
+                    asked=recording.asked,
                 )
                 channels = tuple(replace(wave.channel, period_s=block_s / speed) for wave in self._waves)
         except RecordingError as exc:

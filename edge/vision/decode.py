@@ -16,11 +16,22 @@ LARGE_PIXELS: Final = 1_800_000
 """A picture with more is reduced by 2, 4 or 8 while it is decoded, at a third of the cost: items stay about as large as their
 crops, and no figure on the biscuits changes by it."""
 _JPEG, _PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
+_OTHERS: Final = (
+    (0, b"GIF8", "GIF"),
+    (0, b"BM", "BMP"),
+    (0, b"II*\0", "TIFF"),
+    (0, b"MM\0*", "TIFF"),
+    (8, b"WEBP", "WebP"),
+    (4, b"ftypavif", "AVIF"),
+    (4, b"ftyphe", "HEIC"),
+    (4, b"ftypmif1", "HEIC"),
+)
+"""Where in a file which bytes stand for which other format."""
 _END = b"\xff\xd9"
 _FILL = 128
 _MORE = bytes(range(255)) * 4
 """Anything but a marker: blocks of any look."""
-_CUT_SHORT = "the file ends in the middle of the picture"
+_CUT_SHORT = "it ends in the middle of the picture"
 _FRAMES = frozenset({0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF})
 _SCAN = 0xDA
 
@@ -29,12 +40,13 @@ class Unreadable(Exception):
     """A file that is no picture; the text says which and why."""
 
 
-def decode(data: bytes, name: str) -> Image:
+def decode(data: bytes, name: str, *, whole: bool = False) -> Image:
     """A JPEG or PNG picture as a frame, turned as its EXIF says, 16 bits and CMYK brought to 8 bits of BGR.
 
     Args:
         data: the file.
         name: for the error.
+        whole: at its full size, however large it is: something will be cut out of it.
 
     Raises:
         Unreadable: no JPEG or PNG, cut short, damaged, or larger than `MAX_BYTES` or `MAX_PIXELS`.
@@ -49,7 +61,7 @@ def decode(data: bytes, name: str) -> Image:
         raise Unreadable(f"{name}: {exc or 'damaged'}") from exc
     if not 0 < width * height <= MAX_PIXELS:
         raise Unreadable(f"{name}: {width} × {height} pixels, at most {MAX_PIXELS}")
-    reduction = next((step for step in (1, 2, 4) if width * height <= LARGE_PIXELS * step * step), 8)
+    reduction = 1 if whole else next((step for step in (1, 2, 4) if width * height <= LARGE_PIXELS * step * step), 8)
     flag = {
         1: cv2.IMREAD_COLOR,
         2: cv2.IMREAD_REDUCED_COLOR_2,
@@ -122,16 +134,31 @@ def _size(data: bytes) -> tuple[int, int]:
     Decoders fill what is missing with grey and say nothing.
     """
     if data.startswith(_PNG):
-        if b"IEND" not in data[-64:]:
-            raise ValueError(_CUT_SHORT)
+        _walk(data)
         width, height = struct.unpack(">II", data[16:24])
         return width, height
     if not data.startswith(_JPEG):
-        raise ValueError("neither JPEG nor PNG")
+        other = next((name for at, mark, name in _OTHERS if data.startswith(mark, at)), None)
+        raise ValueError("neither JPEG nor PNG" + (f" but {other}: save it as one of them" if other else ""))
     begun, size = _scan(data)
     if data.rfind(_END) < begun:
         raise ValueError(_CUT_SHORT)
     return size
+
+
+def _walk(data: bytes) -> None:
+    """Goes from chunk to chunk of a PNG to its end; raises ValueError where it has none.
+
+    What follows its end, as some programs leave it there, is no part of it.
+    """
+    at = len(_PNG)
+    # Each chunk: length of its content, name, content, checksum.
+    while at + 12 <= len(data):
+        (length,), name = struct.unpack(">I", data[at : at + 4]), data[at + 4 : at + 8]
+        at += 12 + length
+        if name == b"IEND" and at <= len(data):
+            return
+    raise ValueError(_CUT_SHORT)
 
 
 def _scan(data: bytes) -> tuple[int, tuple[int, int]]:

@@ -16,7 +16,7 @@ from models.quality.card import GOOD, Card
 from models.quality.classifier import Grade, Grades, Verdict, decide
 from models.quality.colour import White
 from models.quality.crop import SIDE, Crop, item_crop
-from models.quality.example import Example, example, light_of
+from models.quality.example import Example, Lab, example, light_of
 from models.quality.measure import Measurements, measure
 from models.quality.teach import Judgement, Profile
 
@@ -107,13 +107,13 @@ class InspectionResult:
         items: that were found.
         crumbs: things too small for an item.
         obstructed: something large is in the picture that is no item.
-        light: L* of the background; None where none is seen.
+        light: colour of the background; None where none is seen.
     """
 
     items: tuple[InspectedItem, ...]
     crumbs: int
     obstructed: bool
-    light: float | None
+    light: Lab | None
 
     @property
     def judged(self) -> tuple[InspectedItem, ...]:
@@ -191,7 +191,7 @@ class Inspector:
         found: FoundItem,
         crop: Crop,
         graded: tuple[Grades, int],
-        light: float | None,
+        light: Lab | None,
         white: White | None,
     ) -> InspectedItem:
         grades, row = graded

@@ -55,7 +55,9 @@ def _video(options: CameraOptions, world: World) -> Camera:
 
     if options.source is None:
         raise CameraConfigError("source must be given")
-    return VideoCamera(options.name, options.source, (options.width, options.height), monotonic_ns=world.monotonic_ns)
+    size = (options.width, options.height)
+    whole = options.corners is not None
+    return VideoCamera(options.name, options.source, size, monotonic_ns=world.monotonic_ns, whole=whole)
 
 
 def _picamera2(options: CameraOptions, world: World) -> Camera:

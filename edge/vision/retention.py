@@ -26,12 +26,13 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
         box: x, y, width and height of the item within the small picture, as fractions.
         label: what was found.
         verdict: of the machine.
+        net: what the net alone says, in a lesson.
         confidence: in it, 0 to 1.
         why: in English.
         corrected: a person's verdict, empty for none.
         by: who said so.
         said_ns: when it was said, as the gateway's clock has it, 0 for never.
-        measured: with `embedding`, `baking` and `light` what a correction teaches, see `models.quality.example`.
+        measured: with `embedding`, `baking`, `light` and `tint` what a correction teaches, see `models.quality.example`.
     """
 
     inspection: str
@@ -43,6 +44,7 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     verdict: str
     confidence: float
     why: str = ""
+    net: str = ""
     corrected: str = ""
     by: str = ""
     said_ns: int = 0
@@ -50,6 +52,7 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     embedding: list[float] = []
     baking: float = 0.0
     light: float | None = None
+    tint: tuple[float, float] | None = None
 
 
 class PictureStore:

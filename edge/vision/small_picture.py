@@ -61,6 +61,5 @@ def lesson_of(kept: Kept) -> Example | None:
     """What was measured of a kept item, as an example for its product's profile; None where it was not kept."""
     if not kept.measured or not kept.embedding:
         return None
-    return Example(
-        np.asarray(kept.measured, np.float32), np.asarray(kept.embedding, np.float32), kept.baking, kept.light
-    )
+    measured, embedding = np.asarray(kept.measured, np.float32), np.asarray(kept.embedding, np.float32)
+    return Example(measured, embedding, kept.baking, kept.light, tint=kept.tint)

@@ -2,6 +2,10 @@
 
 A live source buffers: whoever reads it once a second would see what was seconds ago. So a thread of its own takes every picture, and
 `read` unpacks the newest. A file's pictures are given one by one, none left out.
+
+Motion JPEG, which is one JPEG after the other, is taken as it comes and unpacked like a photo, by `decode`: FFmpeg would unpack every
+picture, wanted or not, keep some of them, and fill one that is cut short with what the last one showed. OpenCV's conversion of its
+pictures reads past their end when their colours are sampled otherwise than the first one's.
 """
 
 from __future__ import annotations
@@ -15,8 +19,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from edge.vision.camera import CameraConfigError, CameraError, Frame
-from edge.vision.decode import Image
+from edge.vision.camera import BadPicture, CameraConfigError, CameraError, Frame
+from edge.vision.decode import Image, Unreadable, decode
 
 OPEN_MS = 10_000
 READ_MS = 5_000
@@ -28,6 +32,10 @@ FAILURES = 5
 """So many pictures in a row that could not be had: it has vanished."""
 _URL = re.compile(r"^[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _SECRET = re.compile(r"//[^/@]*@")
+_MOTION_JPEG = (b"mjpg", b"mjpe", b"jpeg")
+"""What Motion JPEG is called: by files, and by FFmpeg where the source does not say it."""
+_PACKED = -1
+"""OpenCV's format of pictures that it does not unpack."""
 
 
 class VideoCamera:
@@ -38,22 +46,33 @@ class VideoCamera:
         source: a number or /dev/video… (USB), an address (rtsp://…), or a file.
         size: width and height that a USB camera is asked for; it gives what it can.
         monotonic_ns: the clock.
+        whole: pictures at their full size, as something will be cut out of them; else large ones may come reduced, as `decode`
+            does it.
         backend: one of OpenCV's, 0 for any that takes the source.
     """
 
     def __init__(
-        self, name: str, source: str, size: tuple[int, int], *, monotonic_ns: Callable[[], int], backend: int = 0
+        self,
+        name: str,
+        source: str,
+        size: tuple[int, int],
+        *,
+        monotonic_ns: Callable[[], int],
+        whole: bool = True,
+        backend: int = 0,
     ) -> None:
         self._name = name
         self._source = source
         self._size = size
         self._monotonic_ns = monotonic_ns
+        self._whole = whole
         self._backend = backend
         self._device = source.isdecimal() or source.startswith("/dev/")
         self._address = _URL.match(source) is not None
         self._capture: Any = None
         self._grabber: _Grabber | None = None
-        self._opened_ns = 0
+        self._packed = False
+        self._shape: tuple[int, ...] | None = None
         self._given_ns = 0
 
     @property
@@ -88,8 +107,9 @@ class VideoCamera:
             capture.set(cv2.CAP_PROP_FRAME_WIDTH, self._size[0])
             capture.set(cv2.CAP_PROP_FRAME_HEIGHT, self._size[1])
             capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
-        self._capture = capture
-        self._opened_ns = self._given_ns = self._monotonic_ns()
+        self._packed = not self._device and _motion_jpeg(capture) and bool(capture.set(cv2.CAP_PROP_FORMAT, _PACKED))
+        self._capture, self._shape = capture, None
+        self._given_ns = self._monotonic_ns()
         if self.live:
             self._grabber = _Grabber(capture, self._monotonic_ns)
 
@@ -97,7 +117,8 @@ class VideoCamera:
         """The newest picture that was not given yet, or a file's next one; None where there is none.
 
         Raises:
-            CameraError: not open, or it delivers nothing any more.
+            CameraError: not open, it delivers nothing any more, or pictures of another size than before.
+            BadPicture: damaged, or too large.
         """
         if self._capture is None:
             raise CameraError(f"{self._name} is not open")
@@ -128,9 +149,26 @@ class VideoCamera:
         return _SECRET.sub("//…@", self._source)
 
     def _frame(self, image: Image, taken_ns: int) -> Frame:
-        if image.ndim == 2:
+        if self._packed:
+            try:
+                image = decode(image.tobytes(), self._name, whole=self._whole)
+            except Unreadable as exc:
+                raise BadPicture(str(exc)) from exc
+        elif image.ndim == 2:
             image = np.asarray(cv2.cvtColor(image, cv2.COLOR_GRAY2BGR), np.uint8)
+        if self._shape not in (None, image.shape):
+            # Somebody has set the camera otherwise. What was learned of its pictures holds no more.
+            raise CameraError(
+                f"{self._shown} delivers pictures of another size than before: {image.shape[1]} × {image.shape[0]}"
+            )
+        self._shape = image.shape
         return Frame(np.asarray(image, np.uint8), taken_ns, self._name)
+
+
+def _motion_jpeg(capture: Any) -> bool:
+    """Whether a source that was opened delivers JPEGs, none of them to be turned."""
+    code = int(capture.get(cv2.CAP_PROP_FOURCC)) & 0xFFFFFFFF
+    return code.to_bytes(4, "little").lower() in _MOTION_JPEG and not capture.get(cv2.CAP_PROP_ORIENTATION_META)
 
 
 class _Grabber:

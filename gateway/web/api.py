@@ -18,6 +18,7 @@ from gateway.triage import StaleVersion, UnknownAlert, WrongState
 from gateway.web import views
 from gateway.web.endpoint import Call, Endpoint, Param
 from gateway.web.goods_api import GOODS_ENDPOINTS
+from gateway.web.lesson_api import LESSON_ENDPOINTS
 from gateway.web.problems import HttpProblem
 from gateway.web.state import health, machine_view, machine_views, node_views, stats
 from gateway.wording import LANGUAGES, machine_causes
@@ -180,6 +181,8 @@ def post_command(services: Services, call: Call) -> views.CommandAccepted:
     node, machine = call.params["node"], call.params["machine"]
     if asked.action == "correct_verdict":
         raise HttpProblem(422, "use /api/v1/goods/items/{node}/{inspection}/{item}/verdict, which counts it too")
+    if asked.action in ("start_lesson", "teach", "end_lesson"):
+        raise HttpProblem(422, "use /api/v1/goods/lessons, which keeps account of lessons")
     if services.live.machine(node, machine) is None:
         raise HttpProblem(404, f"nothing was ever heard of {node}/{machine}")
     try:
@@ -393,4 +396,5 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     ),
     Endpoint("GET", "/api/v1/stats", get_stats, "Counters since the gateway's start.", views.Stats),
     *GOODS_ENDPOINTS,
+    *LESSON_ENDPOINTS,
 )

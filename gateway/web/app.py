@@ -22,6 +22,8 @@ from gateway.services import Services
 from gateway.store.base import StoreUnavailable
 from gateway.web.api import ENDPOINTS
 from gateway.web.goods_pages import PATH, GoodsPages
+from gateway.web.lesson_pages import PATH as LESSONS
+from gateway.web.lesson_pages import LessonPages
 from gateway.web.metrics import Metrics
 from gateway.web.openapi import openapi
 from gateway.web.pages import Pages
@@ -45,6 +47,7 @@ def build(services: Services, *, password: str | None = None) -> Starlette:
     """
     refused = services.refused
     pages, goods = Pages(services), GoodsPages(services)
+    lessons = LessonPages(services, goods)
     stream = Stream(services.live)
     document = msgspec.json.encode(openapi(ENDPOINTS))
 
@@ -61,6 +64,9 @@ def build(services: Services, *, password: str | None = None) -> Starlette:
             Route("/", pages.overview, methods=["GET"]),
             Route(PATH, goods.goods, methods=["GET"]),
             Route(f"{PATH}/{{node}}/{{inspection}}/{{item:int}}", goods.judge, methods=["POST"]),
+            Route(LESSONS, lessons.begin, methods=["POST"]),
+            Route(f"{LESSONS}/{{lesson}}", lessons.lesson, methods=["GET"]),
+            Route(f"{LESSONS}/{{lesson}}", lessons.act, methods=["POST"]),
             Route("/alerts/{alert}", pages.act, methods=["POST"]),
             Route("/deliveries/{kind}/{name}", pages.send_again, methods=["POST"]),
             Route("/health", serve_health, methods=["GET"]),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from gateway.batches import Rate
-from gateway.goods import DAY_NS, GoodsUnavailable, ProductChart
+from gateway.goods import DAY_NS, GoodsUnavailable, ProductChart, Quantity
 from gateway.services import Services
 from gateway.web import goods_state as state
 from gateway.web import goods_views as views
@@ -19,6 +19,7 @@ BATCHES = 20
 CHARTS = 12
 POINTS = 60
 CHART_DAYS = 7
+_QUANTITIES: tuple[Quantity, ...] = ("lightness", "size")
 SUREST = 99
 """Per cent that are said at most: nothing is certain."""
 _TOLD = {
@@ -78,14 +79,17 @@ class GoodsPage:
     def _kept(self, before: int | None) -> _Kept:
         services = self._services
         try:
-            charts = services.goods.charts(
-                quantity="lightness", since_ns=self._now_ns - CHART_DAYS * DAY_NS, limit=CHARTS, points=POINTS
-            )
+            since_ns = self._now_ns - CHART_DAYS * DAY_NS
+            charts = [
+                chart
+                for quantity in _QUANTITIES
+                for chart in services.goods.charts(quantity=quantity, since_ns=since_ns, limit=CHARTS, points=POINTS)
+            ]
             items = state.items(services, self._words, limit=PICTURES, before=before)
         except GoodsUnavailable:
             return _Kept([], [], readable=False)  # the counts are of use without them
-        # In an order that stays, so that a chart is found where it was.
-        charts.sort(key=lambda each: (each.machine, each.camera, each.product))
+        # In an order that stays, so that a chart is found where it was; a product's size beside its colour.
+        charts.sort(key=lambda each: (each.machine, each.camera, each.product, each.quantity))
         return _Kept(
             [self._chart(each) for each in charts if each.points], [self._item(each) for each in items], readable=True
         )
@@ -128,28 +132,33 @@ class GoodsPage:
         words, points = self._words, [each.point for each in chart.points]
         drawing = draw(points)
         machine = words.machine(chart.machine)
-        latest = points[-1]
+        latest, size = points[-1], "_size" if chart.quantity == "size" else ""
+        unit = self._page["pixels"] if latest.unit == "px" else latest.unit
         return {
             "product": chart.product,
+            "quantity": chart.quantity,
+            "what": self._page[f"chart_{chart.quantity}"],
             "where": f"{machine} · {chart.camera}",
-            "label": str(self._page["chart_of"]).format(product=chart.product, machine=machine),
+            "label": str(self._page[f"chart{size}_of"]).format(product=chart.product, machine=machine),
+            "before": "" if size else "L* ",
+            "after": f" {unit}" if size and unit else "",
             "drawing": drawing,
             "titles": [f"{words.when(each.at_ns)}: {self._one_decimal(each.point.value)}" for each in chart.points],
             "low": self._one_decimal(drawing.low),
             "high": self._one_decimal(drawing.high),
             "first": self._moment(chart.points[0].at_ns),
             "last": self._moment(chart.points[-1].at_ns),
-            "said": self._said(latest),
+            "said": self._said(latest, size),
             "warns": bool(latest.rule),
             "learned": latest.learned,
         }
 
-    def _said(self, latest: ChartPoint) -> str:
+    def _said(self, latest: ChartPoint, size: str) -> str:
         if latest.learned < 1:
-            return str(self._page["chart_learning"]).format(percent=int(100 * latest.learned))
+            return str(self._page[f"chart{size}_learning"]).format(percent=int(100 * latest.learned))
         shown = latest.average if latest.rule == "drift" else latest.value
         direction = "up" if shown > latest.expected else "down"
-        key = f"chart_{latest.rule}_{direction}" if latest.rule else "chart_good"
+        key = f"chart{size}_{latest.rule}_{direction}" if latest.rule else "chart_good"
         value, expected = self._one_decimal(shown), self._one_decimal(latest.expected)
         return str(self._page[key]).format(value=value, expected=expected)
 

@@ -15,6 +15,7 @@ from gateway.services import Services
 from gateway.web.endpoint import signed
 from gateway.web.goods_api import correct
 from gateway.web.goods_page import GoodsPage, anchor
+from gateway.web.lesson_page import LessonPage
 from gateway.web.problems import HttpProblem
 from gateway.web.rendering import Rendering
 from gateway.web.views import Person
@@ -58,6 +59,11 @@ class GoodsPages:
             return await self._sorry(request, HttpProblem(503, str(exc)), language, form)
         return back(PATH, language, before=_before(form.get("before")), anchor=anchor(*where))
 
+    async def say(self, request: Request, language: str, said: str, *, status: int, by: str = "") -> Response:
+        """The page with what went wrong at its top."""
+        self._services.refused.count(status)
+        return await self._page(request, language, None, said=said, by=by, status=status)
+
     async def _sorry(self, request: Request, problem: HttpProblem, language: str, form: dict[str, str]) -> Response:
         if problem.status not in _SAID:
             raise problem
@@ -75,7 +81,8 @@ class GoodsPages:
         return HTMLResponse(page, status_code=status, headers={"Cache-Control": "no-store", "Vary": "Accept-Language"})
 
     def _render(self, language: str, before: int | None, said: str, by: str) -> str:
-        values = GoodsPage(self._services, self._services.wording(language)).values(before)
+        words = self._services.wording(language)
+        values = GoodsPage(self._services, words).values(before) | LessonPage(self._services, words).begin()
         return self._rendering.page("goods.html", PATH, language, said=said, by=by, **values)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from itertools import islice
 from typing import Any
@@ -13,7 +14,7 @@ from gateway.store.base import Chart, SeriesKey, StoreUnavailable
 from gateway.store.window import finished, window
 from gateway.web import views
 from gateway.web.state import machine_views, node_views
-from gateway.wording import Wording, machine_causes
+from gateway.wording import CERTAIN, Wording, machine_causes
 
 CHART_MINUTES = 15
 CHART_POINTS = 240
@@ -23,8 +24,8 @@ SILENT_S = 120.0
 """A machine that says nothing for longer is shown with the time since."""
 METER_WIDTH = 200
 UNSTEADY_SHOWN = 3
-CERTAIN = 0.75
-"""A normal that is known less well is said to be."""
+TOGETHER_NS = 30 * 60 * 10**9
+"""Alerts that began within so long of each other are named to each other: one trouble often shows in two places."""
 _MINUTE_NS = 60_000_000_000
 _FIRST_CHOICES = (
     "vibration*.velocity_rms",
@@ -55,16 +56,16 @@ class Overview:
         present = self._services.ledger.open_alerts()
         return {
             "t": self._page,
-            "alerts": [self.alert(alert) for alert in present if not self._asleep(alert)],
-            "snoozed": [self.alert(alert) for alert in present if self._asleep(alert)],
+            "alerts": [self.alert(alert, together(alert, present)) for alert in present if not self._asleep(alert)],
+            "snoozed": [self.alert(alert, together(alert, present)) for alert in present if self._asleep(alert)],
             "resolved": list(self._resolved()),
             "machines": [self._machine(machine) for machine in machine_views(self._services)],
             "deliveries": [self._delivery(one) for one in self._services.ledger.deliveries() if not one.retired],
             "nodes": [self._node(node) for node in node_views(self._services)],
         }
 
-    def alert(self, alert: Alert) -> dict[str, Any]:
-        """One alert."""
+    def alert(self, alert: Alert, others: Sequence[Alert] = ()) -> dict[str, Any]:
+        """One alert, and which others began at about the same time."""
         words = self._words
         text = words.describe(alert, now_ns=self._now_ns)
         return {
@@ -76,7 +77,17 @@ class Overview:
             "cause": words.cause(alert.cause, alert.label).name,
             "explain": text.explain,
             "lines": [
-                line for line in (text.since, text.expected, text.sure, text.also, *text.evidence, text.related) if line
+                line
+                for line in (
+                    text.since,
+                    text.expected,
+                    text.sure,
+                    text.also,
+                    *text.evidence,
+                    text.related,
+                    self._together(others),
+                )
+                if line
             ],
             "check": text.check,
             "confirmed": self._confirmed(alert),
@@ -87,6 +98,12 @@ class Overview:
             "goods": alert.kind in ("quality", "camera"),
             "until": str(self._page["until"]).format(when=words.when(alert.snoozed_until_ns or 0)),
         }
+
+    def _together(self, others: Sequence[Alert]) -> str:
+        names = (
+            f"{self._words.machine(one.machine)}: {self._words.cause(one.cause, one.label).name}" for one in others
+        )
+        return str(self._page["together"]).format(alerts="; ".join(names)) if others else ""
 
     def _confirmed(self, alert: Alert) -> str:
         if not alert.confirmed:
@@ -252,6 +269,20 @@ class Overview:
             "error": off or target.last_error,
             "button": self._page["enable"] if off else self._page["resend"] if target.dead else "",
         }
+
+
+def together(alert: Alert, present: Sequence[Alert]) -> list[Alert]:
+    """Other present troubles of machines and goods that began within `TOGETHER_NS` of this one's beginning.
+
+    That says nothing of a cause; a person who repairs one looks at the other, too.
+    """
+    return [
+        other
+        for other in present
+        if other.id != alert.id
+        and {alert.kind, other.kind} <= {"machine", "quality"}
+        and abs(other.since_ns - alert.since_ns) <= TOGETHER_NS
+    ]
 
 
 def first_choice(names: list[str]) -> str:

@@ -58,6 +58,7 @@ def _view(services: Services, state: MachineState, online: set[str], alerts: dic
         certainty=condition.certainty if condition else None,
         prognosis=_later(condition.prognosis, age_s) if condition else None,
         paused=bool(condition and condition.paused),
+        paused_left_s=_left_s(condition.paused_left_s, age_s) if condition and condition.paused else None,
         unsteady=list(condition.unsteady) if condition else [],
         sensor_faults=list(condition.sensor_faults) if condition else [],
         causes=list(condition.causes) if condition else [],

@@ -51,6 +51,8 @@ class Machine(Struct, frozen=True, kw_only=True):
     prognosis: Prognosis | None
     """When the next limit is reached, from now on."""
     paused: bool
+    paused_left_s: float | None
+    """How long the pause still takes; null where it does not end by itself."""
     unsteady: list[str]
     """Features that changed while they were learned: a fault may have been among it, and would be part of the normal."""
     sensor_faults: list[str]

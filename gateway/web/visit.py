@@ -13,6 +13,7 @@ from gateway.web.problems import HttpProblem
 from gateway.wording import LANGUAGES
 
 MAX_FORM_BYTES = 10_000
+MAX_FIELDS = 20
 
 
 def language_of(request: Request, services: Services) -> str:
@@ -32,8 +33,13 @@ def user_of(request: Request) -> str:
     return str(getattr(request.state, "user", "") or "")
 
 
-async def form_of(request: Request) -> dict[str, str]:
+async def form_of(request: Request, *, max_fields: int = MAX_FIELDS, max_bytes: int = MAX_FORM_BYTES) -> dict[str, str]:
     """The fields of a form.
+
+    Args:
+        request: of the visit.
+        max_fields: that it may have.
+        max_bytes: of its body.
 
     Raises:
         HttpProblem: 400, 413, 415: it is none.
@@ -41,9 +47,9 @@ async def form_of(request: Request) -> dict[str, str]:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/x-www-form-urlencoded":
         raise HttpProblem(415, f"send application/x-www-form-urlencoded, not {kind[:60] or 'nothing'}")
-    body = await read_body(request, MAX_FORM_BYTES)
+    body = await read_body(request, max_bytes)
     try:
-        return dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=20))
+        return dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=max_fields))
     except (UnicodeDecodeError, ValueError) as exc:
         raise HttpProblem(400, f"not a form: {exc}"[:300]) from exc
 

@@ -175,6 +175,11 @@ def _heating_element_open(symptoms: Symptoms) -> Finding:
     return 0.95 * sure * drawn(missing) * between(changed(missing), 0.04, 0.15), missing[:3] + unbalanced + slower[:2]
 
 
+def _rise(deviations: Sequence[Deviation]) -> float:
+    """The largest of them, in their unit; 0 for none."""
+    return max((d.value - d.expected for d in deviations), default=0.0)
+
+
 def _thermostat_drift(symptoms: Symptoms) -> Finding:
     """The regulated temperature moved and all that it warms moved along: the regulation did."""
     found = _leader(symptoms)
@@ -182,6 +187,9 @@ def _thermostat_drift(symptoms: Symptoms) -> Finding:
         return 0.0, []
     leader, evidence, along = found
     if symptoms.regulated and leader != symptoms.regulated:
+        return 0.0, []
+    if symptoms.kind in COOLING and _rise(symptoms.hot()) > _rise(evidence[:1]) > 0.0:
+        # A room that is kept warmer warms the condenser by less than itself; one that cannot be cooled comes with a hot compressor.
         return 0.0, []
     return (0.6 if along is None else 0.9 * along) * strength(evidence), evidence
 
@@ -334,6 +342,7 @@ RULES: Mapping[str, Rule] = {
     "winding_short": _either(_winding_short, _short_by_phases, _short_by_hum),
 }
 LEAST_CONFIDENCE = 0.25
+UNKNOWN = "unknown"
 
 
 def explain(
@@ -360,4 +369,4 @@ def explain(
 def unknown(causes: Sequence[PossibleCause]) -> PossibleCause:
     """The last resort beside these causes, ranked behind them."""
     best = max((cause.confidence for cause in causes), default=0.0)
-    return PossibleCause("unknown", round(min(1.0 - best, LEAST_CONFIDENCE if causes else 1.0), 3), ())
+    return PossibleCause(UNKNOWN, round(min(1.0 - best, LEAST_CONFIDENCE if causes else 1.0), 3), ())

@@ -24,15 +24,24 @@ class Departures:
 
     def told(self, sample: Sample, normal: Normal, *, many: bool) -> tuple[Deviation, ...]:
         """What is worth telling of the sample that this normal has just judged; farthest first."""
-        telling = normal.telling(WORTH_TELLING)
-        if not telling:
+        telling, rare = normal.telling(WORTH_TELLING), normal.rare()
+        if not telling and not rare:
             self._since.clear()
             return ()
         telling.sort(key=_nearness)
         outside = {normal.names[k] for k, sigma in telling if abs(sigma) >= LEFT_NORMAL}
+        outside.update(normal.names[k] for k, _, _ in rare)
         if outside or self._since:
             self._since = {name: self._since.get(name, sample.time_s) for name in outside}
-        return self._named(sample, normal, telling[: MANY if many else FEW])
+        far = self._named(sample, normal, telling[: MANY if many else FEW])
+        named = {deviation.feature for deviation in far}
+        # Each by itself is where it may be: it is told after what is not.
+        together = [
+            Deviation(name, sample.values[name], usual, sigma, self._since.get(name))
+            for k, usual, sigma in rare
+            if (name := normal.names[k]) in sample.values and name not in named
+        ]
+        return (*far, *together)
 
     def moved(self, sample: Sample, normal: Normal) -> tuple[Deviation, ...]:
         """Everything that leans to one side, for the picture of an alarm."""

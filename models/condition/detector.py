@@ -26,6 +26,7 @@ from models.condition.learning import (
 )
 from models.condition.severity import WATCH_SHARE
 from models.condition.smoothing import LIFE, bounded
+from models.condition.trees import Trees
 from models.condition.yardstick import INSIDE, LASTING, Presence, Yardstick
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -73,6 +74,7 @@ class Normal(AnomalyDetector):
         self.budget = budget
         self.samples = 0
         self._stick: Yardstick | None = None
+        self._trees = Trees(budget / (VIEWS + 1))
         self._logarithmic = np.zeros(len(self.names), dtype=bool)
         self._linear = ~self._logarithmic
         self._floor = np.zeros(len(self.names))
@@ -118,6 +120,7 @@ class Normal(AnomalyDetector):
         self._stick = Yardstick(
             *learn(x, tolerances, self.budget, age, older.spread(self._logarithmic) if older else None)
         )
+        self._trees.fit(x)
 
     @property
     def limits(self) -> Limits | None:
@@ -143,7 +146,9 @@ class Normal(AnomalyDetector):
             # At a mode the smoothed residual is that of the mode's own centre, which nobody has followed.
             other = np.where(presence.mask, bounded((x - centre) / scale, FARTHEST), 0.0)
             ratio = min(ratio, self._ratio(stick, np.tile(other, (VIEWS, 1)), presence)[0])
-        return Score(ratio, min(now, ratio))
+        # What a person called normal the trees know by themselves.
+        rare = self._trees.score(x, complete=presence.complete) if settled else 0.0
+        return Score(max(ratio, rare), max(min(now, ratio), rare))
 
     def telling(self, least: float) -> list[tuple[int, float]]:
         """Positions and signed residuals, in deviations, of the features that were at least so far out in the last scored sample.
@@ -155,6 +160,19 @@ class Normal(AnomalyDetector):
         unit = self._stick.unit
         told = [(column, _told(unit[:, column].tolist())) for column in self._stick.beyond(least)]
         return [(column, sigma) for column, sigma in told if abs(sigma) >= least]
+
+    def rare(self) -> list[tuple[int, float, float]]:
+        """Of features that were never seen together like this: positions, where they usually are nearest to it, and how far away.
+
+        The former is in the feature's own unit, the latter in deviations.
+        """
+        if self._stick is None or not self._judged:
+            return []
+        x, fit = self._judged[-1][1], self._stick.fit
+        return [
+            (k, self._untransformed(k, usual), float((x[k] - usual) / (fit.scale[k] * fit.deviation[INSIDE, k])))
+            for k, usual in self._trees.telling(x)
+        ]
 
     def follow(self, vector: Floats) -> None:
         """Moves the centre a little towards an accepted sample, within its reach.
@@ -191,6 +209,7 @@ class Normal(AnomalyDetector):
             smooth[LIFE] = bounded(stick.level(), stick.fit.bound)
             self._catching_up = CATCHING_UP
             stick.calm()
+            self._trees.settle()
 
     def inherit(self, older: Normal) -> None:
         """Goes on where an older normal of the same regime had followed to, as far as this one's reach allows."""
@@ -202,6 +221,7 @@ class Normal(AnomalyDetector):
         near = fit.anchor[:size] + bounded(before.centre[:size] - fit.anchor[:size], stick.reach[:size])
         stick.begin(np.where(same & (before.weight[INSIDE, :size] > 0), near, fit.centre[:size]))
         self._catching_up = older._catching_up
+        self._trees.inherit(older._trees)
         self._touched[:size] = older._touched[:size]
         if same.all():
             stick.inherit(older._stick, size)
@@ -221,6 +241,7 @@ class Normal(AnomalyDetector):
         wide = np.abs(np.where(known, x, centre) - centre).max(axis=0) / 2
         self._modes.append((centre, np.maximum(MODE_WIDTH * fit.scale * fit.deviation[INSIDE], wide)))
         self._modes = self._modes[-MOST_MODES:]
+        self._trees.accept(x)
         self.settle()
 
     def remember(self) -> None:
@@ -233,12 +254,14 @@ class Normal(AnomalyDetector):
         if self._stick is None or self._alone <= HALF:
             return False
         self._stick.take_back()
+        self._trees.take_back()
         return True
 
     def settle(self) -> None:
         """Forgets the smoothed residual: the machine has just come into this regime."""
         if self._stick is not None:
             self._stick.smooth[:] = 0.0
+            self._trees.settle()
 
     def unsteady(self) -> list[str]:
         """Features with next to no say in what stays: they changed while they were learned."""
@@ -251,8 +274,7 @@ class Normal(AnomalyDetector):
         """The centre of one feature in its own unit."""
         if self._stick is None:
             return 0.0
-        value = float(self._stick.fit.centre[index])
-        return math.exp(value) if self._logarithmic[index] else value
+        return self._untransformed(index, float(self._stick.fit.centre[index]))
 
     def weights(self) -> Floats:
         """How much each feature counts, 0 to 1."""
@@ -283,6 +305,7 @@ class Normal(AnomalyDetector):
             "catching_up": self._catching_up,
             "touched": self._touched.astype(int).tolist(),
             "modes": [[centre.tolist(), scale.tolist()] for centre, scale in self._modes],
+            "trees": self._trees.state(),
             **(self._stick.state() if self._stick is not None else {"fit": None}),
         }
 
@@ -298,6 +321,7 @@ class Normal(AnomalyDetector):
         normal._catching_up = int(state["catching_up"])
         normal._touched = np.array(state["touched"], dtype=bool)
         normal._modes = [(np.array(c, dtype=np.float64), np.array(s, dtype=np.float64)) for c, s in state["modes"]]
+        normal._trees = Trees.from_state(state["trees"], normal._trees.budget)
         if state["fit"] is not None:
             normal._stick = Yardstick.from_state(state)
         return normal
@@ -321,6 +345,9 @@ class Normal(AnomalyDetector):
         np.log(transformed, out=transformed)
         np.copyto(transformed, x, where=self._linear)
         return transformed
+
+    def _untransformed(self, index: int, value: float) -> float:
+        return math.exp(value) if self._logarithmic[index] else value
 
     def _as_judged(self, stick: Yardstick, vector: Floats) -> tuple[Floats, Presence]:
         # They are followed in the order in which they were judged.

@@ -156,7 +156,7 @@ def learn(
     # Of a short beginning the centre that follows knows less than the mean of all.
     looks = np.minimum(np.maximum(_looks(residual, there), level_looks), most)
     spread = spread / scale
-    correlation = _correlation(residual, rows)
+    correlation = _correlation(residual, looks)
     inverse = np.asarray(np.linalg.inv(correlation), dtype=np.float64)
     # Exactly symmetric, so that half of it says all in a snapshot.
     inverse = np.tril(inverse) + np.tril(inverse, -1).T
@@ -317,13 +317,14 @@ def _run_through(x: Floats, known: NDArray[np.bool_], scale: Floats, mean: Float
     return seen, centre * scale
 
 
-def _correlation(residual: Floats, rows: int) -> Floats:
+def _correlation(residual: Floats, looks: Floats) -> Floats:
+    """Of (rows, features) of residuals that were independently looked at so often."""
     features = residual.shape[1]
     correlation = residual.T @ residual
     diagonal = np.sqrt(np.maximum(np.diag(correlation), 1e-12))
     correlation = correlation / np.outer(diagonal, diagonal)
-    # Towards independence by how many parameters there are for each row.
-    shrink = min(1.0, max(0.1, features / (0.5 * rows + features)))
-    shrunk: Floats = (1 - shrink) * correlation
+    # Towards independence by how many parameters there are for each look: two temperatures that were seen to rise together once need not.
+    kept = np.sqrt(np.minimum(1.0 - features / (0.5 * looks + features), 0.9))
+    shrunk: Floats = correlation * np.outer(kept, kept)
     np.fill_diagonal(shrunk, 1.0)
     return shrunk

@@ -17,7 +17,7 @@ from models.condition.departures import Departures
 from models.condition.intake import Intake
 from models.condition.memory import Memory
 from models.condition.normals import Normals
-from models.condition.outlook import Outlook, certainty
+from models.condition.outlook import Outlook, certainty, doubted
 from models.condition.persistence import Alarms
 from models.condition.settings import Settings
 from models.condition.severity import by_score, by_velocity, graded
@@ -151,7 +151,10 @@ class Condition:
         if not verdict.alarm:
             return direct
         causes = self._causes() if self._suspects else direct.causes
-        return Explanation(direct.deviations, self._outlook.rank(causes))
+        causes = self._outlook.rank(causes)
+        if verdict.limit is not None:
+            causes = doubted(causes, verdict.certainty, self._alarms.worst(verdict.score))
+        return Explanation(direct.deviations, causes)
 
     def feedback(self, word: Word, confirmed: Confirmed | None = None) -> bool:
         """Hears a person; see the contract."""
@@ -251,7 +254,7 @@ class Condition:
     @property
     def _settling(self) -> bool:
         """Whether the machine is between two regimes."""
-        return len(self._normals) > 1 and self._visits.settling
+        return len(self._normals.regimes) > 1 and self._visits.settling
 
     def _causes(self) -> tuple[PossibleCause, ...]:
         return self._suspects.ranked(self._columns.info, self.settings.kind)

@@ -24,6 +24,7 @@ LEAST_ROWS = 24
 """Samples of a regime from which it is judged by them; until then it is met like one that is new."""
 LEAST_WARMUP = 8
 """Samples without which nothing is learned."""
+LEAST_PACE_S = 1e-3
 MOST_EXEMPLARS = 100
 
 
@@ -69,7 +70,10 @@ class Normals:
         leaves = self._regimes.leaves(table, names)
         logarithmic = np.array([info[n].quantity == "vibration" and info[n].unit != "%" for n in names], dtype=bool)
         span = np.abs(np.where(np.isfinite(table), table, 0.0)).max(axis=0)
-        least = np.array([tolerance(info[name], name, float(wide)) for name, wide in zip(names, span, strict=True)])
+        pace_s = max(float(np.median(np.diff(memory.times))), LEAST_PACE_S)
+        least = np.array(
+            [tolerance(info[name], name, float(wide), pace_s) for name, wide in zip(names, span, strict=True)]
+        )
         scored = np.array([info[name].quantity != "state" for name in names], dtype=bool)
         self._normals = {}
         for leaf, name in enumerate(self._regimes.names):
@@ -137,8 +141,12 @@ class Normals:
         self._teach(vectors)
 
     def unsteady(self) -> tuple[str, ...]:
-        """Features with next to no say: they changed while they were learned."""
-        return tuple(dict.fromkeys(name for normal in self._normals.values() for name in normal.unsteady()))
+        """Features with next to no say: they changed while they were learned.
+
+        Not those that are told of many samples: they have next to no say because they were seen too seldom.
+        """
+        names = dict.fromkeys(name for normal in self._normals.values() for name in normal.unsteady())
+        return tuple(name for name in names if tolerance(self._columns.info[name], name, 0.0).look <= 1.0)
 
     def begin_anew(self, *, forget: bool) -> None:
         """Another normal holds from here on; `forget` drops also what a person called normal."""

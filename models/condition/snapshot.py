@@ -14,7 +14,7 @@ from math import isnan
 from typing import Any
 
 FORMAT = "werkpuls-condition"
-VERSION = 4
+VERSION = 5
 
 
 def stamp(parts: Mapping[str, Any]) -> dict[str, Any]:

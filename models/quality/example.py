@@ -23,7 +23,12 @@ _LEAST_BACKGROUND = 0.03
 """Where less of the frame than this shows no item, nobody knows the light."""
 _ROUNDED = 1e-6
 """Relative; files hold numbers with seven digits."""
+_SAME_SURFACE = 6
+"""Pixels of the background's usual L*, give or take so many of 255, show its colour; shadows and crumbs do not."""
+_UNTINTED = 128
 Floats = NDArray[np.float32]
+Lab = tuple[float, float, float]
+"""L* 0 to 100, a*, b*."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,7 @@ class Example:
         embedding: (d,) float32, what the net saw.
         baking: probability that it is burnt or underbaked, as the net says, 0 to 1.
         light: L* of the background, 0 to 100; None where none is seen.
+        tint: a* and b* of the background; None where nobody knows.
         frame_px: pixels of the frame, by which pictures of one format are known; 0: of the same camera as the others.
     """
 
@@ -44,11 +50,18 @@ class Example:
     baking: float
     light: float | None
     frame_px: int = 0
+    tint: tuple[float, float] | None = None
 
     @property
     def lightness(self) -> float:
         """L* of the crust."""
         return float(self.measured[COLOUR.start])
+
+    @property
+    def crust(self) -> Lab:
+        """Mean colour of the crust."""
+        lightness, a, b = (float(value) for value in self.measured[COLOUR][:3])
+        return lightness, a, b
 
     def same_item(self, other: Example) -> bool:
         """Whether both are of one item in one picture: no two others have the same numbers.
@@ -68,7 +81,7 @@ def example(
     frame_px: int,
     embedding: Floats,
     named: tuple[Sequence[str], Floats],
-    light: float | None,
+    light: Lab | None,
 ) -> Example:
     """Puts together what is known of one item.
 
@@ -83,11 +96,14 @@ def example(
     measured[0] -= np.float32(np.log(frame_px))
     labels, probabilities = named
     baking = sum(float(probabilities[labels.index(name)]) for name in _COLOUR_DEFECTS if name in labels)
-    return Example(measured, np.asarray(embedding, np.float32), min(1.0, baking), light, frame_px)
+    shade, tint = (light[0], light[1:]) if light is not None else (None, None)
+    return Example(measured, np.asarray(embedding, np.float32), min(1.0, baking), shade, frame_px, tint)
 
 
-def light_of(frame: NDArray[np.uint8], contours: Sequence[NDArray[np.float32]]) -> float | None:
-    """Median L* of what is no item, 0 to 100: it moves when the exposure or the lamp changes, and not with the crust.
+def light_of(frame: NDArray[np.uint8], contours: Sequence[NDArray[np.float32]]) -> Lab | None:
+    """The colour of what is no item: it moves when the exposure or the lamp changes, and not with the crust.
+
+    Median L*, and the mean a* and b* of what is about as light.
 
     Args:
         frame: (height, width, 3) uint8, BGR.
@@ -102,7 +118,9 @@ def light_of(frame: NDArray[np.uint8], contours: Sequence[NDArray[np.float32]]) 
     seen = int(np.count_nonzero(free))
     if seen < _LEAST_BACKGROUND * free.size:
         return None
-    lightness = cv2.cvtColor(small, cv2.COLOR_BGR2LAB)
-    counts = np.cumsum(np.ravel(cv2.calcHist([lightness], [0], free, [256], [0, 256])))
-    middle = np.searchsorted(counts, ((seen - 1) // 2, seen // 2), side="right")
-    return float(middle.mean()) * 100 / 255
+    lab = np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2LAB), np.uint8)
+    counts = np.cumsum(np.ravel(cv2.calcHist([lab], [0], free, [256], [0, 256])))
+    middle = float(np.searchsorted(counts, ((seen - 1) // 2, seen // 2), side="right").mean())
+    usual = cv2.inRange(lab[..., 0], middle - _SAME_SURFACE, middle + _SAME_SURFACE)
+    _, a, b, _ = cv2.mean(lab, cv2.bitwise_and(usual, free))
+    return middle * 100 / 255, a - _UNTINTED, b - _UNTINTED

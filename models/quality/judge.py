@@ -14,6 +14,8 @@ Floats = NDArray[np.float64]
 
 _WEIGHTS = (0.25, 1.0, 0.25, 0.5)
 """Of size, shape, colour and embedding; of the last there are many numbers, and each is noisy."""
+_COLOURED = 2, 4
+"""Of these views, those from the first to before the second are colours or contain them."""
 _RIDGE = 0.3
 """In shares of the mean of the kernel's diagonal."""
 _SLOPES = np.linspace(1.0, 8.0, 29)
@@ -42,6 +44,8 @@ class Separator:
         taught = self._coordinates([*good, *bad], centred=False)
         self._centre = (taught[: len(good)].mean(axis=0) + taught[len(good) :].mean(axis=0)) / 2
         taught = taught - self._centre
+        widths = np.cumsum([0, *(view.shape[1] for view in self._scales.scaled(good[:1]))])
+        self._coloured = slice(int(widths[_COLOURED[0]]), int(widths[_COLOURED[1]]))
         wanted = np.concatenate((np.ones(len(good)), -np.ones(len(bad))))
         kernel = taught @ taught.T
         inverse = np.linalg.inv(kernel + _RIDGE * np.trace(kernel) / len(wanted) * np.eye(len(wanted)))
@@ -52,9 +56,17 @@ class Separator:
         self._slope = _slope(left_out)
         self.doubted = (int((left_out[: len(good)] < 0).sum()), int((left_out[len(good) :] < 0).sum()))
 
-    def good(self, example: Example) -> float:
-        """Probability that it is good, 0 to 1."""
-        margin = float((self._coordinates([example]) @ self._weights)[0])
+    def good(self, example: Example, *, colours: bool = True) -> float:
+        """Probability that it is good, 0 to 1.
+
+        Args:
+            example: the item.
+            colours: whether its colours can be compared with the taught ones; else they speak for neither side.
+        """
+        place = self._coordinates([example])[0]
+        if not colours:
+            place[self._coloured] = 0.0
+        margin = float(place @ self._weights)
         return float(1 / (1 + np.exp(-np.clip(self._slope * margin, -30, 30))))
 
     def _coordinates(self, examples: Sequence[Example], *, centred: bool = True) -> Floats:

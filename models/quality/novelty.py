@@ -38,8 +38,14 @@ _NO_MOMENT = 7.0
 """Of a regular outline the higher moments are nothing but pixels: below 1e-7 they are taken as equal, whatever their sign."""
 _EMBEDDING_SPREAD = 0.5
 """The same for an embedding whose numbers have a root mean square of 1."""
-_OTHER_LIGHT = 8.0
-"""Where the background's L* is this far from any that was taught, the light is another, and colours say nothing."""
+_OTHER_LIGHT = 5.0
+"""Where the light differs from any that was taught so much that a taught crust would look this different (CIE 1976), colours say
+nothing: that is as much as measuring them scatters. On a dark belt such a change moves the crust far more than the background."""
+_CUBE = (116.0, 500.0, 200.0)
+"""Of CIELAB (CIE 15): L* = 116·fy − 16, a* = 500·(fx − fy), b* = 200·(fy − fz)."""
+_NO_TINT = (0.0, 0.0)
+_DARKEST = 0.15
+"""A background's fy of less, L* 1.4, is black and tells no light."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +122,8 @@ class Novelty:
             raise ValueError(f"at least {NEAREST + 1} items must be taught, not {len(taught)}")
         self._scales = Scales.of(taught)
         self._taught = self._scales.scaled(taught)
-        self._lights = np.array([each.light for each in taught if each.light is not None], np.float64)
+        self._lights = [each for each in taught if each.light is not None]
+        self._crust = np.mean([each.crust for each in taught], axis=0)
         self._limits = [self._limit(k, taught) for k in range(len(self._taught))]
 
     def of(self, example: Example) -> Departure:
@@ -126,12 +133,14 @@ class Novelty:
             float(_nearest(_apart(view, taught))[0]) / limit
             for view, taught, limit in zip(views, self._taught, self._limits, strict=True)
         )
-        other_light = bool(
-            example.light is not None
-            and len(self._lights)
-            and np.abs(self._lights - example.light).min() > _OTHER_LIGHT
-        )
+        other_light = self.in_other_light(example)
         return Departure(size, shape, 0.0 if other_light else colour, 0.0 if other_light else look, other_light)
+
+    def in_other_light(self, example: Example) -> bool:
+        """Whether the background speaks for a lamp or an exposure in which nothing was taught."""
+        if example.light is None or not self._lights:
+            return False
+        return min(_moved(self._crust, each, example) for each in self._lights) > _OTHER_LIGHT
 
     def _limit(self, view: int, taught: Sequence[Example]) -> float:
         """From each taught item's distance to the others, in spreads that it had no part in."""
@@ -143,6 +152,27 @@ class Novelty:
             alone.append(float(_nearest(_apart(one, rest))[0]))
         distances = np.array(alone)
         return _MARGIN * max(_LEAST, float(np.sqrt(np.square(distances).mean()) + _SPREADS * distances.std()))
+
+
+def _moved(crust: Floats, taught: Example, now: Example) -> float:
+    """How far a crust's colour moves when the light does, as a background shows it in both; each channel by a factor.
+
+    That is what von Kries' rule says of adaptation (1902), in XYZ. A background whose tint is not known counts as untinted in both.
+    """
+    tinted = taught.tint is not None and now.tint is not None
+    before, after = (
+        _cubes(each.light or 0.0, *(each.tint or _NO_TINT if tinted else _NO_TINT)) for each in (taught, now)
+    )
+    there = _cubes(*crust)
+    x, y, z = there * (np.maximum(after, _DARKEST) / np.maximum(before, _DARKEST) - 1)
+    lightness, a, b = _CUBE
+    return float(np.sqrt((lightness * y) ** 2 + (a * (x - y)) ** 2 + (b * (y - z)) ** 2))
+
+
+def _cubes(lightness: float, a: float, b: float) -> Floats:
+    """Cube roots of X, Y and Z in shares of white."""
+    y = (lightness + 16) / _CUBE[0]
+    return np.array((y + a / _CUBE[1], y, y - b / _CUBE[2]))
 
 
 def _apart(one: Floats, other: Floats) -> Floats:

@@ -46,12 +46,16 @@ class ProfileCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     features: str
 
 
+_Tint = Annotated[float, msgspec.Meta(ge=-128.0, le=128.0)]
+
+
 class _Item(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     measured: Annotated[list[float], msgspec.Meta(min_length=len(NAMES), max_length=len(NAMES))]
     embedding: Annotated[list[float], msgspec.Meta(min_length=1, max_length=4096)]
     baking: Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
     light: Annotated[float, msgspec.Meta(ge=0.0, le=100.0)] | None
     frame_px: Annotated[int, msgspec.Meta(ge=0, le=10**9)]
+    tint: tuple[_Tint, _Tint] | None = None
 
 
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -60,15 +64,17 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     bad: Annotated[list[_Item], msgspec.Meta(max_length=MOST)]
 
 
-def write_profile(profile: Profile, path: Path, made: str) -> ProfileCard:
+def write_profile(profile: Profile, path: Path, made: str, *, over: bool = True) -> ProfileCard:
     """Writes a profile so that a reader finds the old one or the new one, whatever happens in between.
 
     Args:
         profile: to keep.
         path: of the file.
         made: when, ISO 8601; empty where it is not known.
+        over: in the place of one that is there.
 
     Raises:
+        FileExistsError: one is there, and this one was not to take its place.
         OSError: it cannot be written.
     """
     card = ProfileCard(
@@ -88,7 +94,10 @@ def write_profile(profile: Profile, path: Path, made: str) -> ProfileCard:
             file.write(content + b"\n")
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(path)
+        if over:
+            temporary.replace(path)
+        else:
+            os.link(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
     return card
@@ -171,6 +180,7 @@ def _packed(example: Example) -> _Item:
         baking=example.baking,
         light=example.light,
         frame_px=example.frame_px,
+        tint=example.tint,
     )
 
 
@@ -189,6 +199,7 @@ def _unpacked(items: Sequence[_Item], path: Path) -> list[Example]:
             item.baking,
             item.light,
             item.frame_px,
+            item.tint,
         )
         for item in items
     ]

@@ -116,7 +116,7 @@ class Profile:
         if self._separator is None:
             good, explained = near, self._explained(departure, example)
         else:
-            separated = self._separator.good(self._sized(example))
+            separated = self._separator.good(self._sized(example), colours=not departure.other_light)
             # Two witnesses: beyond the limit, the odds of distance count against it as well. Far out, the separator, which was
             # taught nothing there, is not heard.
             odds = separated / max(1 - separated, _TINY) * min(1.0, max(departure.overall, _TINY) ** -_STEEP)
@@ -126,7 +126,7 @@ class Profile:
         confidence = max(good, 1 - good)
         verdict: Verdict = "good" if good >= 0.5 else "reject"
         # In another light the profile does not look at colours; what the net calls burnt there is not to pass unseen.
-        unseen = departure.other_light and example.baking > _BAKED_WRONG
+        unseen = departure.other_light and self._baked_wrong(example)
         if confidence < SURE or (verdict == "reject" and not explained) or (verdict == "good" and unseen):
             verdict = "unsure"
         return Judgement(verdict, confidence, good, strange, self._reasons(departure, example, good), departure)
@@ -182,7 +182,15 @@ class Profile:
             return True
         if departure.size > _CLEARLY:
             return departure.look <= 1
-        return departure.colour > _CLEARLY and example.baking > _BAKED_WRONG
+        return departure.colour > _CLEARLY and self._baked_wrong(example)
+
+    def _baked_wrong(self, example: Example) -> bool:
+        """Whether the net's word that it is burnt or too pale means something; of a product that it calls so when it is good, it does not."""
+        return example.baking > _BAKED_WRONG and self._baking_known
+
+    @cached_property
+    def _baking_known(self) -> bool:
+        return 2 * sum(each.baking > _BAKED_WRONG for each in self.good) < len(self.good)
 
     def _reasons(self, departure: Departure, example: Example, good: float) -> tuple[Reason, ...]:
         mean = sum(each.lightness for each in self.good) / len(self.good)

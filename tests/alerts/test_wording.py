@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import string
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 from zoneinfo import ZoneInfo
@@ -18,7 +19,7 @@ from support.alerts import SECOND, START, seen
 from edge.sensors.base import Fault
 from gateway import lifecycle, triage
 from gateway.alerts import Policy, Reason, Resolution, State
-from gateway.lifecycle import begin
+from gateway.lifecycle import begin, clear
 from gateway.nodewatch import _CAUSES
 from gateway.wording import LANGUAGES, Wording, WordingError, machine_causes
 from models.condition.bearing import Bearing
@@ -155,6 +156,20 @@ def test_an_alert_in_plain_words() -> None:
     assert later.expected == "Alarm level probably reached within 24 h (80 % sure)"
     assert later.evidence[0].endswith("(clearly higher, since 28 May 2026 22:16)")
     assert Wording("en").describe(alert, now_ns=START + 10 * 86_400 * SECOND).expected == "", "its time has passed"
+
+
+def test_an_alert_says_when_little_was_learned_and_when_it_is_not_seen_any_more() -> None:
+    observation = seen(0, causes=(Cause(code="bearing_outer", confidence=0.2),), certainty=0.45)
+    young = begin(observation, Policy()).alert
+    said = WORDINGS["en"].describe(young, now_ns=START)
+    assert said.sure == "How sure: unsure (20 %). Only 45 % of this operation is learned: it may be a false alarm"
+    assert said.explain.startswith("What: ")
+    grown = begin(replace(observation, certainty=0.9), Policy()).alert
+    assert "learned" not in WORDINGS["en"].describe(grown, now_ns=START).sure
+    calm = clear(young, observation.source, START + 60 * SECOND, Policy()).alert
+    said = WORDINGS["de"].describe(calm, now_ns=START + 60 * SECOND)
+    clock = WORDINGS["de"].clock(START + 60 * SECOND)[:5]
+    assert said.explain.startswith(f"Seit {clock} wieder normal; bleibt es so, endet die Meldung von selbst. Was: ")
 
 
 def test_the_direction_is_that_of_the_numbers_beside_it() -> None:

@@ -17,7 +17,10 @@ import pytest
 from werkpuls import cli
 
 ROOT = Path(__file__).parents[2]
-GATEWAY_ONLY = ("starlette", "uvicorn", "influxdb_client", "apprise", "jinja2", "prometheus_client", "httpx", "gateway")
+GATEWAY_ONLY = (
+    *("starlette", "uvicorn", "influxdb_client", "apprise", "jinja2", "prometheus_client", "httpx"),
+    *("gateway.wording", "gateway.alerts", "gateway.config"),
+)
 NODE_ONLY = ("edge", "river", "scipy", "models")
 
 
@@ -157,10 +160,14 @@ def loaded_by(*words: str) -> set[str]:
         (("edge", "sense", "--config", "gone.toml"), (*GATEWAY_ONLY, "rich.live", "cv2", "werkpuls.demo", "pyarrow")),
         (("edge", "watch", "--config", "gone.toml"), (*GATEWAY_ONLY, "rich.live", "werkpuls.demo", "pyarrow")),
         (("gateway", "--config", "gone.toml"), ("edge", "cv2", "werkpuls.demo", "pyarrow", "hypothesis")),
+        (("gateway", "--check", "--config", "gone.toml"), ("edge", "cv2", "starlette", "uvicorn", "influxdb_client")),
         (("certs", "--folder", "x"), (*GATEWAY_ONLY, *NODE_ONLY, "rich.live", "numpy", "werkpuls.demo")),
         (("score", "gone.csv", "--json"), (*GATEWAY_ONLY, "rich.live", "werkpuls.demo", "cryptography")),
-        # The catalogue of words is the gateway's.
-        (("doctor", "--config", "gone.toml"), ({*GATEWAY_ONLY} - {"gateway"}) | {"rich.live", "cryptography", "cv2"}),
+        # It speaks of causes as the pages do.
+        (
+            ("doctor", "--config", "gone.toml"),
+            {*GATEWAY_ONLY, "rich.live", "cryptography", "cv2"} - {"gateway.wording", "gateway.alerts"},
+        ),
         (("--version",), ()),
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) and value else None,

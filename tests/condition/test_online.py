@@ -1,4 +1,4 @@
-"""The normal as a River estimator passes what River asks of its own.
+"""The normal and the trees as River estimators pass what River asks of its own.
 
 River's data set for anomaly detectors is a download; its checks run over a machine's samples here. Its check of the ROC needs
 scikit-learn, and is made with our own measure below.
@@ -14,6 +14,7 @@ from river import checks
 
 from benchmarks.condition.measures import auc
 from models.condition.online import OnlineNormal
+from models.condition.trees import Trees
 
 
 class Samples:
@@ -47,6 +48,11 @@ with patch.object(checks, "_yield_datasets", ours):
 @pytest.mark.parametrize("check", CHECKS, ids=[check.__name__ for check in CHECKS])
 def test_passes_rivers_own_checks(check: Callable[..., Any]) -> None:
     check(OnlineNormal())
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=[check.__name__ for check in CHECKS])
+def test_the_trees_by_themselves_do_as_well(check: Callable[..., Any]) -> None:
+    check(Trees())
 
 
 def test_ranks_what_is_wrong_above_what_is_normal() -> None:

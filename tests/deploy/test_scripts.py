@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from werkpuls.words import language_of
+
 ROOT = Path(__file__).parents[2]
 SCRIPTS = sorted((ROOT / "deploy").glob("*.sh"))
 SHELLCHECK = shutil.which("shellcheck")
@@ -45,7 +47,7 @@ def sourced(folder: Path, commands: str, *programs: str, **environment: str) -> 
         text=True,
         timeout=60,
         check=False,
-        env={"PATH": str(tools), **environment},
+        env={"PATH": str(tools), "WERKPULS_LANG": "en", **environment},
     )
 
 
@@ -56,8 +58,27 @@ def test_a_missing_program_is_named_with_what_installs_it(tmp_path: Path) -> Non
     assert "sudo apt-get install no-such-package" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({"WERKPULS_LANG": "de", "LANG": "en_GB.UTF-8"}, "fehlt und ließ sich nicht installieren"),
+        ({"WERKPULS_LANG": "", "LANG": "de_DE.UTF-8"}, "fehlt und ließ sich nicht installieren"),
+        ({"WERKPULS_LANG": "", "LANG": "C.UTF-8"}, "fehlt und ließ sich nicht installieren"),
+        ({"WERKPULS_LANG": "", "LC_ALL": "fr_FR", "LANG": "de_DE"}, "is missing and could not be installed"),
+        ({"WERKPULS_LANG": "", "LANG": "en_GB.UTF-8"}, "is missing and could not be installed"),
+    ],
+)
+def test_scripts_speak_the_language_that_the_command_speaks(
+    environment: dict[str, str], said: str, tmp_path: Path
+) -> None:
+    done = sourced(tmp_path, "need_command no-such-program no-such-package", **environment)
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert ("de" if "fehlt" in said else "en") == language_of((), environment)
+
+
 def test_a_program_that_tests_can_do_without_is_told_and_no_obstacle(tmp_path: Path) -> None:
-    done = sourced(tmp_path, "want_command no-such-program no-such-package\nsay went on")
+    done = sourced(tmp_path, "want_command no-such-program no-such-package\nsay 'went on'")
     assert done.returncode == 0
     assert "LACKING: no-such-program (Debian package no-such-package)" in done.stderr
     assert "went on" in done.stderr
@@ -163,6 +184,7 @@ def test_where_opencv_cannot_be_installed_the_demo_is_set_up_without_and_every_r
             "PATH": f"{tools}:/usr/bin:/bin",
             "WERKPULS_PYTHON": str(tools / "python3"),
             "NETWORK": str(network),
+            "WERKPULS_LANG": "en",
         }
         words = ["/bin/sh", str(project / "deploy" / "demo.sh"), "--for", "1"]
         return subprocess.run(words, capture_output=True, text=True, timeout=60, check=False, env=environment)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.catalogue import read_catalogue
 from werkpuls.cli import COMMANDS, build_parser
 from werkpuls.demo.plan import MACHINES
 from werkpuls.demo.proof import Proof
@@ -22,7 +23,7 @@ from werkpuls.score import Tally
 from werkpuls.scoring import COLUMNS
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def slug(heading: str) -> str:
@@ -77,6 +78,39 @@ def test_commands_are_found() -> None:
     found = [words[0] for page in PAGES for words in commands(page)]
     assert set(found) == set(COMMANDS)
     assert len(found) > 15
+
+
+def blocks(page: Path) -> set[str]:
+    return {
+        line for block in re.findall(r"(?ms)^```sh\n(.*?)^```", page.read_text()) for line in block.splitlines() if line
+    }
+
+
+@pytest.mark.parametrize("page", ["einstieg.md", "kamera.md", "hilfe.md"])
+def test_the_german_pages_install_as_the_english_one(page: str) -> None:
+    doctor = {"sudo werkpuls doctor", "sudo werkpuls doctor --pictures bilder"}
+    german = {line for line in blocks(ROOT / "docs" / "de" / page) if line.startswith("sudo ")} - doctor
+    assert german
+    assert german <= blocks(ROOT / "docs" / "install.md")
+
+
+def test_buttons_that_the_german_pages_name_are_on_the_page() -> None:
+    shown = set(_texts(read_catalogue("de")))
+    for page in ("alarme.md", "kamera.md"):
+        text = " ".join((ROOT / "docs" / "de" / page).read_text().split())
+        named = re.findall(r"(?<!\*)\*([A-Z][^*]*[a-zßäöü])\*(?!\*)", text)
+        missing = [
+            name for name in named if "–" not in name and "…" not in name and not any(name in one for one in shown)
+        ]
+        assert missing == [], page
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, dict):
+        for inner in value.values():
+            yield from _texts(inner)
+    elif isinstance(value, str):
+        yield value
 
 
 def options(command: str) -> list[argparse.Action]:

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from support.nodes import HEAD, write_node
 
-from edge.check import main as check
 from edge.config import NodeConfig, check_machines, link_of, read_node
+from werkpuls.edge import check
+from werkpuls.words import Words
 from wire.broker import is_loopback
 from wire.clock import boottime_ns
 from wire.settings import SettingsError
@@ -156,16 +157,18 @@ def test_a_password_file_must_be_secret_and_have_a_name(tmp_path: Path) -> None:
 
 
 def test_check_prints_the_plan_or_the_mistake(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert check(write_node(tmp_path, "mixer-1")) == 0
+    assert check(write_node(tmp_path, "mixer-1"), Words("en")) == 0
     out = capsys.readouterr().out
     assert "bakery/pi → 127.0.0.1:1" in out
     assert "machine mixer-1 (mixer), every 0.1 s" in out
-    assert check(write_node(tmp_path, "mixer-1"), json_output=True) == 0
+    assert check(write_node(tmp_path, "mixer-1"), Words("en"), json_output=True) == 0
     assert '"channels":["vibration [g]"' in capsys.readouterr().out
-    assert check(write_node(tmp_path)) == 0
+    assert check(write_node(tmp_path), Words("en")) == 0
     assert "nothing to do" in capsys.readouterr().out
-    assert check(tmp_path / "none.toml") == 2
+    assert check(tmp_path / "none.toml", Words("en")) == 2
     assert capsys.readouterr().err == f"{tmp_path / 'none.toml'}: No such file or directory\n"
+    assert check(tmp_path / "none.toml", Words("de")) == 2
+    assert f"{tmp_path / 'none.toml'}: gibt es nicht\n" in capsys.readouterr().err
 
 
 def test_the_command_exits_with_2_and_starts_nothing(tmp_path: Path) -> None:

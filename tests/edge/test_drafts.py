@@ -156,10 +156,12 @@ def test_what_is_to_come_and_what_is_recognised_reach_the_wire() -> None:
         since_ns=NOW,
         causes=(known,),
         prognosis=coming,
+        certainty=0.45,
     )
     message = sealed(drafter().finding("mixer", step(), change, INFO))
     assert isinstance(message, Finding)
     assert (message.causes[0].label, message.causes[0].recognised) == ("Splint fehlt", True)
+    assert message.certainty == 0.45
     assert message.prognosis is not None
     assert (message.prognosis.low_s, message.prognosis.high_s) == (259_200.0, 777_601.0)
     reporter = Reporter("oven", drafter(), ReportOptions(condition_s=10))
@@ -196,9 +198,12 @@ def test_while_paused_or_blind_the_last_word_stands() -> None:
     sample = Sample(NOW / 1e9, {"vibration.rms": 1.0}, INFO)
     explanation = Explanation((Deviation("vibration.rms", 4.0, 1.0, 9.5),), (PossibleCause("unbalance", 0.6),))
     reporter.take(step(1, sample=sample, verdict=verdict(1, severity="warning", alarm=True), explanation=explanation))
-    (paused,) = conditions(reporter.take(step(2, paused=True)))
+    (paused,) = conditions(reporter.take(step(2, paused=True, paused_until_ns=NOW + 62_000_000_000)))
     assert (paused.paused, paused.severity, paused.causes[0].code) == (True, "warning", "unbalance")
     assert paused.evidence[0].unit == "mm/s"
+    assert paused.paused_left_s == 60.0
+    (longer,) = conditions(reporter.take(step(3, paused=True, paused_until_ns=NOW + 123_000_000_000)))
+    assert longer.paused_left_s == 120.0
     (blind,) = conditions(reporter.take(step(3, sensor_faults={"vibration": (Fault.NO_DATA, "nothing")})))
     assert blind.sensor_faults == ["vibration"]
 

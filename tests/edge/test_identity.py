@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from support.nodes import write_node
 
-from edge.check import main as check
 from edge.config import read_node
 from edge.doctor.examine import _config
 from werkpuls.certificates import Authority
+from werkpuls.edge import check
+from werkpuls.words import Words
 
 
 def written(folder: Path, cert: str, key: str) -> Path:
@@ -41,7 +42,7 @@ def test_certificate_key_and_name_belong_together(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], cert: str, key: str, said: str
 ) -> None:
     path = written(tmp_path, cert, key)
-    assert check(path) == (2 if said else 0)
+    assert check(path, Words("en")) == (2 if said else 0)
     assert said in capsys.readouterr().err
     config, (told,) = _config(path)
     assert config is not None, "the rest is examined all the same"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,9 @@ from support.stores import Place
 
 from gateway.store.config import EmbeddedConfig, InfluxConfig, StoreConfig
 from gateway.store.registry import open_store
+from gateway.storing import READER, Storing
+from wire.backoff import Backoff
+from wire.journal import Journal
 
 
 @pytest.fixture(scope="session")
@@ -62,3 +65,31 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
 
 def _nothing() -> None:
     """A store whose writes are visible at once."""
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    opened = Journal(tmp_path / "journal.db", readers=[READER], max_bytes=50_000_000, commit_interval_s=0.02)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def run(journal: Journal, tmp_path: Path) -> Iterator[Callable[..., Storing]]:
+    started: list[Storing] = []
+
+    def begin(store: object, **options: object) -> Storing:
+        storing = Storing(
+            journal,
+            store,  # type: ignore[arg-type]
+            apart=tmp_path / "apart.db",
+            backoff=Backoff(0.01, 0.05),
+            **options,  # type: ignore[arg-type]
+        )
+        started.append(storing)
+        storing.start()
+        return storing
+
+    yield begin
+    for storing in started:
+        storing.stop()

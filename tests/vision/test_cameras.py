@@ -175,6 +175,8 @@ def test_a_network_camera_gives_the_newest_picture_and_is_missed_when_it_vanishe
     assert first.image.shape == (SIZE[1], SIZE[0], 3)
     time.sleep(0.2)
     assert next_frame(camera).taken_ns > first.taken_ns + 100_000_000
+    with pytest.raises(BadPicture, match="ends in the middle"):
+        use_up(camera, opened=True)
     with pytest.raises(CameraError, match="delivers no pictures") as told:
         use_up(camera, opened=True)
     assert "secret" not in str(told.value)

@@ -267,12 +267,13 @@ def test_of_a_picture_that_shows_too_little_it_is_said_why_in_words(
     height, width = tray.shape[:2]
     hand = cv2.ellipse(tray, (width // 2, height), (width // 3, height // 2), 0, 0, 360, (130, 160, 215), -1)
     cv2.imwrite(str(tmp_path / "hand.png"), hand)
-    assert classify(tmp_path, "--json") == 0
+    assert classify(tmp_path, "--json", "--lang", "de") == 0
     said = capsys.readouterr()
     assert len(lines(said.out)) == 2
     hidden, dark = said.err.splitlines()
     assert hidden == f"{tmp_path}/hand.png: Sicht verdeckt (camera_blocked)"
     assert dark.startswith(f"{tmp_path}/night.png: Bild zu dunkel (camera_dark: brightness ")
+    assert ", Grenze " in dark
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")

@@ -21,7 +21,8 @@ NET = "a" * 64
 def example(seed: int, apart: float = 0.0) -> Example:
     rng = np.random.default_rng(seed)
     measured = (0.01 * rng.standard_normal(len(NAMES)) + apart).astype(np.float32)
-    return Example(measured, rng.standard_normal(12).astype(np.float32), 0.125, None if seed == 3 else 40.0)
+    tint = None if seed == 4 else (1.25, -7.5)
+    return Example(measured, rng.standard_normal(12).astype(np.float32), 0.125, None if seed == 3 else 40.0, 0, tint)
 
 
 @pytest.fixture
@@ -39,8 +40,19 @@ def test_a_profile_read_back_judges_alike(profile: Profile, tmp_path: Path) -> N
         one, other = profile.judge(example(seed, apart)), back.judge(example(seed, apart))
         assert (one.verdict, one.reasons) == (other.verdict, other.reasons)
         assert one.good == pytest.approx(other.good, abs=1e-4)
-    assert [each.light for each in back.good][3] is None
+    assert [each.light for each in back.good] == [each.light for each in profile.good]
+    assert [each.tint for each in back.good] == [each.tint for each in profile.good]
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_profile_from_before_tints_were_kept_can_be_read(profile: Profile, tmp_path: Path) -> None:
+    path = tmp_path / "rolls.json"
+    write_profile(profile, path, "")
+    content = msgspec.json.decode(path.read_bytes())
+    for item in (*content["good"], *content["bad"]):
+        del item["tint"]
+    path.write_bytes(msgspec.json.encode(content))
+    assert {each.tint for each in read_profile(path, NET).good} == {None}
 
 
 def test_writing_again_replaces_and_an_unwritable_place_is_an_error(profile: Profile, tmp_path: Path) -> None:

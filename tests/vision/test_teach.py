@@ -7,13 +7,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from support.trays import photo
 
 from edge.vision.inspector import Inspector
 from models.quality.classifier import Classifier
+from models.quality.colour import White
 from models.quality.example import Example, light_of
 from models.quality.profile import read_profile, recognise, write_profile
 from models.quality.teach import FEWEST, MOST, Profile
+
+WARM, COLD, DIM = (0.6, 0.95, 1.1), (1.3, 1.0, 0.75), (0.6, 0.6, 0.6)
+"""By how much linear blue, green and red are multiplied: a filament lamp, the sky, two thirds of a stop less."""
+
+
+def lit(frame: NDArray[np.uint8], gains: tuple[float, float, float]) -> NDArray[np.uint8]:
+    """The frame under another lamp, or exposed otherwise."""
+    return White(gains).balanced(frame)
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +93,7 @@ def test_a_crust_far_too_dark_is_a_reject_where_the_net_confirms_it_and_else_a_q
     inspector: Inspector, taught: Profile
 ) -> None:
     black = examples(inspector, "black", 31, ground="metal")
-    same_light = [replace(each, light=taught.good[0].light) for each in black]
+    same_light = [replace(each, light=taught.good[0].light, tint=taught.good[0].tint) for each in black]
     judged = [taught.judge(replace(each, baking=1.0)) for each in same_light]
     assert all(judgement.verdict == "reject" and "darker" in judgement.reasons for judgement in judged)
     # The measures of good ones with a black crust: nothing but the colour is strange.
@@ -109,6 +119,60 @@ def test_in_another_light_colours_are_not_judged_and_it_says_so(taught: Profile)
         "what the net calls burnt does not pass unseen"
     )
     assert taught.judge(replace(bright, light=item.light)).departure.colour > 1
+
+
+@pytest.mark.parametrize("ground", ["dark belt", "metal", "paper"])
+@pytest.mark.parametrize("gains", [WARM, COLD, DIM, (1.5, 1.5, 1.5)])
+def test_under_another_lamp_or_exposure_good_ones_stay_good_and_broken_ones_rejects(
+    inspector: Inspector, ground: str, gains: tuple[float, float, float]
+) -> None:
+    def seen(kind: str, *seeds: int) -> list[Example]:
+        frames = [lit(photo(kind, seed, ground), gains) for seed in seeds]
+        return [item.example for frame in frames for item in inspector.inspect(frame).judged]
+
+    good, bad = (
+        examples(inspector, "good", 1, 2, ground=ground),
+        examples(inspector, "broken", 3, 4, ground=ground),
+    )
+    for profile in (Profile.teach("rounds", "net", good), Profile.teach("rounds", "net", good, bad)):
+        whole = [profile.judge(each) for each in seen("good", 11, 12)]
+        assert sum(judgement.verdict == "reject" for judgement in whole) == 0
+        assert sum(judgement.verdict == "good" for judgement in whole) >= 10
+        assert all("other_light" in judgement.reasons for judgement in whole)
+        assert all(profile.judge(each).verdict != "good" for each in seen("broken", 13))
+
+
+@pytest.mark.parametrize("gains", [(1.0, 1.0, 1.0), WARM, DIM])
+def test_burnt_ones_that_differ_by_colour_alone_never_pass_as_good(
+    inspector: Inspector, good: list[Example], gains: tuple[float, float, float]
+) -> None:
+    profile = Profile.teach("rounds", "net", good, examples(inspector, "black", 31, 32, ground="metal"))
+    for ground in ("dark belt", "metal"):
+        frame = lit(photo("black", 33, ground), gains)
+        judged = [profile.judge(item.example).verdict for item in inspector.inspect(frame).judged]
+        assert "good" not in judged
+
+
+def test_what_the_net_says_of_baking_is_not_heard_where_it_says_so_of_the_good_ones(good: list[Example]) -> None:
+    pale = [replace(each, baking=0.9) for each in good]
+    measured = pale[0].measured.copy()
+    measured[26] += 25
+    lighter = replace(pale[0], measured=measured)
+    elsewhere = replace(pale[0], light=90.0)
+    for profile, verdicts in (
+        (Profile.teach("iced", "net", pale), ("unsure", "good")),
+        (Profile.teach("rounds", "net", good), ("reject", "unsure")),
+    ):
+        assert (profile.judge(lighter).verdict, profile.judge(elsewhere).verdict) == verdicts
+
+
+def test_an_example_without_a_tint_is_compared_by_the_lightness_of_its_background(good: list[Example]) -> None:
+    profile = Profile.teach("rounds", "net", good)
+    one = replace(good[0], tint=None)
+    assert not profile.judge(one).departure.other_light
+    assert profile.judge(replace(one, light=70.0)).departure.other_light
+    assert profile.judge(replace(good[0], tint=(0.0, 30.0))).departure.other_light
+    assert not profile.judge(replace(good[0], light=None)).departure.other_light
 
 
 def test_corrections_teach(inspector: Inspector, taught: Profile) -> None:
@@ -179,7 +243,10 @@ def test_light_is_that_of_the_background(inspector: Inspector) -> None:
     dark, bright = light_of(frame, contours), light_of(photo("good", 1, "paper"), contours)
     assert dark is not None
     assert bright is not None
-    assert dark < 30
-    assert bright > 70
+    assert dark[0] < 30
+    assert bright[0] > 70
+    warm = light_of(lit(photo("good", 1, "paper"), WARM), contours)
+    assert warm is not None
+    assert warm[2] > bright[2] + 10
     everything = np.array(((0, 0), (640, 0), (640, 480), (0, 480)), np.float32)
     assert light_of(frame, [everything]) is None

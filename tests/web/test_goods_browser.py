@@ -25,7 +25,10 @@ LONG = "roggenmischbrot-mit-kuerbiskernen-und-einem-sehr-langen-namen-1"
 def bakery(gateway: Gateway, feed: Feed) -> None:
     for number in range(30):
         value = 55.0 - max(number - 15, 0) * 0.2 + 0.3 * (number % 3)
-        charts = {"lightness": point(value, rule="drift" if number > 24 else "")}
+        charts = {
+            "lightness": point(value, rule="drift" if number > 24 else ""),
+            "size": point(82.0 + 0.3 * (number % 3), expected=82.3, unit="mm"),
+        }
         inspect(feed, tray(10), name=f"i-{number}", ago_s=3600 - 100 * number, charts=charts)
     for number, told in enumerate(learning([54.0, 56.0, 55.0])):
         inspect(feed, tray(9), name=f"l-{number}", ago_s=60, camera="belt", product=LONG, charts={"lightness": told})
@@ -107,8 +110,12 @@ def test_the_box_lies_where_the_item_is_in_its_picture(gateway: Gateway, chromiu
 def test_limits_average_and_warnings_are_drawn(gateway: Gateway, chromium: Chrome) -> None:
     chromium.get(url(gateway))
     charts = chromium.find_elements(By.CSS_SELECTOR, ".goods-chart")
-    assert [each.find_element(By.CSS_SELECTOR, "h3").text for each in charts] == [LONG, "roll"]
-    young, known = charts
+    assert [each.find_element(By.CSS_SELECTOR, "h3").text for each in charts] == [LONG, "roll", "roll"]
+    young, known, sizes = charts
+    assert "Größe · oven · tray" in sizes.text
+    assert "Wie gewohnt: zuletzt 82,6, sonst 82,3" in sizes.text
+    assert sizes.find_elements(By.CSS_SELECTOR, "figcaption span")[1].text.endswith(" mm")
+    assert len(sizes.find_elements(By.CSS_SELECTOR, "circle.dot")) == 30
     assert len(young.find_elements(By.CSS_SELECTOR, "circle")) == 3
     assert young.find_elements(By.CSS_SELECTOR, "polygon") == []
     assert len(known.find_elements(By.CSS_SELECTOR, "circle.dot")) == 25
@@ -128,12 +135,14 @@ def test_a_verdict_is_given_with_one_press_and_the_camera_learns_it(
     chromium.refresh()
     press(chromium, "r-13", 2, "good")
     assert gateway.ledger.audit(limit=1) == [], "the name is asked for first"
-    chromium.find_element(By.NAME, "by").send_keys("Anna")
-    chromium.find_element(By.NAME, "by").send_keys(Keys.ENTER)
+    chromium.find_element(By.CSS_SELECTOR, ".judge [name=by]").send_keys("Anna")
+    chromium.find_element(By.CSS_SELECTOR, ".judge [name=by]").send_keys(Keys.ENTER)
     assert gateway.ledger.audit(limit=1) == [], "Enter is no verdict about the first picture"
     press(chromium, "r-13", 2, "good")
     until(lambda: "Laut Anna: gut" in text(chromium, "#item-oven-pi-r-13-2"))
-    assert chromium.find_element(By.NAME, "by").get_attribute("value") == "Anna", "the name is not asked for twice"
+    assert chromium.find_element(By.CSS_SELECTOR, ".judge [name=by]").get_attribute("value") == "Anna", (
+        "the name is not asked for twice"
+    )
     top = "return document.getElementById('item-oven-pi-r-13-2').getBoundingClientRect().top"
     until(lambda: 0 <= chromium.execute_script(top) < PHONE[1], what="not back at the picture")
     (command, *_) = gateway.ledger.commands(limit=1)
@@ -148,7 +157,7 @@ def test_a_verdict_is_given_with_one_press_and_the_camera_learns_it(
 
 def test_new_pictures_come_by_themselves_and_take_nothing_away(gateway: Gateway, feed: Feed, chromium: Chrome) -> None:
     chromium.get(url(gateway))
-    name = chromium.find_element(By.NAME, "by")
+    name = chromium.find_element(By.CSS_SELECTOR, ".judge [name=by]")
     name.clear()
     name.send_keys("Ber")
     inspect(feed, tray(0, 1), name="new-1")
@@ -161,7 +170,7 @@ def test_new_pictures_come_by_themselves_and_take_nothing_away(gateway: Gateway,
 
 def test_a_refused_verdict_is_said_and_the_page_goes_on(gateway: Gateway, feed: Feed, chromium: Chrome) -> None:
     chromium.get(url(gateway))
-    name = chromium.find_element(By.NAME, "by")
+    name = chromium.find_element(By.CSS_SELECTOR, ".judge [name=by]")
     name.clear()
     name.send_keys("Anna")
     button = card(chromium, "r-last", 0).find_element(By.CSS_SELECTOR, 'button[value="good"]')
@@ -185,8 +194,8 @@ def test_older_pictures_are_a_press_away(gateway: Gateway, chromium: Chrome) -> 
     assert not chromium.find_elements(By.ID, "item-oven-pi-r-last-0")
     (first,) = chromium.find_elements(By.CSS_SELECTOR, ".item:first-child")
     inspection, number = str(first.get_attribute("id")).removeprefix("item-oven-pi-").rsplit("-", 1)
-    if not chromium.find_element(By.NAME, "by").get_attribute("value"):
-        chromium.find_element(By.NAME, "by").send_keys("Anna")
+    if not chromium.find_element(By.CSS_SELECTOR, ".judge [name=by]").get_attribute("value"):
+        chromium.find_element(By.CSS_SELECTOR, ".judge [name=by]").send_keys("Anna")
     press(chromium, inspection, int(number), "reject")
     until(lambda: ": Ausschuss" in text(chromium, f"#item-oven-pi-{inspection}-{number} .owner"))
     assert "before=" in chromium.current_url
@@ -196,7 +205,7 @@ def test_without_scripts(gateway: Gateway, tmp_path_factory: pytest.TempPathFact
     with browser(tmp_path_factory.mktemp("plain"), scripts=False, language="en") as plain:
         size(plain, *PHONE)
         plain.get(url(gateway).partition("?")[0])
-        plain.find_element(By.NAME, "by").send_keys("Anna")
+        plain.find_element(By.CSS_SELECTOR, ".judge [name=by]").send_keys("Anna")
         press(plain, "r-12", 3, "reject")
         until(lambda: "Anna says: a reject" in text(plain, "#item-oven-pi-r-12-3"))
 
@@ -216,5 +225,5 @@ def test_a_gateway_that_has_seen_no_goods(chromium: Chrome, tmp_path_factory: py
         settled(empty)
         look_again(chromium)
         until(lambda: bool(chromium.find_elements(By.ID, "item-oven-pi-first-0")))
-        assert chromium.find_element(By.NAME, "by").is_displayed()
+        assert chromium.find_element(By.CSS_SELECTOR, ".judge [name=by]").is_displayed()
         chromium.get("about:blank")

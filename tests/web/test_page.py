@@ -171,3 +171,22 @@ def test_what_was_given_up_is_sent_again_by_a_button(tmp_path: Path) -> None:
         assert found.pending >= dead
         assert [line.what for line in ledger.audit(limit=dead + 1)] == ["resend"] * dead + ["enable"]
         assert {line.by for line in ledger.audit(limit=dead + 1)} == {"Anna"}
+
+
+def test_alerts_that_began_together_name_each_other(gateway: Gateway, feed: Feed, http: httpx.Client) -> None:
+    oven = feed.alert(id="element", machine="kiln", cause="heating_element_open", severity=Severity.ALARM)
+    crust = feed.alert(
+        id="dark", type="quality", cause="too_dark", severity=Severity.ALARM, machine="kiln", product="roll"
+    )
+    broken_sensor = feed.alert(
+        id="wire", type="sensor", cause="sensor_no_data", machine="saw", severity=Severity.WARNING, channel="power"
+    )
+    page = http.get("/?lang=en").text
+    lines = [line for line in page.splitlines() if "Began at about the same time: " in line]
+    assert sum("kiln: " in line.casefold() for line in lines) == 2, "of a machine and of goods"
+    assert not any("saw: " in line.casefold() for line in lines), "not of a sensor"
+    gateway.ledger.resolve(oven, done="replaced", by="Anna")
+    lines = [line for line in http.get("/?lang=en").text.splitlines() if "Began at about the same time: " in line]
+    assert not any("heating element" in line for line in lines)
+    for left in (crust, broken_sensor):
+        gateway.ledger.resolve(left, done="", by="Anna")

@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,83 +16,74 @@ import msgspec
 from rich.console import Console
 from rich.live import Live
 
-from gateway.wording import LANGUAGES
 from werkpuls.certificates import CertificateError
 from werkpuls.demo.plan import MACHINES, Recording
 from werkpuls.demo.processes import ProcessFailed
-from werkpuls.demo.recorded import examine
+from werkpuls.demo.recorded import Unplayable, examine
 from werkpuls.demo.report import passed, print_words, result
 from werkpuls.demo.run import FaultRun, Show, until
 from werkpuls.demo.screen import Key, Keyboard, draw, keys_of
 from werkpuls.demo.site import Site, SiteError
-from werkpuls.options import names, separator
+from werkpuls.options import Values, names
+from werkpuls.words import Words
 
-SUMMARY = "run the whole chain here: broker, two nodes, gateway, receivers; break a machine and watch the alert travel"
 EXAMPLE = "werkpuls demo --for 60 --fault bearing_outer@20"
 BAD_USE = 2
 FOUND_PROBLEM = 1
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+class WrongUse(Exception):
+    """What was asked for cannot be done; the text says which option and why, in the person's language."""
+
+
+def add_arguments(parser: argparse.ArgumentParser, words: Words) -> None:
     """Declares the options."""
+    values = Values(words)
+    file, columns = words.say("value.file"), words.say("value.columns")
+    a_name, seconds = words.say("value.name"), words.say("value.seconds")
+    parser.add_argument("--for", dest="seconds", type=values.positive, metavar=seconds, help=words.say("demo.seconds"))
     parser.add_argument(
-        "--for", dest="seconds", type=_positive, metavar="SECONDS", help="end by itself; default: until q or Ctrl-C"
+        "--fault",
+        action="append",
+        default=[],
+        metavar=f"{a_name}@{seconds}",
+        help=words.say("demo.fault", names=", ".join(_fault_names())),
     )
-    parser.add_argument(
-        "--fault", action="append", default=[], metavar="NAME@SECONDS",
-        help="break something at that second after all nodes are online, or as soon as the machine knows its normal; "
-        "may be repeated. "
-        f"Names: {', '.join(dict.fromkeys(name for machine in MACHINES for name in machine.faults))}",
-    )  # fmt: skip
-    parser.add_argument("--port", type=_port, default=0, help="port of the page; default: a free one")
-    parser.add_argument("--lang", choices=LANGUAGES, default="de", help="language of the screen; default: de")
-    parser.add_argument(
-        "--folder", type=Path, help="keep everything in this new folder; default: a temporary one, removed at the end"
-    )
-    parser.add_argument("--json", action="store_true", help="no screen; end with one JSON object")
-    parser.add_argument("--blind", action="store_true", help="without the camera over the oven's goods")
-    recording = parser.add_argument_group("a real recording as one more machine (see werkpuls score)")
+    parser.add_argument("--port", type=_port(words), default=0, metavar="PORT", help=words.say("demo.port"))
+    parser.add_argument("--folder", type=Path, metavar=words.say("value.dir"), help=words.say("demo.folder"))
+    parser.add_argument("--json", action="store_true", help=words.say("demo.json"))
+    parser.add_argument("--blind", action="store_true", help=words.say("demo.blind"))
+    recording = parser.add_argument_group(words.say("demo.recording_group"))
+    recording.add_argument("--recording", type=Path, nargs="+", metavar=file, help=words.say("demo.recording"))
+    recording.add_argument("--pace", type=values.positive, metavar="N", help=words.say("demo.pace"))
     recording.add_argument(
-        "--recording",
-        type=Path,
-        nargs="+",
-        metavar="FILE",
-        help="tables or waveforms, played one after the other; after the last it begins again",
+        "--separator", type=values.separator, metavar=words.say("value.a_sign"), help=words.say("score.separator")
     )
-    recording.add_argument(
-        "--pace", type=_positive, metavar="N", help="rows or blocks a second, at most 20; default: 20 rows or 4 blocks"
-    )
-    recording.add_argument("--separator", type=separator, metavar="SIGN", help="field separator of a CSV file")
-    recording.add_argument("--time", metavar="COLUMN", help="time column")
-    recording.add_argument("--ignore", type=names, default=(), metavar="COL,COL", help="columns to leave out")
-    recording.add_argument("--columns", type=names, default=(), metavar="COL,COL", help="columns to use")
-    recording.add_argument("--rate", type=_positive, metavar="HZ", help="sample rate of a waveform")
-    recording.add_argument("--block", type=_positive, metavar="SECONDS", help="length of a waveform's blocks")
-    recording.add_argument(
-        "--warmup", type=int, metavar="N", help="rows or blocks known to be normal; default: 400 rows or 20 blocks"
-    )  # fmt: skip
+    recording.add_argument("--time", metavar=words.say("value.column"), help=words.say("score.time"))
+    recording.add_argument("--ignore", type=names, default=(), metavar=columns, help=words.say("score.ignore"))
+    recording.add_argument("--columns", type=names, default=(), metavar=columns, help=words.say("score.columns"))
+    recording.add_argument("--rate", type=values.positive, metavar="HZ", help=words.say("score.rate"))
+    recording.add_argument("--block", type=values.positive, metavar=seconds, help=words.say("score.block"))
+    recording.add_argument("--warmup", type=int, metavar="N", help=words.say("demo.warmup"))
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace, words: Words) -> int:
     """Runs the demo; 0 when nothing was lost or doubled, 1 otherwise or when a part failed, 2 for wrong use."""
     try:
-        faults = [_fault(word) for word in args.fault]
-        late = next((fault for fault in faults if args.seconds is not None and fault.due_s >= args.seconds), None)
-        if late is not None:
-            raise ValueError(f"--fault {late.name}@{late.due_s:g}: after the end, --for {args.seconds:g}")  # noqa: TRY301  # one place words every wrong use
+        faults = _faults(args, words)
         recording = _recording(args)
-        folder = _folder(args.folder)
-    except (ValueError, OSError) as exc:
-        sys.stderr.write(f"werkpuls demo: {exc}\n")
+        folder = _folder(args.folder, words)
+    except (WrongUse, Unplayable, OSError) as exc:
+        sys.stderr.write(f"werkpuls demo: {words.told(exc)}\n")
         return BAD_USE
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        site = Site(folder, web_port=args.port, recording=recording, language=args.lang, camera=not args.blind)
+        site = Site(folder, web_port=args.port, recording=recording, language=words.language, camera=not args.blind)
         return _run(args, site, faults)
     except (ProcessFailed, SiteError, CertificateError, OSError) as exc:
         if isinstance(exc, BrokenPipeError):
             raise
-        sys.stderr.write(f"werkpuls demo: {exc}\n")
+        sys.stderr.write(f"werkpuls demo: {words.told(exc)}\n")
         return FOUND_PROBLEM
     finally:
         if args.folder is None:
@@ -100,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _run(args: argparse.Namespace, site: Site, faults: list[FaultRun]) -> int:
     site.build()
-    show = Show(site, faults, args.lang)
+    show = Show(site, faults, site.language)
     console = Console(stderr=args.json)
     try:
         show.begin()
@@ -155,18 +147,34 @@ def _press(show: Show, keys: list[Key], pressed: str) -> bool:
     return False
 
 
-def _fault(word: str) -> FaultRun:
+def _fault_names() -> list[str]:
+    return list(dict.fromkeys(name for machine in MACHINES for name in machine.faults))
+
+
+def _faults(args: argparse.Namespace, words: Words) -> list[FaultRun]:
+    """What is to be broken.
+
+    Raises:
+        WrongUse: there is no such fault, or its time does not fit.
+    """
+    faults = [_fault(word, words) for word in args.fault]
+    late = next((fault for fault in faults if args.seconds is not None and fault.due_s >= args.seconds), None)
+    if late is not None:
+        raise WrongUse(words.say("demo.fault_late", fault=late.name, due=f"{late.due_s:g}", end=f"{args.seconds:g}"))
+    return faults
+
+
+def _fault(word: str, words: Words) -> FaultRun:
     name, _, at = word.partition("@")
     machine = next((machine for machine in MACHINES if name in machine.faults), None)
     if machine is None:
-        known = ", ".join(dict.fromkeys(fault for machine in MACHINES for fault in machine.faults))
-        raise ValueError(f"--fault {word}: no fault {name!r}; there are {known}")
+        raise WrongUse(words.say("demo.no_fault", word=word, name=name, names=", ".join(_fault_names())))
     try:
         seconds = float(at or "0")
     except ValueError:
-        raise ValueError(f"--fault {word}: {at!r} is not a number of seconds") from None
+        raise WrongUse(words.say("demo.no_seconds", word=word, text=at)) from None
     if not 0 <= seconds < 1e6:
-        raise ValueError(f"--fault {word}: seconds from 0 on")
+        raise WrongUse(words.say("demo.bad_seconds", word=word))
     return FaultRun(name, machine, seconds)
 
 
@@ -185,37 +193,34 @@ def _recording(args: argparse.Namespace) -> Recording | None:
     return examine(args.recording, wanted, warmup=args.warmup, pace_hz=args.pace)
 
 
-def _folder(given: Path | None) -> Path:
+def _folder(given: Path | None, words: Words) -> Path:
     """An empty folder that nobody else can read: keys and secrets lie in it."""
     if given is None:
         return Path(tempfile.mkdtemp(prefix="werkpuls-demo-"))
     folder = given.resolve()
     if folder.exists() and any(folder.iterdir()):
-        raise ValueError(f"--folder {given} is not empty")
+        raise WrongUse(words.say("demo.not_empty", folder=given))
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder
 
 
-def _positive(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError as exc:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from exc
-    if not 0 < value < 1e9:
-        raise argparse.ArgumentTypeError(f"{text} is not above 0")
-    return value
+def _port(words: Words) -> Callable[[str], int]:
+    """The type of a port that can be listened on."""
 
+    def port(text: str) -> int:
+        if not text.isdecimal() or not 0 <= int(text) <= 65_535:
+            raise argparse.ArgumentTypeError(words.say("demo.no_port", text=text))
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", int(text)))
+            except OSError as exc:
+                raise argparse.ArgumentTypeError(
+                    words.say("demo.port_taken", text=text, what=words.told(exc.strerror))
+                ) from exc
+        return int(text)
 
-def _port(text: str) -> int:
-    if not text.isdecimal() or not 0 <= int(text) <= 65_535:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a port, 0 to 65535")
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", int(text)))
-        except OSError as exc:
-            raise argparse.ArgumentTypeError(f"port {text} cannot be used: {exc.strerror}") from exc
-    return int(text)
+    return port
 
 
 def _interrupt(_signal: int, _frame: Any) -> None:

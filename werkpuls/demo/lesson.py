@@ -38,7 +38,7 @@ def main(argv: Sequence[str]) -> int:
                 image, _ = tray(np.random.default_rng((number, len(kind))), CAMERA.size, browning)
                 (photos / f"{number}.jpg").write_bytes(encode(image))
         good, bad = (str(Path(folder) / kind) for kind in ("good", "bad"))
-        return cli.main(["teach", str(profiles / product), "--good", good, "--bad", bad])
+        return cli.main(["teach", str(profiles / product), "--good", good, "--bad", bad, "--lang", "en"])
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from gateway.wording import Wording
 from werkpuls.demo.processes import Usage
 from werkpuls.demo.proof import Proof
 from werkpuls.demo.run import FaultRun, Show
+from werkpuls.words import Words
 
 WRONG = ("lost", "duplicates", "disordered", "altered", "points_missing", "points_extra", "points_altered")
 """Fields of the result that must be 0."""
@@ -66,12 +67,12 @@ def passed(outcome: dict[str, Any]) -> bool:
 
 def print_words(console: Console, words: Wording, outcome: dict[str, Any]) -> None:
     """The result for a person."""
-    text = words.catalogue["demo"]
+    text, told = words.catalogue["demo"], Words(words.language).told
     verdict = text["nothing_lost"] if passed(outcome) else text["something_lost"]
     console.print()
     console.print(verdict.format(**outcome), style="bold green" if passed(outcome) else "bold red")
     for detail in outcome["details"]:
-        console.print(f"  {detail}")
+        console.print(f"  {told(detail)}")
     for fault in outcome["faults"]:
         name = words.cause(fault["fault"]).name
         if fault["alert_after_s"] is not None:
@@ -81,7 +82,7 @@ def print_words(console: Console, words: Wording, outcome: dict[str, Any]) -> No
             )  # fmt: skip
         else:
             line = text["fault_not_found"].format(
-                fault=name, machine=words.machine(fault["machine"]), reason=fault["refused"] or "–"
+                fault=name, machine=words.machine(fault["machine"]), reason=told(fault["refused"] or "–")
             )
         console.print(line)
         if fault["goods_after_s"] is not None:
@@ -111,7 +112,8 @@ def _print_goods(console: Console, words: Wording, goods: dict[str, Any]) -> Non
     text = words.catalogue["demo"]
     if goods["lacks"]:
         # A reason may have brackets, which are no markup.
-        console.print(text["no_camera"].format(reason=goods["lacks"]), markup=False)
+        reason = Words(words.language).told(goods["lacks"])
+        console.print(text["no_camera"].format(reason=reason), markup=False)
     elif goods["camera"]:
         console.print(
             text["goods"].format(

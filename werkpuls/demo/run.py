@@ -18,6 +18,7 @@ from werkpuls.demo.plan import CAMERA, MachinePlan
 from werkpuls.demo.processes import Usage
 from werkpuls.demo.proof import EmbeddedTimes, Proof, prove
 from werkpuls.demo.site import RECEIVERS, SITE, Site
+from werkpuls.words import Words
 
 DRAIN_S = 20.0
 LOOK_S = 0.25
@@ -74,6 +75,7 @@ class Show:
         self.wording = Wording(
             language, zone=_here(), titles={machine.name: machine.titles[language] for machine in site.machines}
         )
+        self.words = Words(language)
         self.look = Look()
         self.goods = Goods()
         """What the camera saw, once everything has stopped."""

@@ -124,7 +124,7 @@ def _camera(show: Show) -> Text | None:
     if not show.site.camera:
         return None
     if show.site.camera_lacks:
-        return Text(text["no_camera"].format(reason=show.site.camera_lacks), style="yellow")
+        return Text(text["no_camera"].format(reason=show.words.told(show.site.camera_lacks)), style="yellow")
     if not show.site.sees:
         return Text(text["camera_learns"], style="cyan")
     counts = {name: sum(product[name] for product in show.look.goods) for name in ("items", "rejects")}

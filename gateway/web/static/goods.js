@@ -3,7 +3,7 @@
 // under a pressed finger, and pictures stay where they are until they change.
 (() => {
   const EVERY_MS = 10000;
-  const PARTS = ["today", "goods-alerts", "charts", "pictures", "batches", "cameras"];
+  const PARTS = ["today", "lessons", "goods-alerts", "charts", "pictures", "batches", "cameras"];
   // After a verdict that was refused the page's own address takes only verdicts.
   const asked = new URLSearchParams([...new FormData(document.querySelector(".judge"))]
     .filter(([name]) => ["lang", "before"].includes(name)));
@@ -41,8 +41,9 @@
   document.addEventListener("visibilitychange", refresh);
 
   // The name is asked for once, and stays on this phone.
-  const by = document.querySelector(".judge [name=by]");
-  if (by) by.value ||= localStorage.getItem("by") ?? "";
-  by?.addEventListener("change", () => { if (by.value) localStorage.setItem("by", by.value); });
+  for (const by of document.querySelectorAll("[name=by]")) {
+    by.value ||= localStorage.getItem("by") ?? "";
+    by.addEventListener("change", () => { if (by.value) localStorage.setItem("by", by.value); });
+  }
   status.textContent = `${document.body.dataset.live} ${clock.format(new Date())}`;
 })();

@@ -8,8 +8,10 @@ twice the speed finds the true one's odd multiples exactly there.
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Sequence
 from functools import lru_cache
+from statistics import median
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -32,6 +34,9 @@ SETTLED_WINDOW_S = 0.95
 """What is told from a shorter window may be a multiple of the speed; it is looked for anew as the window grows."""
 LOOK_SOON_S, LOOK_AGAIN_S, LOOK_SELDOM_S = 0.5, 30.0, 60.0
 MOST_MISSES = 3
+AGREEING = 5
+"""Looks whose median a known speed is: one look at a short or interrupted window may be beside it by some percent, and every order
+that is read off there would jump with it."""
 _NEIGHBOURHOOD_HZ = 12.0
 _MOST_SALIENT = 8.0
 _PEAKS = 10
@@ -110,9 +115,12 @@ def estimate(source: Source, near_hz: float | None = None) -> Speed | None:
     if not score.max() > 0.0:
         return None
     # A multiple of the speed may do nearly as well as the speed itself; a part of it finds every second place empty.
-    good = np.flatnonzero(score >= _AS_GOOD * score.max())
+    # Near a known speed there are neither.
+    good = np.flatnonzero(score >= (_AS_GOOD if near_hz is None else 1.0) * score.max())
     best = int(good[np.argmin(candidates[good])])
-    return Speed(_refined(source, float(candidates[best])), min(source.trust * float(score[best]), 1.0))
+    hz = _refined(source, float(candidates[best]))
+    hz = hz if near_hz is None or low <= hz <= high else float(candidates[best])
+    return Speed(hz, min(source.trust * float(score[best]), 1.0))
 
 
 def _candidates(source: Source) -> Floats:
@@ -172,6 +180,7 @@ class RunningSpeed:
     def __init__(self, rated_hz: float | None = None) -> None:
         self._rated_hz = rated_hz
         self._found: Speed | None = None
+        self._seen: deque[float] = deque(maxlen=AGREEING)
         self._looked_s: float | None = None
         self._misses = 0
         self._asked_s: float | None = None
@@ -202,7 +211,9 @@ class RunningSpeed:
             return True
         known = self._settled and self._found is not None and not self._misses
         # A machine without a shaft, or at rest, need not be asked again and again.
-        wait = LOOK_AGAIN_S if known else min(LOOK_SOON_S * 2.0 ** min(self._misses, 7), LOOK_SELDOM_S)
+        # The first looks follow each other soon: a machine is not to be learned by an order that is beside the shaft's.
+        looks, most = (len(self._seen), LOOK_AGAIN_S) if known else (self._misses, LOOK_SELDOM_S)
+        wait = LOOK_AGAIN_S if known and looks == AGREEING else min(LOOK_SOON_S * 2.0 ** min(looks, 7), most)
         return time_s - self._looked_s >= wait
 
     def look(self, time_s: float, source: Source, window_s: float) -> None:
@@ -214,7 +225,7 @@ class RunningSpeed:
         self._looked_s = time_s
         found = estimate(source, known)
         if found is not None and found.confidence >= (LEAST_CONFIDENCE if known is None else LEAST_CONFIDENCE / 2):
-            self._found, self._misses = found, 0
+            self._take(found, anew=known is None)
             return
         self._misses += 1
         if known is None:
@@ -222,7 +233,13 @@ class RunningSpeed:
         if self._rated_hz is None and self._misses >= MOST_MISSES:
             other = estimate(source)
             if other is not None and other.confidence >= LEAST_CONFIDENCE:
-                self._found, self._misses = other, 0
+                self._take(other, anew=True)
+
+    def _take(self, found: Speed, *, anew: bool) -> None:
+        if anew:
+            self._seen.clear()
+        self._seen.append(found.hz)
+        self._found, self._misses = found._replace(hz=median(self._seen)), 0
 
     def asks(self, time_s: float) -> bool:
         """Whether it is worth looking at a motor's current: while vibration says nothing, now and then."""
@@ -241,10 +258,13 @@ class RunningSpeed:
         """Takes what a motor's current says, where spectra of vibration say nothing."""
         if self._rated_hz is None and confidence > max(self.confidence, LEAST_CONFIDENCE):
             self._found = Speed(hz, confidence)
+            self._seen.clear()
 
     def state(self) -> list[float]:
-        """For a snapshot: what was told, and how sure; nothing where it was only rated."""
-        return [] if self._found is None else [self._found.hz, self._found.confidence, float(self._settled)]
+        """For a snapshot: what was told, how sure, and by which looks; nothing where it was only rated."""
+        if self._found is None:
+            return []
+        return [self._found.hz, self._found.confidence, float(self._settled), *self._seen]
 
     def load(self, state: Sequence[Any]) -> None:
         """From a snapshot; what contradicts the rated speed is forgotten.
@@ -254,8 +274,9 @@ class RunningSpeed:
         """
         if not state:
             return
-        hz, confidence, settled = (float(number) for number in state)
+        hz, confidence, settled, *seen = (float(number) for number in state)
         if not SLOWEST_HZ / 2 <= hz <= 2 * FASTEST_HZ:
             raise ValueError(f"{hz} Hz is no running speed")
         if self._rated_hz is None or abs(hz / self._rated_hz - 1.0) <= NEAR:
             self._found, self._settled = Speed(hz, confidence), settled > 0
+            self._seen = deque(seen or (hz,), maxlen=AGREEING)

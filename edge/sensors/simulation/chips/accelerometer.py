@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections import deque
 from collections.abc import Callable
 from typing import ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+from edge.sensors.simulation.chips.bus import RegisterChip
 
 Waveform: TypeAlias = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 """Acceleration in g, (n, 3), at these times in seconds."""
@@ -87,7 +89,7 @@ class Fifo:
         return len(self.entries)
 
 
-class SimulatedAccelerometer(ABC):
+class SimulatedAccelerometer(RegisterChip):
     """One with a FIFO of whole samples, on I²C or SPI.
 
     Args:

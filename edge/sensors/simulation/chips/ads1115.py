@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from edge.sensors.simulation.chips.bus import RegisterChip
+
 CONVERSION, CONFIGURATION, LOW_THRESHOLD, HIGH_THRESHOLD = range(4)
 POWER_UP = {CONVERSION: 0x0000, CONFIGURATION: 0x8583, LOW_THRESHOLD: 0x8000, HIGH_THRESHOLD: 0x7FFF}
 PAIRS = ((0, 1), (0, 3), (1, 3), (2, 3))
@@ -13,7 +15,7 @@ WAKING_S = 25e-6
 START, SINGLE_SHOT = 0x8000, 0x0100
 
 
-class SimulatedAds1115:
+class SimulatedAds1115(RegisterChip):
     """One chip on a simulated I²C bus.
 
     Args:
@@ -64,12 +66,6 @@ class SimulatedAds1115:
             self._registers[place] = value | START
         elif place != CONVERSION:
             self._registers[place] = value & self._mask
-
-    def exchange(self, out: bytes, count: int) -> bytes:
-        """Pointer, then data or a read."""
-        if len(out) > 1:
-            self.write(out[0], out[1:])
-        return self.read(out[0], count) if count else b""
 
     def _convert(self) -> None:
         """Takes over the newest conversion that has ended."""

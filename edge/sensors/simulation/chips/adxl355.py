@@ -56,12 +56,6 @@ class SimulatedAdxl355(SimulatedAccelerometer):
                 self.registers[place] = value
         self._set()
 
-    def exchange(self, out: bytes, count: int) -> bytes:
-        """As two plain transfers."""
-        if len(out) > 1:
-            self.write(out[0], out[1:])
-        return self.read(out[0], count) if count else b""
-
     def transfer(self, out: bytes) -> bytes:
         """SPI: the register's number, and below it the bit that reads."""
         if out[0] & 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -22,6 +23,24 @@ class I2cChip(Protocol):
     def exchange(self, out: bytes, count: int) -> bytes:
         """A raw write and read, for chips that have commands instead of registers."""
         ...
+
+
+class RegisterChip(ABC):
+    """An I²C chip with registers: a raw transfer names the register first."""
+
+    @abstractmethod
+    def read(self, register: int, count: int) -> bytes:
+        """See `I2cChip`."""
+
+    @abstractmethod
+    def write(self, register: int, data: bytes) -> None:
+        """See `I2cChip`."""
+
+    def exchange(self, out: bytes, count: int) -> bytes:
+        """The register, then data or a read."""
+        if len(out) > 1:
+            self.write(out[0], out[1:])
+        return self.read(out[0], count) if count else b""
 
 
 class SpiChip(Protocol):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from edge.sensors.simulation.chips.bus import RegisterChip
+
 CONFIGURATION, SHUNT_VOLTAGE, BUS_VOLTAGE, POWER, CURRENT, CALIBRATION, MASK_ENABLE, ALERT_LIMIT = range(8)
 MANUFACTURER_ID, DIE_ID = 0xFE, 0xFF
 POWER_UP = {CONFIGURATION: 0x4127, CALIBRATION: 0, MASK_ENABLE: 0, ALERT_LIMIT: 0}
@@ -14,7 +16,7 @@ MOST_CYCLES = 1000
 SHUNT_OVER, ALERT, READY, OVERFLOW, LATCH = 0x8000, 0x0010, 0x0008, 0x0004, 0x0001
 
 
-class SimulatedIna226:
+class SimulatedIna226(RegisterChip):
     """One chip on a simulated I²C bus.
 
     Args:
@@ -69,12 +71,6 @@ class SimulatedIna226:
             value &= 0x7FFF
         if register in POWER_UP:
             self._registers[register] = value
-
-    def exchange(self, out: bytes, count: int) -> bytes:
-        """Register number, then data or a read."""
-        if len(out) > 1:
-            self.write(out[0], out[1:])
-        return self.read(out[0], count) if count else b""
 
     def _convert(self) -> None:
         """Takes over the conversions that have ended by now: the inputs' mean over the last one."""

@@ -41,12 +41,6 @@ class SimulatedLis3dh(SimulatedAccelerometer):
                 self.registers[place] = value
         self._set()
 
-    def exchange(self, out: bytes, count: int) -> bytes:
-        """As two plain transfers."""
-        if len(out) > 1:
-            self.write(out[0], out[1:])
-        return self.read(out[0], count) if count else b""
-
     def transfer(self, out: bytes) -> bytes:
         """SPI: bit 7 reads, bit 6 goes on with the next register (section 6.2)."""
         register, count = out[0] & 0x3F, len(out) - 1

@@ -9,13 +9,14 @@ import numpy as np
 
 from edge.sensors import mpu6050 as chip
 from edge.sensors.simulation.chips.accelerometer import Oscillator, Waveform, at_rest
+from edge.sensors.simulation.chips.bus import RegisterChip
 
 CODES = (16, 18, 20)
 """Factory values of the self-test."""
 READ_ONLY = (chip.WHO_AM_I, chip.INT_STATUS, chip.FIFO_COUNT_H, chip.FIFO_COUNT_H + 1, chip.FIFO_R_W)
 
 
-class SimulatedMpu6050:
+class SimulatedMpu6050(RegisterChip):
     """Understands I²C.
 
     Args:
@@ -75,12 +76,6 @@ class SimulatedMpu6050:
             elif place not in READ_ONLY:
                 self.registers[place] = value
         self._set()
-
-    def exchange(self, out: bytes, count: int) -> bytes:
-        """As two plain transfers."""
-        if len(out) > 1:
-            self.write(out[0], out[1:])
-        return self.read(out[0], count) if count else b""
 
     def _empty(self) -> None:
         self.fifo.clear()
