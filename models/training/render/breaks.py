@@ -23,7 +23,7 @@ STRAIGHT: Final = frozenset({"square", "loaf"})
 SNAPS: Final = 0.5
 """How often one of them snaps along a side."""
 ROUGHEST_SIDE, MOST_OBLIQUE_SIDE = 0.014, 0.2
-"""A fracture of a straight-sided piece strays at least this far from a line (root mean square, radii: more than 19 sides in 20 do),
+"""A fracture of a straight-sided piece strays at least this far from a line (root mean square, radii: as far as the most uneven sides do),
 or runs at this angle (rad) to the sides, or both in part: one as straight as a side and along it leaves a shorter good piece, and
 nobody could tell."""
 _RIM: Final = 0.06
