@@ -27,7 +27,7 @@ BATCH: Final = 64
 SMOOTHING: Final = 0.03
 """Label smoothing (Szegedy et al., Rethinking the Inception architecture, CVPR 2016)."""
 BATCH_SHARES: Final = {
-    "good": 0.30, "broken": 0.26, "burnt": 0.05, "underbaked": 0.05, "cracked": 0.08, "deformed": 0.14, "foreign_object": 0.12,
+    "good": 0.29, "broken": 0.26, "burnt": 0.05, "underbaked": 0.05, "cracked": 0.07, "deformed": 0.16, "foreign_object": 0.12,
 }  # fmt: skip
 """Labels in a batch: colours are learned soon, outlines take long."""
 FIRST_PARTS: Final = 3

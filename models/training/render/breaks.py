@@ -9,7 +9,7 @@ from typing import Final
 import cv2
 import numpy as np
 
-from models.training.render.canvas import Image, depth, fill, jagged, wobble
+from models.training.render.canvas import RADIUS, Image, depth, fill, jagged, wobble
 from models.training.render.outlines import FLAT, circle, polar
 
 Rng = np.random.Generator
@@ -22,6 +22,12 @@ STRAIGHT: Final = frozenset({"square", "loaf"})
 """Kinds with straight sides."""
 SNAPS: Final = 0.5
 """How often one of them snaps along a side."""
+ROUGHEST_SIDE, MOST_OBLIQUE_SIDE = 0.014, 0.2
+"""A fracture of a straight-sided piece strays at least this far from a line (root mean square, radii: as far as the most uneven sides do),
+or runs at this angle (rad) to the sides, or both in part: one as straight as a side and along it leaves a shorter good piece, and
+nobody could tell."""
+_RIM: Final = 0.06
+"""Outline of what is left that lies deeper than this (radii) in the whole piece is fracture, not rim."""
 _TRIES: Final = 40
 
 
@@ -75,12 +81,10 @@ def _fragment(rng: Rng, roughness: float) -> Image:
 
 
 def _snap(rng: Rng) -> Image:
-    """A straight-sided piece snaps along a side or a row of holes: nearly parallel to it, with a crumbling edge.
-
-    Were it smooth, the rest would be a shorter good piece.
-    """
+    """A straight-sided piece snaps along a side or a row of holes: nearly parallel to it, with a ragged, crumbling edge."""
     normal = float(rng.integers(4)) * np.pi / 2 + rng.normal(0.0, 0.12)
-    return _cut(rng, rng.uniform(-0.4, 0.55), normal, rng.uniform(0.05, 0.09), rng.normal(0.0, 0.06), fall=0.5)
+    bow, fall = rng.normal(0.0, 0.06), rng.uniform(0.25, 0.6)
+    return _cut(rng, rng.uniform(-0.4, 0.55), normal, rng.uniform(0.04, 0.09), bow, fall)
 
 
 _WAYS: Final[tuple[Callable[[Rng, float], Image], ...]] = (_half, _half, _bites, _wedge, _fragment, _corner)
@@ -90,7 +94,7 @@ def broken(rng: Rng, whole: Image, kind: str) -> tuple[Image, Image]:
     """What is left of a piece, and the side of the fracture that was kept (1 there, 0 where it is gone).
 
     The remaining part is one piece within `LEFT`, and misses something deeper than `DEEPEST`. Cuts through soft or
-    straight-edged goods are rough, or they would look like the end of a shorter piece.
+    straight-edged goods are rough, or they would look like the end of a shorter piece (`ROUGHEST_SIDE`).
     """
     area, least = float(whole.sum()), 0.04 if kind in FLAT else 0.09
     roughness = float(rng.choice([0.02, 0.05, 0.10, 0.18]))
@@ -101,10 +105,24 @@ def broken(rng: Rng, whole: Image, kind: str) -> tuple[Image, Image]:
             kept = _WAYS[int(rng.integers(len(_WAYS)))](rng, max(roughness, least))
         left = _largest(whole * kept)
         share = float(left.sum()) / area
-        if LEFT[0] < share < LEFT[1] and float(depth(whole * (1.0 - left)).max()) > DEEPEST / 2:
+        deep = LEFT[0] < share < LEFT[1] and float(depth(whole * (1.0 - left)).max()) > DEEPEST / 2
+        if deep and (kind not in STRAIGHT or _shows(whole, left)):
             return left, kept
     kept = _cut(rng, 0.0, rng.uniform(0.0, 2 * np.pi), least)
     return _largest(whole * kept), kept
+
+
+def _shows(whole: Image, left: Image) -> bool:
+    """Whether the fracture of a straight-sided piece can be told from a side of it; the sides lie along the canvas."""
+    solid = (left > 0.5).astype(np.uint8)
+    edge = solid - np.asarray(cv2.erode(solid, np.ones((3, 3), np.uint8)), np.uint8)
+    y, x = np.nonzero((edge > 0) & (depth(whole) > _RIM))
+    if len(x) < 3:
+        return False
+    spread, axes = np.linalg.eigh(np.cov(np.stack([x, y]) / RADIUS))
+    turned = math.atan2(axes[1, 1], axes[0, 1]) % (np.pi / 2)
+    oblique = min(turned, np.pi / 2 - turned)
+    return math.hypot(math.sqrt(max(float(spread[0]), 0.0)) / ROUGHEST_SIDE, oblique / MOST_OBLIQUE_SIDE) > 1.0
 
 
 def _largest(mask: Image) -> Image:

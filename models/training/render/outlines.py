@@ -159,7 +159,7 @@ SILHOUETTES: Final[Mapping[str, Callable[[Rng], Image]]] = {
     "pretzel": pretzel,
 }
 SHARES: Final[Mapping[str, float]] = {
-    "round": 0.27, "square": 0.25, "cookie": 0.12, "ring": 0.07, "roll": 0.13, "loaf": 0.06, "croissant": 0.06, "pretzel": 0.04,
+    "round": 0.25, "square": 0.24, "cookie": 0.11, "ring": 0.07, "roll": 0.13, "loaf": 0.06, "croissant": 0.06, "pretzel": 0.08,
 }  # fmt: skip
 """How often each kind is drawn."""
 FLAT: Final = frozenset({"round", "square", "cookie", "ring"})
