@@ -146,6 +146,14 @@ class GoodsReads:
     def __init__(self, file: LedgerFile) -> None:
         self._file = file
 
+    def called(self) -> dict[str, str]:
+        """What people call the products that they taught from the page, by product; as it was said last."""
+        with self._file.read() as db:
+            rows = db.execute(
+                "SELECT product, label FROM lessons WHERE teach IS NOT NULL ORDER BY at_ns, id"
+            ).fetchall()
+        return {row["product"]: row["label"] for row in rows}
+
     def batches(self, *, limit: int = 100) -> list[Batch]:
         """Batches that can be read, latest first."""
         with self._file.read() as db:

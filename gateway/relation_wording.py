@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +17,8 @@ _WEEK_NS = 6 * 86_400_000_000_000
 """After so long the name of a weekday would mean another day."""
 
 
-def related_text(words: Wording, alert: Alert, *, now_ns: int) -> str:
-    """The sentence about an alert's relation; empty where it has none."""
+def related_text(words: Wording, alert: Alert, *, now_ns: int, called: Mapping[str, str] | None = None) -> str:
+    """The sentence about an alert's relation; empty where it has none. `called` are products' names as people say them."""
     if alert.relation is None:
         return ""
     section: dict[str, Any] = words.catalogue["relation"]
@@ -33,7 +34,7 @@ def related_text(words: Wording, alert: Alert, *, now_ns: int) -> str:
         when = str(section["before"]).format(lag=words.duration(strongest.lag_s))
     return str(section["said"]).format(
         machine=words.machine(alert.machine),
-        product=relation.product,
+        product=(called or {}).get(relation.product, relation.product),
         goods=_goods(words, section, relation, now_ns),
         moved=str(section["moved"]).format(when=when, changes=changes),
         batches=relation.batches,

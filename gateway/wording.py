@@ -259,8 +259,13 @@ class Wording:
         moment = datetime.fromtimestamp(time_ns / 1e9, tz=UTC).astimezone(self._zone)
         return round(moment.replace(hour=0, minute=0, second=0, microsecond=0, fold=0).timestamp()) * 1_000_000_000
 
-    def describe(self, alert: Alert, *, now_ns: int, reason: Reason | None = None) -> Description:
-        """An alert in plain words: machine, what, since when, how sure, what to check first."""
+    def describe(
+        self, alert: Alert, *, now_ns: int, reason: Reason | None = None, called: Mapping[str, str] | None = None
+    ) -> Description:
+        """An alert in plain words: machine, what, since when, how sure, what to check first.
+
+        `called` are the names that people gave products, where they are known.
+        """
         cause = self.cause(alert.cause, alert.label)
         title = self.text(
             "title", severity=self.severity(alert.severity), machine=self.machine(alert.machine), cause=cause.name
@@ -288,7 +293,7 @@ class Wording:
             expected=self._expected(alert, now_ns),
             sure=self._known(alert) if alert.kind in {"machine", "quality"} else "",
             also=self.text("also", causes=", ".join(others[:2])) if others else "",
-            related=related_text(self, alert, now_ns=now_ns),
+            related=related_text(self, alert, now_ns=now_ns, called=called),
             evidence=tuple(
                 self.evidence(item, at_ns=alert.reported_ns, now_ns=now_ns) for item in alert.evidence[:_SHOWN_EVIDENCE]
             ),

@@ -49,6 +49,7 @@ class GoodsPage:
         self._grading = words.catalogue["grading"]
         self._now_ns = services.wall_ns()
         self._midnight_ns = words.midnight(self._now_ns)
+        self._called: dict[str, str] = {}
 
     def values(self, before: int | None = None) -> dict[str, Any]:
         """The template's values, but for the reader's own; pictures older than the one with id `before`, the newest without older.
@@ -57,6 +58,7 @@ class GoodsPage:
             LedgerError, LedgerUnavailable: counts cannot be read now.
         """
         services, words = self._services, self._words
+        self._called = services.ledger.goods.called()
         kept = self._kept(before)
         if before is not None and kept.readable and not kept.pictures:
             # They were tidied away since: an empty page would say that nothing was ever rejected.
@@ -94,9 +96,13 @@ class GoodsPage:
             [self._chart(each) for each in charts if each.points], [self._item(each) for each in items], readable=True
         )
 
+    def _product(self, name: str) -> str:
+        """As a person called it who taught it here; else as its file is called."""
+        return self._called.get(name, name)
+
     def _today(self, tally: views.Today) -> dict[str, Any]:
         return {
-            "product": tally.product,
+            "product": self._product(tally.product),
             "machine": tally.title,
             "items": tally.items,
             "rejects": tally.rejects,
@@ -135,11 +141,11 @@ class GoodsPage:
         latest, size = points[-1], "_size" if chart.quantity == "size" else ""
         unit = self._page["pixels"] if latest.unit == "px" else latest.unit
         return {
-            "product": chart.product,
+            "product": self._product(chart.product),
             "quantity": chart.quantity,
             "what": self._page[f"chart_{chart.quantity}"],
             "where": f"{machine} · {chart.camera}",
-            "label": str(self._page[f"chart{size}_of"]).format(product=chart.product, machine=machine),
+            "label": str(self._page[f"chart{size}_of"]).format(product=self._product(chart.product), machine=machine),
             "before": "" if size else "L* ",
             "after": f" {unit}" if size and unit else "",
             "drawing": drawing,
@@ -164,7 +170,7 @@ class GoodsPage:
 
     def _item(self, item: views.ItemView) -> dict[str, Any]:
         page = self._page
-        said = self._looked(item)
+        said, product = self._looked(item), self._product(item.product)
         correction = item.correction
         return {
             "id": item.id,
@@ -173,10 +179,10 @@ class GoodsPage:
             "verdict": correction.verdict if correction else item.verdict,
             "said": said,
             "why": [self._grading["reasons"].get(code, code) for code in item.why],
-            "where": f"{item.product} · {item.title} · {item.camera}",
+            "where": f"{product} · {item.title} · {item.camera}",
             "when": self._moment(item.at_ns),
             "picture": item.picture,
-            "picture_name": str(page["picture_of"]).format(product=item.product, said=said),
+            "picture_name": str(page["picture_of"]).format(product=product, said=said),
             "box": [f"{100 * value:.1f}" for value in item.within] if item.within else None,
             "seen": item.seen,
             "seen_name": str(page["seen_of"]).format(label=self._label(item.label)),
@@ -198,7 +204,7 @@ class GoodsPage:
         words, page = self._words, self._page
         start, end = self._moment(batch.since_ns), words.clock(batch.last_ns)[:5]
         return {
-            "product": batch.product,
+            "product": self._product(batch.product),
             "machine": batch.title,
             "time": str(page["from_to" if batch.over else "from_now"]).format(start=start, end=end),
             "items": batch.items,

@@ -49,6 +49,7 @@ class Overview:
         self._words = words
         self._page = words.catalogue["page"]
         self._now_ns = services.wall_ns()
+        self._called: dict[str, str] = {}
 
     def values(self) -> dict[str, Any]:
         """The template's values, but for the reader's own.
@@ -57,6 +58,7 @@ class Overview:
             LedgerError, LedgerUnavailable: alerts cannot be read now.
         """
         present = self._services.ledger.open_alerts()
+        self._called = self._services.ledger.goods.called()
         notes = self._services.ledger.notes.of([alert.id for alert in present])
         cards = [(alert, self.alert(alert, together(alert, present), notes.get(alert.id, ()))) for alert in present]
         machines = machine_views(self._services)
@@ -78,7 +80,7 @@ class Overview:
     def alert(self, alert: Alert, others: Sequence[Alert] = (), notes: Sequence[Entry] = ()) -> dict[str, Any]:
         """One alert, which others began at about the same time, and what people wrote with what they did about it."""
         words = self._words
-        text = words.describe(alert, now_ns=self._now_ns)
+        text = words.describe(alert, now_ns=self._now_ns, called=self._called)
         return {
             "id": alert.id,
             "version": alert.version,

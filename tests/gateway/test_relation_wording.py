@@ -72,6 +72,8 @@ def test_it_stands_with_the_alert() -> None:
         assert described.related
         without = msgspec.structs.replace(alert(), relation=None)
         assert words.describe(without, now_ns=START).related == ""
+        called = words.describe(alert(), now_ns=START, called={"roll": "Brötchen hell"})
+        assert called.related.startswith("Linker Herd, Brötchen hell: ")
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,8 @@ from support.openapi import check, problem
 
 from gateway.daemon import Gateway
 from gateway.goods import GoodsUnavailable
+from gateway.lessons import Place
+from gateway.web.lesson_api import lessons_of
 from wire.messages import Reply, SensorState
 
 GOODS = "/api/v1/goods"
@@ -295,3 +297,27 @@ def test_an_alert_about_goods_leads_to_their_pictures(gateway: Gateway, feed: Fe
     assert f'href="/?lang=de#alert-{alert}"' in http.get("/goods?lang=de").text
     gateway.ledger.resolve(alert, done="nichts", by="Anna")
     assert f'href="/?lang=de#alert-{alert}"' not in http.get("/goods?lang=de").text
+
+
+def test_a_product_is_called_what_the_person_called_it_who_taught_it(
+    gateway: Gateway, feed: Feed, http: httpx.Client
+) -> None:
+    name, product = "Körnerbrötchen <b>hell</b>", "koernerbroetchen-b-hell-b"
+    for number in (1, 2):
+        inspect(feed, tray(9, 1), name=f"i-called-{number}", product=product, charts={"size": point(80.0 + number)})
+    settled(gateway)
+    page = http.get("/goods?lang=de").text
+    assert page.count(f"<h3>{product}</h3>") == 2, "the tally and the chart"
+    lesson = lessons_of(gateway.services).begin(Place("oven-pi", "tray", "oven"), name, by="Anna")
+    assert product in http.get("/goods?lang=de").text, "a name that nothing was taught under is none yet"
+    with gateway.ledger.transaction() as work:
+        work.lessons.teach(lesson.id, gateway.ledger.commands(limit=1)[0].id, "Anna")
+    page = http.get("/goods?lang=de").text
+    shown = "Körnerbrötchen &lt;b&gt;hell&lt;/b&gt;"
+    assert product not in page
+    assert page.count(f"<h3>{shown}</h3>") == 2
+    assert f"Verlauf der Größe: {shown}, " in page
+    assert f'<th scope="row">{shown}</th>' in page
+    assert f"{shown} · " in page
+    assert "<b>hell" not in page
+    assert check(http.get(f"{GOODS}/today"))[0]["product"] == product, "services have the name that files bear"
