@@ -16,23 +16,24 @@ LEAST = 0.1
 class Fading:
     """The course of one alarm's score, in multiples of its limit.
 
-    A median of three takes out single odd judgements, and logarithms make it the same for great and small scores.
+    Heights are medians of three, so that a single odd judgement is none; logarithms make it the same for great and small scores.
     """
 
     def __init__(self) -> None:
         self._recent: deque[float] = deque(maxlen=3)
-        self._high = self._low = self._level = -math.inf
+        self._high = self._low = -math.inf
 
     def __bool__(self) -> bool:
         """Whether it fades, or is below its limit already; False before the first judgement."""
-        return bool(self._recent) and (self._level < self._high - HALF or self._level < 0.0)
+        # The last judgement alone: what falls fast must not be given another name in the meantime.
+        return bool(self._recent) and self._recent[-1] < max(self._high - HALF, 0.0)
 
     def take(self, score: float, limit: float | None) -> None:
         """The next judgement; one without a limit says nothing."""
         if not limit:
             return
         self._recent.append(math.log(max(score / limit, LEAST)))
-        self._level = level = sorted(self._recent)[len(self._recent) // 2]
+        level = sorted(self._recent)[len(self._recent) // 2]
         if not math.isfinite(self._high):
             self._high = level
         high = max(level, self._high + (level - self._high) / FORGET)

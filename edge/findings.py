@@ -134,7 +134,11 @@ class Findings:
             )
             self._told_ns, self._next, self._stood = now_ns, (cause, verdict.severity), 0
             return self._open
-        if cause == "unknown" or (self._fading and opened.cause != "unknown"):
+        recognised = opened.cause != "unknown"
+        if recognised and verdict.limit is None and self._next[0] != opened.cause and self._next[1] == verdict.severity:
+            # Where there is no limit, as at rest, there is too little to say, also against the name that is being considered.
+            return None
+        if cause == "unknown" or (recognised and (self._fading or verdict.limit is None)):
             # While a machine recovers, the evidence fades before the alarm ends, and what is left of it may look like something else:
             # what was recognised stands.
             cause, causes = opened.cause, opened.causes

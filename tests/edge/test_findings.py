@@ -62,6 +62,8 @@ def test_a_fault_that_fades_is_not_renamed_by_what_is_left_of_it() -> None:
     fading = [3.9 * 0.93**tick for tick in range(30)]
     told = course({"bearing_outer": [10.0] * 20 + REPAIRED, "bearing_cage": fading})
     assert told == [("bearing_outer", "warning")], "that it is less bad is told"
+    fast = [5.2, 1.92, 1.92, 1.92, 1.34, 1.07]
+    assert course({"bearing_outer": [7.2] * 20, "bearing_cage": fast}) == [("bearing_outer", "warning")]
     swinging = [score * swing for score in fading for swing in (0.8, 1.2)]
     assert {cause for cause, _ in course({"bearing_outer": [300.0] * 20, "bearing_cage": swinging})} == {
         "bearing_outer"
@@ -84,6 +86,24 @@ def test_a_fault_that_fades_is_not_renamed_by_what_is_left_of_it() -> None:
 def test_another_cause_of_a_fault_that_stands_or_grows_is_told(after: list[float]) -> None:
     told = course({"bearing_outer": [10.0] * 20, "bearing_cage": after})
     assert told[-1][0] == "bearing_cage"
+
+
+def test_a_machine_at_rest_does_not_rename_the_fault_it_had_while_it_ran() -> None:
+    findings = Findings("mixer", "boot")
+    findings.update(SECOND, verdict(1.0), explained("bearing_outer"), {}, paused=False)
+    resting = replace(verdict(0.0), regime="off", score=0.0, limit=None, deviations=())
+    told = []
+    for tick in range(2, 60):
+        told += findings.update(tick * SECOND, resting, explained("bearing_cage"), {}, paused=False)
+    assert told == []
+    for tick in range(60, 80):
+        said = resting if tick % 2 else verdict(tick)
+        told += findings.update(tick * SECOND, said, explained("imbalance"), {}, paused=False)
+    assert [change.cause for change in told] == ["imbalance"], "what is seen while it runs, a rest does not take back"
+    lighter = replace(resting, severity="warning")
+    for tick in range(80, 100):
+        told += findings.update(tick * SECOND, lighter, explained("bearing_cage"), {}, paused=False)
+    assert [(change.cause, change.severity) for change in told[1:]] == [("imbalance", "warning")]
 
 
 def test_a_fault_that_was_unclear_may_get_a_name_also_while_it_fades() -> None:
