@@ -229,15 +229,25 @@ def test_the_result_is_json_and_says_what_was_measured(tmp_path: Path) -> None:
     assert outcome["processes"]["late"]["cpu_share"] is None
 
 
-def test_a_fault_has_the_cause_that_was_told_last(tmp_path: Path) -> None:
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_fault_is_reported_as_what_it_was_first_called_and_another_name_at_the_end_is_told(
+    tmp_path: Path, language: str
+) -> None:
     fault = FaultRun("bearing_outer", MACHINES[0], 1.0, command="c", injected_ns=10**18)
-    made = show(tmp_path, "en", fault)
+    made = show(tmp_path, language, fault)
     (view,) = made.look.alerts
-    for cause in ("unknown", "bearing_outer"):
+    console = Console(width=100, file=io.StringIO())
+    lines = []
+    for cause in ("unknown", "bearing_outer", "bearing_cage"):
         made.look.alerts = [{**view, "alert": {**view["alert"], "cause": cause}}]
         made._follow(fault)
-        assert fault.cause == cause
-    assert fault.alert_after_s == 10**9
+        with console.capture() as capture:
+            print_words(console, made.wording, result(made, Proof(), USAGE, 20.0))
+        lines.append(capture.get())
+    assert (fault.cause, fault.last_cause, fault.alert_after_s) == ("bearing_outer", "bearing_cage", 10**9)
+    cage = made.wording.cause("bearing_cage").name
+    renamed = made.wording.catalogue["demo"]["fault_renamed"].format(cause=cage)
+    assert [renamed in text for text in lines] == [False, False, True]
 
 
 def test_the_result_says_what_the_camera_saw_and_which_fault_was_seen_in_the_goods(tmp_path: Path) -> None:

@@ -86,6 +86,8 @@ def print_words(console: Console, words: Wording, outcome: dict[str, Any]) -> No
                 fault=name, machine=words.machine(fault["machine"]), reason=told(fault["refused"] or "–")
             )
         console.print(line)
+        if fault["last_cause"] not in ("", fault["cause"]):
+            console.print(text["fault_renamed"].format(cause=words.cause(fault["last_cause"]).name))
         if fault["goods_after_s"] is not None:
             console.print(
                 text["fault_in_goods"].format(
@@ -163,6 +165,7 @@ def _fault(fault: FaultRun) -> dict[str, Any]:
         or ("" if fault.injected_ns is not None else "the end came before the machine had learned"),
         "alert_after_s": fault.alert_after_s,
         "cause": fault.cause,
+        "last_cause": fault.last_cause,
         "severity": fault.severity,
         "receivers_after_s": fault.receivers_after_s,
         "goods_after_s": fault.goods_after_s,

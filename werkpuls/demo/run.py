@@ -40,6 +40,9 @@ class FaultRun:
     alert_after_s: float | None = None
     """From the command to the opening of the alert."""
     cause: str = ""
+    """What it was first called, once it had a name."""
+    last_cause: str = ""
+    """What it was called last."""
     severity: str = ""
     receivers_after_s: dict[str, float] = field(default_factory=dict)
     goods_after_s: float | None = None
@@ -227,8 +230,10 @@ class Show:
                 if fault.goods_after_s is None:
                     fault.goods_after_s, fault.goods_cause = (alert["opened_ns"] - injected_ns) / 1e9, alert["cause"]
             elif fault.alert in (None, alert["id"]):
-                # What it is becomes clearer within seconds.
-                fault.alert, fault.cause, fault.severity = alert["id"], alert["cause"], alert["severity"]
+                fault.alert, fault.last_cause, fault.severity = alert["id"], alert["cause"], alert["severity"]
+                if fault.cause in ("", "unknown"):
+                    # What it is becomes clearer within seconds.
+                    fault.cause = alert["cause"]
                 fault.alert_after_s = (alert["opened_ns"] - injected_ns) / 1e9
         for name, events in self.look.events.items():
             if name not in fault.receivers_after_s and fault.alert is not None:
