@@ -184,8 +184,6 @@ def check_camera(camera: CameraOptions, where: str, path: str) -> None:
             raise SettingsError(where, f"{path}.{option}", f"{folder} is not a folder")
     if camera.load_trays is not None and camera.browning is None:
         raise SettingsError(where, f"{path}.load_trays", "needs browning, the file that is written for each load")
-    if camera.recognise and camera.profiles is None:
-        raise SettingsError(where, f"{path}.recognise", "needs profiles, the folder of taught products")
     if camera.corners is not None:
         check_corners(camera.corners, where, f"{path}.corners")
     _check_patch(camera.white_patch, where, f"{path}.white_patch")

@@ -320,7 +320,6 @@ def test_a_live_tray_is_cropped_inspected_and_its_items_counted_once(tmp_path: P
         ('type = "video"\nfolder = "photos"\n', "camera 1, folder: is for type"),
         ('type = "simulated"\ntrigger = "mqtt"\n', "camera 1, trigger_topic: must be given"),
         ('type = "simulated"\nbarrier_pin = 4\n', "camera 1, barrier_pin: is for trigger"),
-        ('type = "simulated"\nrecognise = true\n', "camera 1, recognise: needs profiles"),
         ('type = "simulated"\ncorners = [[0, 0], [0, 1], [1, 1], [1, 0]]\n', "camera 1, corners: corners go round"),
         (
             'type = "simulated"\ncorners = [[0, 0], [2, 0], [1, 1], [0, 1]]\n',
@@ -335,6 +334,12 @@ def test_a_camera_that_can_never_work_is_refused(more: str, said: str, tmp_path:
     with pytest.raises(SettingsError) as told:
         read_node(path)
     assert said in str(told.value)
+
+
+def test_products_taught_from_the_page_can_be_recognised_without_a_folder_being_named(tmp_path: Path) -> None:
+    more = '[[camera]]\nname = "a"\nmachine = "b"\ntype = "simulated"\nrecognise = true\n'
+    (camera,) = read_node(write_node(tmp_path, more=more)).options.cameras
+    assert (camera.recognise, camera.profiles) == (True, None)
 
 
 def test_without_a_camera_it_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -65,6 +65,8 @@ def test_a_product_is_recognised_by_what_was_taught_and_strangers_are_not(tmp_pa
     assert products.see(examples(grader, 0.7)) == "brown"
     assert products.name(AT_5) == "brown"
     assert products.see(examples(grader, 0.35)) == "pale"
+    assert Products(options(recognise=True), net, None, tmp_path).see(examples(grader, 0.7)) == "brown"
+    assert Products(options(recognise=True), net, None, tmp_path / "not yet").see(examples(grader, 0.7)) is None
     assert products.see([]) is None
     assert products.name(AT_5) == "goods"
 
