@@ -48,6 +48,8 @@ class Tally:
     alarms: int = 0
     alarm_episodes: int = 0
     first_alarm_row: int | None = None
+    first_alarm_line: int | None = None
+    """Of the text file, counted from 1; None where a row is no line of text."""
     sensor_faults: int = 0
     causes: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
@@ -198,6 +200,8 @@ def _score_one(
                     advance(recording.progress())
         finally:
             tally.notes.extend(recording.notes)
+            if tally.first_alarm_row is not None and recording.rate_hz is None:
+                tally.first_alarm_line = recording.line(tally.first_alarm_row)
 
 
 def _refuse_too_short(recording: Recording) -> None:
@@ -328,7 +332,9 @@ def _report(args: argparse.Namespace, tallies: Sequence[Tally], seconds: float, 
         )
         if tally.first_alarm_row is not None:
             cause = max(tally.causes, key=lambda code: tally.causes[code])
-            said += words.say("score.first_alarm", row=tally.first_alarm_row, cause=words.cause(cause))
+            row, line = tally.first_alarm_row, tally.first_alarm_line
+            place = words.say("score.row" if line is None else "score.line", row=row, line=line)
+            said += words.say("score.first_alarm", place=place, cause=words.cause(cause))
         _say(said)
         for note in tally.notes:
             _say(f"  {words.told(note)}")

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 CHUNK_ROWS = 8192
 """Rows handed on at once: small enough that a file of gigabytes needs some megabytes."""
+MOST_JUMPS = 1000
+"""Places that are kept of a text where lines and rows go apart, as blank lines make them."""
 
 
 class RecordingError(Exception):
@@ -94,6 +96,11 @@ class Layout:
     """Set where a column is called a time, none other is the time, and it cannot be read: `column 'time': 'x' is no time`."""
     odd_column: int | None = None
     """That column."""
+    lines: list[tuple[int, int]] = field(default_factory=list)
+    """Of text: (row, its line in the file, counted from 1) wherever a row does not follow on the line before.
+
+    Grows with reading up to `MOST_JUMPS`, behind which lines are not known.
+    """
 
 
 class Source(Protocol):

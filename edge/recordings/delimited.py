@@ -12,7 +12,7 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.recordings.base import CHUNK_ROWS, Layout, Options, Raw, RecordingError
+from edge.recordings.base import CHUNK_ROWS, MOST_JUMPS, Layout, Options, Raw, RecordingError
 from edge.recordings.container import DAMAGED
 from edge.recordings.dialect import (
     MISSING,
@@ -52,6 +52,7 @@ class Delimited:
         self._dialect = find_dialect(name, text, options.separator)
         self._text = io.TextIOWrapper(stream, encoding=encoding, errors="replace", newline="")
         self._notes: list[str] = []
+        self._lines: list[tuple[int, int]] = []
         if self._dialect.preamble:
             self._notes.append(f"the first {self._dialect.preamble} lines are no part of the table and are ignored")
         if self._dialect.below:
@@ -112,12 +113,18 @@ class Delimited:
                         self._notes.append(f"the last line ({line}) is incomplete and is left out")
                         return
                     fields = self._fit(fields, row, line)  # noqa: PLW2901  # the same row, cut to width
+                self._keep_line(row, line)
                 yield line, fields
                 row += 1
         except (csv.Error, *DAMAGED) as exc:
             raise RecordingError(
                 self._name, f"cannot be split into fields: {exc}", row=row, line=reader.line_num
             ) from exc
+
+    def _keep_line(self, row: int, line: int) -> None:
+        follows = bool(self._lines) and line - row == self._lines[-1][1] - self._lines[-1][0]
+        if not follows and len(self._lines) < MOST_JUMPS:
+            self._lines.append((row, line))
 
     def _note_once(self, text: str) -> None:
         if text not in self._notes:
@@ -222,7 +229,18 @@ class Delimited:
             shown = repr(name) if named and name else f"number {index}"
             self._notes.append(f"column {shown} {found.left_out.get(index, why)} and is ignored")
         parts = together or (found.parts.columns if found.parts else ())
-        return Layout(dialect.names, tuple(found.numeric), found.time, named, None, self._notes, parts, odd, odd_column)
+        return Layout(
+            dialect.names,
+            tuple(found.numeric),
+            found.time,
+            named,
+            None,
+            self._notes,
+            parts,
+            odd,
+            odd_column,
+            self._lines,
+        )
 
     def _sample(self, index: int, kind: Cell) -> Sample:
         """What the beginning of one column says of its role."""

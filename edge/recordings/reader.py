@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from itertools import chain
 from types import TracebackType
@@ -10,7 +11,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.recordings.base import Chunk, Layout, Options, Raw, RecordingError, Source, column_index
+from edge.recordings.base import MOST_JUMPS, Chunk, Layout, Options, Raw, RecordingError, Source, column_index
 from edge.recordings.container import DAMAGED, Kind, Opened, open_container
 from edge.recordings.delimited import Delimited
 from edge.recordings.times import DAY_NS, NS, TimeFormat, time_format
@@ -42,6 +43,7 @@ class Recording:
         self.rate_hz: float | None = options.rate_hz or layout.rate_hz
         self._time, self._picked = _choose(name, layout, options)
         self._labels = layout.names
+        self._lines = layout.lines
         self.columns: tuple[str, ...] = tuple(layout.names[at] for at in self._picked)
         """Names of the columns that `chunks` delivers; numbers as text where the file has none."""
         self.asked = bool(options.columns)
@@ -85,6 +87,12 @@ class Recording:
         """
         self.head()
         return self._chunks
+
+    def line(self, row: int) -> int | None:
+        """The line of the text file, counted from 1 as editors do, that holds a row that was read; None where there is no telling."""
+        at = bisect_right(self._lines, row, key=lambda known: known[0]) - 1
+        known = 0 <= at < MOST_JUMPS - 1
+        return self._lines[at][1] + row - self._lines[at][0] if known else None
 
     def progress(self) -> float:
         """Share of the file that was read, 0 to 1."""

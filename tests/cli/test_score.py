@@ -104,6 +104,14 @@ def test_the_summary_is_one_json_object_at_the_end(tmp_path: Path, capsys: pytes
     assert said["recordings"][0]["first_alarm_row"] >= 300
 
 
+def test_the_first_alarm_is_told_by_its_line_in_the_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out, path = tmp_path / "scores.csv", pump(tmp_path)
+    path.write_text("# pump 3\n\n" + path.read_text())
+    assert score(path, "--ignore", "anomaly", "--warmup", 200, "--out", out) == 0
+    row = next(int(line["row"]) for line in lines(out) if line["alarm"] == "1")
+    assert f"line {row + 4} of the file (row {row}, counted from 0)" in capsys.readouterr().err
+
+
 def test_lines_go_to_standard_output_without_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert score(pump(tmp_path, rows=60), "--ignore", "anomaly", "--warmup", 30) == 0
     caught = capsys.readouterr()
@@ -192,7 +200,7 @@ def test_single_measurements_a_row_are_scored_together_and_silence_of_one_is_no_
     assert all(line["regime"] not in ("", "learning") for line in found[rows[0] :])
 
 
-def test_a_waveform_in_blocks(tmp_path: Path) -> None:
+def test_a_waveform_in_blocks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     random = np.random.default_rng(1)
     healthy, worse = random.normal(size=(20_000, 2)), 4 * random.normal(size=(20_000, 2))
     np.save(tmp_path / "a.npy", np.vstack([healthy, worse]))
@@ -204,6 +212,8 @@ def test_a_waveform_in_blocks(tmp_path: Path) -> None:
     assert sum(line["alarm"] == "1" for line in found[50:]) > 40
     assert not any(line["alarm"] == "1" for line in found[:50])
     assert {line["channel"] for line in found if line["alarm"] == "1"} == {"vibration"}
+    first = next(line["row"] for line in found if line["alarm"] == "1")
+    assert f"first alarm at row {first} (counted from 0)" in capsys.readouterr().err
 
 
 NODE = """

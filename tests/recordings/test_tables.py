@@ -315,3 +315,20 @@ def test_any_bytes_are_read_or_refused(tmp_path: Path, content: bytes) -> None:
         said, found = str(exc), np.zeros((0, 0))
     assert not said or str(path) in said
     assert np.isfinite(found[~np.isnan(found)]).all()
+
+
+def test_the_line_of_a_row_is_that_of_the_text_file(tmp_path: Path) -> None:
+    text = "# logger\n\na;b\n1;2\n\n3;4\na;b\n5;6\n7;8\n"
+    with open_recording(write(tmp_path, text)) as recording:
+        assert len(values(recording)) == 4
+        assert [recording.line(row) for row in range(4)] == [4, 6, 8, 9]
+    np.save(tmp_path / "a.npy", np.ones((4, 2)))
+    with open_recording(str(tmp_path / "a.npy")) as recording:
+        assert recording.line(0) is None
+
+
+def test_lines_are_not_guessed_where_every_row_has_blank_lines_around_it(tmp_path: Path) -> None:
+    with open_recording(write(tmp_path, "a;b\n" + "1;2\n\n" * 3000)) as recording:
+        assert len(values(recording)) == 3000
+        assert recording.line(500) == 2 + 2 * 500
+        assert recording.line(2000) is None
