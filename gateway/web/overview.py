@@ -30,6 +30,7 @@ NOTES_SHOWN, NOTE_LENGTH = 5, 500
 TOGETHER_NS = 30 * 60 * 10**9
 """Alerts that began within so long of each other are named to each other: one trouble often shows in two places."""
 _MINUTE_NS = 60_000_000_000
+_HALF_DAY_NS = 720 * _MINUTE_NS
 _FIRST_CHOICES = (
     "vibration*.velocity_rms",
     "vibration*",
@@ -50,6 +51,8 @@ class Overview:
         self._page = words.catalogue["page"]
         self._now_ns = services.wall_ns()
         self._called: dict[str, str] = {}
+        self._troubled: dict[str, int] = {}
+        """Since when each open alert about a machine's own condition is, by the alert's id."""
 
     def values(self) -> dict[str, Any]:
         """The template's values, but for the reader's own.
@@ -61,6 +64,7 @@ class Overview:
         self._called = self._services.ledger.goods.called()
         notes = self._services.ledger.notes.of([alert.id for alert in present])
         cards = [(alert, self.alert(alert, together(alert, present), notes.get(alert.id, ()))) for alert in present]
+        self._troubled = {alert.id: alert.since_ns for alert in present if alert.kind == "machine"}
         machines = machine_views(self._services)
         tending = Tending(self._services, self._words, self._now_ns)
         return {
@@ -223,6 +227,7 @@ class Overview:
             return notes
         if (coming := machine.prognosis) is not None:
             notes.append(self._words.expected(coming.low_s, coming.high_s, coming.confidence, coming.reaches))
+        notes += self._in_spite(machine)
         if machine.severity not in (None, "good") and not machine.alerts:
             at_ns = machine.condition_ns
             notes += [self._words.evidence(item, at_ns=at_ns, now_ns=self._now_ns) for item in machine.evidence[:2]]
@@ -234,6 +239,17 @@ class Overview:
             features = ", ".join(self._words.feature(name) for name in machine.unsteady[:UNSTEADY_SHOWN])
             notes.append(str(self._page["unsteady"]).format(features=features))
         return notes
+
+    def _in_spite(self, machine: views.Machine) -> list[str]:
+        """Why it is called in trouble though its score is not over the limit now, as in a regime that the fault does not show in."""
+        since = [self._troubled[alert] for alert in machine.alerts if alert in self._troubled]
+        if machine.severity not in ("warning", "alarm") or machine.paused or not since:
+            return []
+        if machine.limit is not None and (machine.score or 0.0) >= machine.limit:
+            return []
+        near = self._now_ns - min(since) < _HALF_DAY_NS
+        when = self._words.clock(min(since))[:5] if near else self._words.when(min(since))
+        return [str(self._page["open_since" if machine.limit is None else "in_spite"]).format(when=when)]
 
     def _facts(self, machine: views.Machine) -> str:
         facts = [machine.node]

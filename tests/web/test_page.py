@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -101,6 +102,39 @@ def test_a_person_says_on_the_page_what_it_was(gateway: Gateway, feed: Feed, htt
     card = page[page.index(f'id="alert-{sensor}"') :].partition("</article>")[0]
     assert "Ursache gefunden?" not in card
     gateway.ledger.resolve(sensor, done="x", by="Anna")
+
+
+def test_a_machine_in_trouble_says_why_while_its_score_is_low(
+    gateway: Gateway, feed: Feed, http: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = OriginState("bakery", "oven-pi", "sense", "log1", 1, True, 0, 0, 0, time.time_ns(), Trust.SYNCED)
+    monkeypatch.setattr(gateway.ingest, "nodes", lambda: [there])
+    alert = feed.alert(id="spite", machine="lathe")
+    (since_ns,) = (each.since_ns for each in gateway.ledger.open_alerts() if each.id == alert)
+    since = gateway.services.wording("de").clock(since_ns)[:5]
+
+    def card(**fields: Any) -> str:
+        told = feed.condition(machine="lathe", **fields)
+
+        def arrived() -> bool:
+            state = gateway.live.machine("oven-pi", "lathe")
+            return state is not None and state.condition == told
+
+        until(arrived)
+        page = http.get("/?lang=de").text
+        return page[page.index('id="machine-oven-pi-lathe"') :].partition("</article>")[0]
+
+    why = f"Offene Meldung seit {since}; im Augenblick unter der Grenze"
+    low = card(regime="off", severity=Severity.ALARM)
+    assert why in low
+    assert "aus oder Leerlauf" in low, "all that is known is that little of it runs"
+    unmet = card(regime="off", severity=Severity.ALARM, limit=None, score=0.0)
+    assert f"Offene Meldung seit {since}<" in unmet
+    assert "noch kein Urteil" in unmet
+    for fields in ({"severity": Severity.ALARM, "score": 9.0}, {}, {"severity": Severity.ALARM, "paused": True}):
+        assert "Offene Meldung" not in card(**fields)
+    gateway.ledger.resolve(alert, done="x", by="Anna")
+    assert "Offene Meldung" not in card(severity=Severity.ALARM), "nothing is open"
 
 
 def test_what_people_wrote_with_an_action_is_read_again_on_the_card_and_when_it_is_over(
