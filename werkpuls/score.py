@@ -37,6 +37,23 @@ class _Writer(Protocol):
     def writerow(self, row: Sequence[object], /) -> object: ...
 
 
+class _Excel:
+    """Lines as a German Excel reads them: numbers with a decimal comma, dates as it knows them."""
+
+    _NUMBERS = ("time", "score", "limit")
+
+    def __init__(self, writer: _Writer) -> None:
+        self._writer = writer
+
+    def writerow(self, row: Sequence[object], /) -> object:
+        return self._writer.writerow(
+            [
+                str(cell).replace(".", ",").replace("T", " ") if name in self._NUMBERS else cell
+                for name, cell in zip(COLUMNS, row, strict=True)
+            ]
+        )
+
+
 @dataclass(slots=True)
 class Tally:
     """What came of one recording."""
@@ -115,6 +132,7 @@ def add_arguments(parser: argparse.ArgumentParser, words: Words) -> None:
     parser.add_argument("--node", metavar="NODE.TOML", type=Path, help=words.say("score.node"))
     parser.add_argument("--machine", metavar=words.say("value.name"), help=words.say("score.machine"))
     parser.add_argument("--out", metavar="SCORES.CSV", type=Path, help=words.say("score.out"))
+    parser.add_argument("--excel", action="store_true", help=words.say("score.excel"))
     parser.add_argument("--json", action="store_true", help=words.say("parser.json_end"))
 
 
@@ -297,8 +315,11 @@ def _overrides(machine: MachineOptions, node: Path) -> Overrides | None:
 def _writer(args: argparse.Namespace, stack: ExitStack) -> _Writer | None:
     if args.out is None and args.json:
         return None
-    stream = sys.stdout if args.out is None else stack.enter_context(args.out.open("w", newline="", encoding="utf-8"))
-    writer = csv.writer(stream, lineterminator="\n")
+    # Excel takes a file for UTF-8 by its mark only.
+    encoding = "utf-8-sig" if args.excel else "utf-8"
+    stream = sys.stdout if args.out is None else stack.enter_context(args.out.open("w", newline="", encoding=encoding))
+    plain = csv.writer(stream, delimiter=";" if args.excel else ",", lineterminator="\r\n" if args.excel else "\n")
+    writer = _Excel(plain) if args.excel else plain
     writer.writerow(COLUMNS)
     return writer
 

@@ -104,6 +104,26 @@ def test_the_summary_is_one_json_object_at_the_end(tmp_path: Path, capsys: pytes
     assert said["recordings"][0]["first_alarm_row"] >= 300
 
 
+def test_for_excel_the_same_lines_have_semicolons_and_decimal_commas(tmp_path: Path) -> None:
+    out, excel = tmp_path / "scores.csv", tmp_path / "excel.csv"
+    for name in ("dated.csv", "counted.csv"):
+        path = pump(tmp_path, name, rows=260, fault_at=230)
+        if name == "counted.csv":
+            path.write_text("\n".join(line.partition(";")[2] for line in path.read_text().splitlines()) + "\n")
+        words = [path, "--ignore", "anomaly", "--warmup", 200]
+        assert (score(*words, "--out", out), score(*words, "--out", excel, "--excel")) == (0, 0)
+        assert excel.read_bytes().startswith(b"\xef\xbb\xbffile;row;")
+        with excel.open(newline="", encoding="utf-8-sig") as file:
+            found = list(csv.DictReader(file, delimiter=";"))
+        usual = lines(out)
+        assert len(found) == 260
+        assert [line["score"].replace(",", ".") for line in found] == [line["score"] for line in usual]
+        assert any("," in line["score"] for line in found)
+        assert not any("." in line[name] for line in found for name in ("time", "score", "limit"))
+        assert [line["file"] for line in found] == [str(path)] * 260
+        assert found[3]["time"] == usual[3]["time"].replace("T", " ")
+
+
 def test_the_first_alarm_is_told_by_its_line_in_the_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out, path = tmp_path / "scores.csv", pump(tmp_path)
     path.write_text("# pump 3\n\n" + path.read_text())
