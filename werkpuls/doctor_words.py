@@ -54,8 +54,7 @@ class DoctorWords:
         yield str(self._texts["title"]).format(name=name)
         for chapter, areas in CHAPTERS.items():
             checks = [one for area in areas for one in report.checks if one.area == area]
-            shown = chapter == "wired" or (chapter == "cameras" and report.cameras)
-            if not checks and not shown:
+            if not checks and chapter not in ("wired", "cameras"):
                 continue
             yield ""
             yield str(page[chapter])
@@ -102,6 +101,8 @@ class DoctorWords:
 
     def _cameras(self, cameras: Sequence[Camera]) -> Iterator[str]:
         page = self._texts["page"]
+        if not cameras:
+            yield f"  · {page['no_camera']}"
         for camera in cameras:
             what = camera.type if camera.found is None else f"{camera.found.what}, {camera.found.place}"
             look = camera.look

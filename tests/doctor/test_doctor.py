@@ -272,6 +272,7 @@ def test_the_command_on_another_systems_root(tmp_path: Path, capsys: pytest.Capt
     code = cli.main(words)
     shown = capsys.readouterr().out
     assert "No sensor found." in shown
+    assert "No camera found." in shown
     assert code == (1 if "→" in shown else 0)
     assert cli.main([*words, "--json"]) == code
     assert json.loads(capsys.readouterr().out)["devices"] == []
