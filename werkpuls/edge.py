@@ -18,7 +18,9 @@ BAD_CONFIGURATION = 2
 
 def add_arguments(parser: argparse.ArgumentParser, words: Words) -> None:
     """Declares the options."""
-    parser.add_argument("what", choices=("sense", "watch", "check"), help=words.say("edge.what"))
+    choices = ("sense", "watch", "check")
+    # Named by its choices also where it is missing.
+    parser.add_argument("what", choices=choices, metavar=f"{{{','.join(choices)}}}", help=words.say("edge.what"))
     parser.add_argument("--config", type=Path, required=True, metavar=words.say("value.file"), help="node.toml")
     parser.add_argument("--json", action="store_true", help=words.say("parser.json"))
 

@@ -237,6 +237,7 @@ def plain(text: str) -> str:
         (["demo", "--folder", str(ROOT)], "ist nicht leer"),
         (["demo", "--recording", "gone.csv"], "gone.csv: lässt sich nicht lesen: gibt es nicht"),
         (["demo", "--warmup", "x"], "'x' ist keine ganze Zahl"),
+        (["edge"], "es fehlt: {sense,watch,check}, --config"),
         (["edge", "sleep", "--config", "x"], "'sleep' gibt es nicht"),
         (["edge", "check", "--config", "gone.toml"], "gone.toml: gibt es nicht"),
         (["gateway", "--check", "--config", "gone.toml"], "gone.toml: gibt es nicht"),
