@@ -302,7 +302,9 @@ class GoodsPath:
                 lesson=lesson.id if lesson is not None else None,
             )
         )
-        records.extend(self._findings.batch(batch, now_ns))
+        if lesson is None:
+            # What is collected is judged by nobody: what was found before stands until something is judged again.
+            records.extend(self._findings.batch(batch, now_ns))
         if drifted is not None:
             records.extend(
                 self._findings.drift(drifted.cause, drifted.evidence, drifted.detail, now_ns, product=product)

@@ -245,6 +245,33 @@ def test_a_lesson_goes_on_after_a_restart_a_dark_picture_and_a_first_try_with_to
     assert batch.verdicts == {"unsure": 0, "good": 12, "reject": 6}, "as a person said"
 
 
+def test_what_was_found_about_the_goods_stands_while_a_lesson_is_on(camera: Camera) -> None:
+    def told() -> list[tuple[str, str]]:
+        return [(each.state, each.cause) for each in camera.told(Finding) if each.type == "quality"]
+
+    camera.show(0.95, trays=3)
+    until(lambda: camera.watch.turn() or bool(told()), 30)  # type: ignore[func-returns-value]  # turn, then look
+    found = told()
+    assert found == [("open", "too_dark")]
+    until(lambda: camera.watch.turn() or len(camera.told(Inspection)) == 3, 30)  # type: ignore[func-returns-value]  # turn, then look
+    dark = camera.told(Inspection)
+    # A lesson of the very product that lies there, so that it is the same batch.
+    camera.ask("start_lesson", product="goods")
+    camera.show(0.95)
+    camera.show(0.5, trays=3)
+    path = camera.watch.cameras["tray"].path
+    for each in dark:
+        for number in range(len(each.items)):
+            path.correct(each.id, number, "good", "Eva", time.time_ns())
+    camera.show(0.5, trays=2)
+    camera.lesson(36)
+    assert told() == found, "neither over nor found anew"
+    camera.ask("end_lesson")
+    camera.show(0.5)
+    until(lambda: camera.watch.turn() or len(told()) == 2, 30)  # type: ignore[func-returns-value]  # turn, then look
+    assert told() == [*found, ("cleared", "too_dark")], "judged again"
+
+
 def test_what_was_taught_before_is_left_alone_until_a_person_says_otherwise(camera: Camera) -> None:
     camera.ask("start_lesson")
     camera.show(trays=2)
