@@ -49,6 +49,10 @@ class WrongMoment(LessonError):
         self.lesson = lesson
 
 
+class NothingSaid(LessonError):
+    """Of no item of the lesson it is said what it is."""
+
+
 class Place(NamedTuple):
     """A camera."""
 
@@ -127,6 +131,7 @@ class Lessons:
         Raises:
             UnknownLesson: there is none of that id.
             WrongMoment: it has been taught or ended, or has not begun.
+            NothingSaid: none of its items is good or to be rejected.
         """
         now_ns = self._now_ns()
         begun = self._ledger.lessons.get(lesson, now_ns)
@@ -142,6 +147,10 @@ class Lessons:
             present = work.lessons.get(lesson)
             if present is None or present.state not in TEACHABLE:
                 raise WrongMoment(present or begun)
+            if not taught:
+                raise NothingSaid(
+                    "no item of this lesson is said to be good or to be rejected: there is nothing to learn"
+                )
             work.instruct(command, site=begun.site, node=begun.node, origin="watch")
             work.lessons.teach(lesson, command.id, by[:80])
             for each, word in said:

@@ -7,7 +7,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from gateway.ledger_lessons import Known, Lesson
-from gateway.lessons import CameraBusy, Lessons, NoName, Place, UnknownLesson, WrongMoment
+from gateway.lessons import CameraBusy, Lessons, NoName, NothingSaid, Place, UnknownLesson, WrongMoment
 from gateway.services import Services
 from gateway.web import goods_state as state
 from gateway.web.endpoint import Call, Endpoint, Param
@@ -85,6 +85,8 @@ def post_teach(services: Services, call: Call) -> Lesson:
         raise HttpProblem(404, str(exc)) from exc
     except WrongMoment as exc:
         raise HttpProblem(409, str(exc)) from exc
+    except NothingSaid as exc:
+        raise HttpProblem(422, str(exc)) from exc
 
 
 def post_end(services: Services, call: Call) -> Lesson:

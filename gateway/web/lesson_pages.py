@@ -13,7 +13,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from gateway.goods import GoodsUnavailable
 from gateway.ledger_file import LedgerUnavailable
 from gateway.ledger_lessons import Known, Lesson
-from gateway.lessons import CameraBusy, NoName, UnknownLesson, WrongMoment
+from gateway.lessons import CameraBusy, NoName, NothingSaid, UnknownLesson, WrongMoment
 from gateway.services import Services
 from gateway.web.endpoint import signed
 from gateway.web.goods_pages import PATH as GOODS
@@ -191,6 +191,8 @@ def _carefully(act: Callable[[], Lesson]) -> Lesson:
         raise _Sorry(409, "busy", name=exc.lesson.label, by=exc.lesson.by) from exc
     except NoName as exc:
         raise _Sorry(422, "no_name") from exc
+    except NothingSaid as exc:
+        raise _Sorry(422, "nothing_said") from exc
     except UnknownLesson as exc:
         raise _Sorry(404, "unknown") from exc
     except WrongMoment as exc:

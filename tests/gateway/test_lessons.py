@@ -15,7 +15,7 @@ from gateway.goods import Goods
 from gateway.ledger import Ledger
 from gateway.ledger_schema import MIGRATIONS
 from gateway.ledger_transaction import COMMAND_LIFE_NS
-from gateway.lessons import LONGEST_S, CameraBusy, Lessons, NoName, Place, UnknownLesson, WrongMoment
+from gateway.lessons import LONGEST_S, CameraBusy, Lessons, NoName, NothingSaid, Place, UnknownLesson, WrongMoment
 from wire.messages import EXPIRED, Command, Inspection, Reply, Taught
 
 TRAY = Place("oven-pi", "tray", "oven")
@@ -135,6 +135,18 @@ def test_two_people_at_one_camera(office: Office) -> None:
         office.lessons.end("l-none", by="Bernd")
     with pytest.raises(UnknownLesson):
         office.lessons.teach("l-none", {}, by="Bernd")
+
+
+def test_a_lesson_of_which_nothing_is_said_teaches_nothing_and_goes_on(office: Office) -> None:
+    lesson = office.lessons.begin(TRAY, "Brezel", by="Anna")
+    office.answer(lesson.id)
+    office.show(lesson.id)
+    for nothing in ({}, {("i-9", 0): "good"}):
+        verdicts: Any = nothing
+        with pytest.raises(NothingSaid):
+            office.lessons.teach(lesson.id, verdicts, by="Anna")
+    assert (office.state(lesson.id), office.commands()) == ("collecting", [])
+    assert [each.what for each in office.ledger.audit()] == ["start_lesson"]
 
 
 def test_a_camera_that_refuses_says_why_and_the_lesson_goes_on_or_is_over(office: Office) -> None:

@@ -117,6 +117,18 @@ def test_a_profile_that_came_in_the_meantime_is_asked_about(
     assert http.post(place, data={**form, "action": "burn"}).status_code == 400
 
 
+def test_with_every_item_left_out_there_is_nothing_to_learn(http: httpx.Client, lesson: str) -> None:
+    place, taps = f"/goods/lessons/{lesson}", {f"i-{lesson}/{number}": "out" for number in range(6)}
+    for language, said in (("de", "Kein Stück ist als gut oder schlecht angetippt,"), ("en", "No item is marked")):
+        answered = http.post(place, data={**taps, "by": "Anna", "lang": language, "action": "teach"})
+        assert (answered.status_code, said in answered.text) == (422, True)
+    stranger = {"inspection": "i-other", "item": 0, "verdict": "good"}
+    refused = http.post(f"{LESSONS}/{lesson}/teach", json={"by": "Anna", "items": [stranger]})
+    problem(refused, 422)
+    assert "nothing to learn" in refused.text
+    assert check(http.get(f"{LESSONS}/{lesson}"))["lesson"]["state"] == "collecting"
+
+
 def test_a_lesson_that_is_none_or_asked_for_from_elsewhere(http: httpx.Client) -> None:
     word = {"inspection": "i-1", "item": 0, "verdict": "good"}
     problem(http.get(f"{LESSONS}/l-none"), 404)
