@@ -116,8 +116,8 @@ make_venv() {
     say "lege .venv mit $("$python" --version) an" "making .venv with $("$python" --version)"
     "$python" -m venv --clear "$venv" || stop "$venv ließ sich nicht anlegen" "could not make $venv"
   fi
-  say "installiere die Pakete aus $(basename "$lock") (beim ersten Mal dauert das einige Minuten)" \
-    "installing the packages that $(basename "$lock") pins (the first time this takes some minutes)"
+  say "installiere die Pakete aus $(basename "$lock") (beim ersten Mal dauert das bis zu zehn Minuten)" \
+    "installing the packages that $(basename "$lock") pins (the first time this takes up to ten minutes)"
   rm -f "$marker"
   "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$lock" ||
     stop "die Pakete ließen sich nicht installieren; gibt es Internet? Noch einmal starten: was schon da ist, bleibt." \
