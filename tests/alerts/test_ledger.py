@@ -87,6 +87,37 @@ def test_what_people_do_is_kept_with_who_and_when(book: Ledger, clock: Clock) ->
     assert len(book.audit()) == 4, "a refused command leaves no trace of having been carried out"
 
 
+def test_what_is_called_done_but_never_stops_is_open_again_after_a_day_also_over_a_restart(
+    tmp_path: Path, clock: Clock
+) -> None:
+    with_it = ledger(tmp_path, clock)
+    alert = alarm(with_it)
+    clock.pass_s(60)
+    with_it.resolve(alert, done="new bearing", by="anna")
+    done_ns = clock()
+    with_it.close()
+    book = ledger(tmp_path, clock)
+
+    def tick(hours: float) -> None:
+        clock.now_ns = done_ns + round(hours * 3600) * SECOND
+        with book.transaction() as work:
+            triage = Triage(work, book.policy)
+            # The node goes on saying so; nothing is new or worse.
+            triage.observe(seen(hours * 3600, state="changed", severity=Severity.ALARM))
+            triage.tick(clock())
+
+    for hours in (1, 8, 23.9):
+        tick(hours)
+        assert book.open_alerts() == []
+    tick(24.1)
+    (again,) = book.open_alerts()
+    assert (again.id, again.severity, again.reopened, again.done) == (alert, Severity.ALARM, 1, "")
+    assert [entry.what for entry in book.history(alert)] == ["opened", "resolved", "still_there"]
+    assert book.history(alert)[1].text == "new bearing", "what was done about it stays on record"
+    assert (again.notified_ns - done_ns) / SECOND == pytest.approx(86_400, abs=1), "people are told again"
+    book.close()
+
+
 def test_lists_are_ordered_and_filtered(book: Ledger, clock: Clock) -> None:
     alarm(book)
     with book.transaction() as work:
