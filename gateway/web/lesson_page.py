@@ -19,6 +19,8 @@ from wire.messages import Doubt, Taught
 CHOICES = ("good", "reject", "out")
 ENOUGH, MOST = 20, 40
 """Items that are enough, and so many that a camera pictures in a lesson at most."""
+ANSWERED_NS = 60_000_000_000
+"""A camera that is there has answered by then whether it begins."""
 OPEN_NS = 24 * 3_600_000_000_000
 """So long what waits for a person is shown on the goods page."""
 
@@ -107,6 +109,8 @@ class LessonPage:
         away = camera is None or not camera.online
         if lesson.state in BUSY and away:
             return str(page[f"{lesson.state}_away"])
+        if lesson.state == "asked" and self._services.wall_ns() - lesson.at_ns > ANSWERED_NS:
+            return str(page["asked_long"]).format(end=page["end"])
         if lesson.state == "collecting" and count >= MOST:
             return str(page["full"]).format(most=MOST)
         if lesson.state == "collecting" and count >= ENOUGH:

@@ -17,14 +17,15 @@ from edge.lesson import MOST as PICTURED
 from gateway.daemon import Gateway
 from gateway.goods import GoodsUnavailable
 from gateway.ledger_lessons import Lesson, LessonState
+from gateway.origins import OriginState
 from gateway.web.goods_views import CameraView
-from gateway.web.lesson_page import ENOUGH, MOST
+from gateway.web.lesson_page import ANSWERED_NS, ENOUGH, MOST
 from gateway.web.lesson_page import LessonPage as Page
 from gateway.web.lesson_views import LessonView
 from gateway.wording import LANGUAGES
 from models.quality.doubts import ADVISED
 from models.quality.doubts import Doubt as Found
-from wire.messages import Doubt, Reply, SensorState, Taught
+from wire.messages import Doubt, Reply, SensorState, Taught, Trust
 
 ROOT = Path(__file__).resolve().parents[2]
 LESSONS = "/api/v1/goods/lessons"
@@ -216,6 +217,26 @@ def test_every_state_code_and_doubt_has_its_words(gateway: Gateway, language: st
     every = [Doubt(code=code, good=1, bad=1, of_good=2, of_bad=2) for code in get_args(get_type_hints(Found)["code"])]
     learned = page.values(view("taught", taught=Taught(good=9, bad=1, gone=1, doubts=every)), {})["learned"]
     assert len(learned) == 1 + len(every) + 1 + 1, "the test, each doubt, that of the net for either kind, what is gone"
+
+
+@pytest.mark.parametrize(("language", "said"), [("de", "zu alt"), ("en", "too old")])
+def test_a_camera_that_is_there_and_does_not_answer_is_not_waited_for_without_a_word(
+    gateway: Gateway, http: httpx.Client, monkeypatch: pytest.MonkeyPatch, language: str, said: str
+) -> None:
+    there = OriginState("bakery", "oven-pi", "watch", "log1", 1, True, 0, 0, 0, time.time_ns(), Trust.SYNCED)
+    monkeypatch.setattr(gateway.ingest, "nodes", lambda: [there])
+    made = check(http.post(LESSONS, json={**WHERE, "camera": "belt"}))["id"]
+    place = f"/goods/lessons/{made}"
+    assert said not in http.get(f"{place}?lang={language}").text
+    with gateway.ledger.transaction() as work:
+        work.execute("UPDATE lessons SET at_ns = at_ns - ? WHERE id = ?", (ANSWERED_NS, made))
+    late = http.get(f"{place}?lang={language}").text
+    assert said in late
+    assert 'value="end"' in late
+    monkeypatch.setattr(gateway.ingest, "nodes", list)
+    assert said not in http.get(f"{place}?lang={language}").text, "one that is away is waited for"
+    assert http.post(place, data={"action": "end", "by": "Anna", "lang": language}).status_code == 303
+    assert check(http.get(f"{LESSONS}/{made}"))["lesson"]["state"] == "ended"
 
 
 def test_a_fault_of_the_camera_is_told_of_while_it_collects(gateway: Gateway) -> None:
