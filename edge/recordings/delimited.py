@@ -22,6 +22,8 @@ from edge.recordings.dialect import (
     encoding_of,
     find_dialect,
     has_thousands,
+    is_german,
+    ungrouped,
 )
 from edge.recordings.roles import Parts, Sample, roles
 from edge.recordings.time_names import name_says_time
@@ -65,6 +67,7 @@ class Delimited:
             raise RecordingError(name, "has a header but no rows" if self._dialect.header else "has no rows")
         self._rows = chain(self._head, rows)
         self._parts: Parts | None = None
+        self._grouped = self._find_grouped()
         self.layout = self._lay_out()
 
     def rows(self, columns: Sequence[int], time: int | None) -> Iterator[Raw]:
@@ -151,6 +154,8 @@ class Delimited:
         values = np.empty((len(chunk), len(columns)))
         for position, column in enumerate(columns):
             try:
+                if column in self._grouped:
+                    raise ValueError  # noqa: TRY301  # 1.408 would be taken for a decimal
                 values[:, position] = [float(fields[column]) for _, fields in chunk]
             except ValueError:
                 values[:, position] = [
@@ -171,7 +176,7 @@ class Delimited:
         if lowered in SWITCHES:
             return SWITCHES[lowered]
         try:
-            return float(text.replace(",", ".") if self._dialect.decimal_comma else text)
+            return float(ungrouped(text, grouped=column in self._grouped) if self._dialect.decimal_comma else text)
         except ValueError as exc:
             raise self._no_number(text, column, row, line) from exc
 
@@ -194,6 +199,19 @@ class Delimited:
             except (ValueError, RecordingError):
                 made.append("")  # no time: the row is refused by its number
         return made
+
+    def _find_grouped(self) -> frozenset[int]:
+        """The columns that have points between their thousands beside decimal commas."""
+        if not self._dialect.decimal_comma:
+            return frozenset()
+        found = {}
+        for _, fields in self._head:
+            for index, cell in enumerate(fields):
+                if index not in found and is_german(cell):
+                    found[index] = cell.strip()
+        for index, cell in found.items():
+            self._note_once(f"column {self._dialect.names[index]!r} has points between its thousands, as in {cell}")
+        return frozenset(found)
 
     def _lay_out(self) -> Layout:
         dialect, cells = self._dialect, [fields for _, fields in self._head]
@@ -247,7 +265,7 @@ class Delimited:
         cells = [fields[index] for _, fields in self._head]
         name = self._dialect.names[index]
         if kind is Cell.NUMBER:
-            return Sample(name, np.array([self._lenient(cell) for cell in cells]))
+            return Sample(name, np.array([self._lenient(cell, index) for cell in cells]))
         filled = [cell for cell in cells if cell.strip().lower() not in MISSING]
         if kind is Cell.TIME:
             moves = len(filled) < 3 or any(cell != filled[0] for cell in filled)
@@ -255,8 +273,8 @@ class Delimited:
         clock = kind is Cell.TEXT and len(filled) == len(cells) and all(map(is_clock, filled))
         return Sample(name, None, clock=clock)
 
-    def _lenient(self, cell: str) -> float:
+    def _lenient(self, cell: str, column: int) -> float:
         try:
-            return self._number(cell, 0, 0, 0)
+            return self._number(cell, column, 0, 0)
         except RecordingError:
             return math.nan

@@ -21,6 +21,8 @@ _SEPARATORS = (";", "\t", "|", ",", " ")
 _NUMBER = re.compile(r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$")
 _COMMA_NUMBER = re.compile(r"^[+-]?\d+,\d+([eE][+-]?\d+)?$")
 _THOUSANDS = re.compile(r"^[+-]?\d{1,3}(\.\d{3})+,\d+$|^[+-]?\d{1,3}(,\d{3})+\.\d+$")
+_GERMAN = re.compile(r"^[+-]?[1-9]\d{0,2}(\.\d{3})+,\d+$")
+_GROUPED = re.compile(r"^[+-]?[1-9]\d{0,2}(\.\d{3})+(,\d+)?$")
 _HEAD = 400
 _MOST_BELOW = 2
 _LOOKED_AT = 20
@@ -86,7 +88,7 @@ def cell_kind(text: str, *, decimal_comma: bool = False) -> Cell:
     lowered = text.lower()
     if lowered in MISSING:
         return Cell.EMPTY
-    if _NUMBER.match(text) or (decimal_comma and _COMMA_NUMBER.match(text)):
+    if _NUMBER.match(text) or (decimal_comma and (_COMMA_NUMBER.match(text) or _GERMAN.match(text))):
         return Cell.NUMBER
     if lowered in SWITCHES or lowered.lstrip("+-") in ("inf", "infinity"):
         return Cell.NUMBER
@@ -96,6 +98,30 @@ def cell_kind(text: str, *, decimal_comma: bool = False) -> Cell:
 def has_thousands(text: str) -> bool:
     """Whether a number is written with a sign between its thousands: `1.200,5`."""
     return bool(_THOUSANDS.match(text.strip()))
+
+
+def is_german(text: str) -> bool:
+    """Whether a number has points between its thousands and a decimal comma, so that it can mean one thing only.
+
+    >>> [is_german(text) for text in ("1.408,9", "-1.234.567,0", "1.408", "1408,9", "12.34,5", "1,408.9")]
+    [True, True, False, False, False, False]
+    """
+    return bool(_GERMAN.match(text.strip()))
+
+
+def ungrouped(text: str, *, grouped: bool) -> str:
+    """A number of a table with decimal commas with a decimal point and nothing between its thousands.
+
+    Args:
+        text: the cell, without blanks around it.
+        grouped: whether its column has points between thousands, so that one before just three digits is none of a decimal.
+
+    >>> ungrouped("1.408,9", grouped=False), ungrouped("1.408", grouped=True), ungrouped("1.408", grouped=False)
+    ('1408.9', '1408', '1.408')
+    """
+    if _GERMAN.match(text) or (grouped and _GROUPED.match(text)):
+        text = text.replace(".", "")
+    return text.replace(",", ".")
 
 
 def find_dialect(name: str, text: str, separator: str | None) -> Dialect:
@@ -231,7 +257,7 @@ def _best_separator(table: Sequence[str]) -> str:
 def _has_decimal_comma(rows: Sequence[Sequence[str]], separator: str) -> bool:
     """Whether numbers have a comma. Between commas they are then quoted, and not just three digits follow each."""
     cells = [cell.strip() for row in rows[1:] or rows for cell in row]
-    commas = [cell for cell in cells if _COMMA_NUMBER.match(cell)]
+    commas = [cell for cell in cells if _COMMA_NUMBER.match(cell) or _GERMAN.match(cell)]
     if separator == "," and all(re.fullmatch(r"[+-]?\d{1,3},\d{3}", cell) for cell in commas):
         return False
     return bool(commas) and len(commas) >= sum("." in cell and bool(_NUMBER.match(cell)) for cell in cells)

@@ -70,10 +70,32 @@ def test_two_columns_that_are_no_date_and_time_of_day_are_refused(tmp_path: Path
 
 @pytest.mark.parametrize("count", [1, 20])
 def test_signs_between_thousands_are_named(tmp_path: Path, count: int) -> None:
-    rows = ["1,5;900,5"] * 5 + ["2,5;1.200,5"] * count
+    rows = ["1.5;900.5"] * 5 + ["2.5;1,200.5"] * count
     said = refusal(write(tmp_path, "a;b\n" + "\n".join(rows) + "\n"))
     assert said.row == 5
-    assert "'1.200,5' is not a number; it has a sign between its thousands" in said.reason
+    assert "'1,200.5' is not a number; it has a sign between its thousands" in said.reason
+
+
+@pytest.mark.parametrize("count", [1, 20])
+def test_points_between_thousands_are_read_beside_a_decimal_comma(tmp_path: Path, count: int) -> None:
+    rows = ["1,5;900,5"] * 5 + ["2,5;-1.234.408,9"] * count
+    with open_recording(write(tmp_path, "a;b\n" + "\n".join(rows) + "\n")) as recording:
+        assert values(recording).tolist() == [[1.5, 900.5]] * 5 + [[2.5, -1234408.9]] * count
+        assert "column 'b' has points between its thousands, as in -1.234.408,9" in recording.notes
+
+
+def test_a_point_before_three_digits_is_a_decimal_only_where_no_thousands_are(tmp_path: Path) -> None:
+    rows = ["1.408;1.408"] + ["1,5;1.200,5"] * 9
+    with open_recording(write(tmp_path, "a;b\n" + "\n".join(rows) + "\n")) as recording:
+        assert values(recording)[:2].tolist() == [[1.408, 1408.0], [1.5, 1200.5]]
+    with open_recording(write(tmp_path, "b\tc\n" + "1.200,5\t7\n" * 9)) as recording:
+        assert values(recording)[0].tolist() == [1200.5, 7.0]
+
+
+@pytest.mark.parametrize("cell", ["12.34,5", "0.408,9", "1.2345,6", "1.200,5,1", "1.20.300,5"])
+def test_what_only_looks_like_thousands_is_refused(tmp_path: Path, cell: str) -> None:
+    rows = ["1,5;900,5"] * 20 + [f"2,5;{cell}"]
+    assert "is not a number" in refusal(write(tmp_path, "a;b\n" + "\n".join(rows) + "\n")).reason
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|", " "])
