@@ -23,10 +23,11 @@ from werkpuls.train import cropper
 ROOT = Path(__file__).parents[2]
 CALL = """
 import argparse, importlib, sys
-command = importlib.import_module(f"werkpuls.{sys.argv[1]}")
+from werkpuls.words import Words
+command, words = importlib.import_module(f"werkpuls.{sys.argv[1]}"), Words("en")
 parser = argparse.ArgumentParser()
-command.add_arguments(parser)
-sys.exit(command.run(parser.parse_args(sys.argv[2:])))
+command.add_arguments(parser, words)
+sys.exit(command.run(parser.parse_args(sys.argv[2:]), words))
 """
 
 
