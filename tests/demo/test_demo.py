@@ -212,7 +212,7 @@ def test_in_a_terminal_a_key_breaks_a_bearing_and_another_ends_it(tmp_path: Path
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
     before = termios.tcgetattr(slave)
-    with Demo(tmp_path, terminal=slave) as demo:
+    with Demo(tmp_path, "--lang", "de", terminal=slave) as demo:
         seen = ""
 
         def shown(text: str) -> bool:
