@@ -32,8 +32,9 @@ from edge.vision.white import Patch
 from models.quality.card import ModelRefused
 from models.quality.classifier import Classifier
 from models.quality.runtime import RuntimeUnavailable
+from wire.commands import PAUSE_S, Command
 from wire.link import LinkConfig
-from wire.messages import PAUSE_S, Command, SensorState
+from wire.messages import SensorState
 
 SUFFIX = ".json"
 

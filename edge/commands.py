@@ -16,8 +16,9 @@ import msgspec
 
 from edge.sensors.base import FaultInjectable, UnknownFault
 from models.condition.contract import Confirmed, Word
+from wire.commands import EXPIRED, PAUSE_S, Command
 from wire.journal import Journal, Record
-from wire.messages import EXPIRED, PAUSE_S, Command, Taught
+from wire.messages import Taught
 
 MARK = "commands"
 REMEMBERED = 256

@@ -24,9 +24,10 @@ from edge.health import PUBLISHER, HealthReport
 from edge.publisher import Publisher
 from edge.writer import Writer
 from wire.clock import Clock
+from wire.commands import Command
 from wire.envelope import Envelope
 from wire.journal import Journal, JournalError, Record
-from wire.messages import Command, Origin, Reply, SensorState
+from wire.messages import Origin, Reply, SensorState
 from wire.service import Notifier, Progress, StopSignals
 from wire.settings import SettingsError
 

@@ -33,8 +33,9 @@ from edge.vision.inspector import InspectedItem, InspectionResult, Inspector, Pr
 from edge.vision.tracking import Tracker
 from models.quality.card import Card
 from models.quality.tallies import Moments
+from wire.commands import Command
 from wire.journal import Record
-from wire.messages import Command, Inspection
+from wire.messages import Inspection
 
 MOST_ITEMS = 1000
 """The wire's limit."""

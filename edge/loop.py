@@ -23,8 +23,9 @@ from edge.reporter import Reporter
 from edge.sensors.base import Channel, Fault, Quantity, SensorConfigError
 from edge.snapshots import BadSnapshot, Snapshots
 from wire.clock import Clock
+from wire.commands import Command
 from wire.journal import Record
-from wire.messages import Command, SensorState
+from wire.messages import SensorState
 
 CHANNELS_GRACE_S = 20.0
 """A sensor that has not said by then which channels it has is left out until it does."""

@@ -17,10 +17,11 @@ from edge.window import Window
 from wire import topics
 from wire.clock import Clock, Stamp
 from wire.codec import MAX_MESSAGE_BYTES, Codec, Refused
+from wire.commands import Command
 from wire.envelope import Draft, Envelope
 from wire.journal import Entry, Journal, JournalCorrupt
 from wire.link import Delivery, Inbound, Link, LinkBusy, LinkConfig, LinkDown, LinkStats, PayloadTooLarge
-from wire.messages import EARLIEST_NS, Ack, Command, Status, TimeBeacon, Trust
+from wire.messages import EARLIEST_NS, Ack, Status, TimeBeacon, Trust
 from wire.refusals import Refusals
 
 READER = "publisher"

@@ -25,7 +25,8 @@ from models.quality.doubts import NetSays, doubts
 from models.quality.example import Example
 from models.quality.profile import ProfileRefused
 from models.quality.teach import FEWEST, Profile
-from wire.messages import Command, Doubt, Taught
+from wire.commands import Command
+from wire.messages import Doubt, Taught
 
 LONGEST_NAME = 64
 """Of what people call a product, as a profile's card has it."""

@@ -11,7 +11,8 @@ from edge.config import NodeConfig, read_node
 from edge.daemon import STALL_S, STOP_S, Daemon, run
 from edge.surroundings import Surroundings
 from edge.vision.camera import CameraConfigError
-from wire.messages import Command, SensorState
+from wire.commands import Command
+from wire.messages import SensorState
 from wire.settings import SettingsError
 
 if TYPE_CHECKING:

@@ -26,8 +26,9 @@ from gateway.stale import Good, StaleWatch
 from gateway.triage import Triage
 from wire.backoff import Backoff
 from wire.codec import Codec, Refused
+from wire.commands import Command
 from wire.journal import Entry, Journal
-from wire.messages import Command, Condition, Finding, Health, Inspection, NodeMessage, Reply
+from wire.messages import Condition, Finding, Health, Inspection, NodeMessage, Reply
 
 READER = "alerts"
 _AT_ONCE = frozenset({"finding", "reply"})

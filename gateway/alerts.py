@@ -21,7 +21,8 @@ from typing import Annotated, Literal, NamedTuple, TypeAlias
 from msgspec import Meta, Struct
 
 from gateway.related import Relation
-from wire.messages import Action, Cause, Evidence, Finding, FindingType, NonNegative, Prognosis, Severity
+from wire.commands import Action
+from wire.messages import Cause, Evidence, Finding, FindingType, NonNegative, Prognosis, Severity
 
 SECOND_NS = 1_000_000_000
 SYSTEM = "system"

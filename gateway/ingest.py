@@ -21,9 +21,10 @@ from wire import topics
 from wire.backoff import Backoff
 from wire.clock import kernel_synchronised
 from wire.codec import Codec, Refused
+from wire.commands import Command
 from wire.journal import Journal, JournalCorrupt
 from wire.link import Delivery, Inbound, Link, LinkBusy, LinkConfig, LinkDown, LinkStats
-from wire.messages import EARLIEST_NS, Ack, Command, Status, TimeBeacon
+from wire.messages import EARLIEST_NS, Ack, Status, TimeBeacon
 
 BATCH = 500
 """So many waiting are worth a commit; fewer wait a moment for company."""

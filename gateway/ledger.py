@@ -29,7 +29,7 @@ from gateway.ledger_transaction import COMMAND_LIFE_NS, COMMAND_RETRY_NS, Transa
 from gateway.outbox import DeadLetter, Kind, Outbox, TargetStatus
 from gateway.translate import Translator
 from gateway.triage import AlertError, StaleVersion, Triage, UnknownAlert, WrongState
-from wire.messages import PAUSE_S, Action, Command
+from wire.commands import PAUSE_S, Action, Command
 
 __all__ = [
     "AlertError",
@@ -163,7 +163,7 @@ class Ledger:
         A pause is meant for now: a node that was away for all of it no longer takes it.
 
         Raises:
-            msgspec.ValidationError: a field breaks the contract of `wire.messages.Command`.
+            msgspec.ValidationError: a field breaks the contract of `wire.commands.Command`.
         """
         now_ns = self._now_ns()
         life_ns = COMMAND_LIFE_NS

@@ -12,7 +12,8 @@ import msgspec
 from msgspec import Struct
 
 from gateway.ledger_file import LedgerFile
-from wire.messages import EXPIRED, Reply, Taught
+from wire.commands import EXPIRED
+from wire.messages import Reply, Taught
 
 Known: TypeAlias = Literal["add", "replace"]
 LessonState: TypeAlias = Literal[

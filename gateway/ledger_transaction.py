@@ -16,7 +16,8 @@ from gateway.ledger_lessons import LessonBook
 from gateway.lifecycle import due_ns
 from gateway.outbox import NOTICE, Outbox
 from gateway.translate import Translator
-from wire.messages import EXPIRED, Command, Inspection, Reply
+from wire.commands import EXPIRED, Command
+from wire.messages import Inspection, Reply
 
 COMMAND_LIFE_NS = 24 * 3600 * SECOND_NS
 COMMAND_RETRY_NS = 60 * SECOND_NS

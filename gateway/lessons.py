@@ -12,7 +12,8 @@ from gateway.goods import Goods
 from gateway.ledger import Ledger
 from gateway.ledger_lessons import TEACHABLE, Known, Lesson
 from gateway.ledger_transaction import COMMAND_LIFE_NS
-from wire.messages import Command, TaughtItem
+from wire.commands import Command
+from wire.messages import TaughtItem
 from wire.naming import plain_name
 
 LONGEST_S = 7200.0

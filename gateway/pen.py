@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from gateway.alerts import SYSTEM, Alert, Change, Effect, Entry, Fault, Instruct, Notify, Publish, Reason
-from wire.messages import Action
+from wire.commands import Action
 
 
 class Pen:

@@ -19,10 +19,10 @@ from gateway.events import EVENT_TYPES, CloudEvent, schema_uri
 from gateway.web.app import ENDPOINTS
 from gateway.web.openapi import openapi
 from wire import topics
+from wire.commands import Command
 from wire.messages import (
     SCHEMA_VERSION,
     Ack,
-    Command,
     Condition,
     Finding,
     Health,

@@ -8,7 +8,8 @@ from typing import TypeVar
 import msgspec
 from msgspec import Struct
 
-from wire.messages import EARLIEST_NS, Ack, Command, NodeMessage, Status, Telemetry, TimeBeacon
+from wire.commands import Command
+from wire.messages import EARLIEST_NS, Ack, NodeMessage, Status, Telemetry, TimeBeacon
 
 MAX_MESSAGE_BYTES = 262_144
 """Largest payload that is decoded at all; telemetry of one machine and interval is a few kilobytes."""

@@ -11,7 +11,7 @@ from gateway.web.endpoint import Call
 from gateway.web.problems import HttpProblem
 from gateway.wording import machine_causes
 from wire.codec import Refused
-from wire.messages import Command
+from wire.commands import Command
 
 
 def found(cause: str | None, label: str) -> Fault | None:

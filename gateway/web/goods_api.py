@@ -14,7 +14,8 @@ from gateway.web import goods_views as views
 from gateway.web.endpoint import Call, Endpoint, Param
 from gateway.web.problems import HttpProblem
 from gateway.web.views import CommandAccepted
-from wire.messages import NAME_PATTERN, Command, Identifier
+from wire.commands import Command
+from wire.messages import NAME_PATTERN, Identifier
 
 ITEM = "/api/v1/goods/items/{node}/{inspection}/{item}"
 _NODE = Param("node", Annotated[str, Meta(pattern=NAME_PATTERN)], "path", required=True)

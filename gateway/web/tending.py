@@ -13,7 +13,7 @@ from gateway.web import views
 from gateway.web.commands import ask
 from gateway.web.problems import HttpProblem
 from gateway.wording import Wording
-from wire.messages import EXPIRED
+from wire.commands import EXPIRED
 
 _Fate: TypeAlias = Literal["waiting", "done", "refused", "expired"]
 _HALF_DAY_NS = 12 * 3600 * 10**9

@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from gateway.alerts import Alert, Entry
-from wire.messages import Action, Cause, Evidence, Label, Name, Origin, Prognosis
+from wire.commands import Action
+from wire.messages import Cause, Evidence, Label, Name, Origin, Prognosis
 
 Person = Annotated[str, Meta(min_length=1, max_length=80, description="who says so, for the audit trail")]
 Version = Annotated[

@@ -20,8 +20,9 @@ from gateway.events import Outgoing
 from gateway.ledger import LedgerUnavailable
 from gateway.outbox import Wants
 from wire.codec import Codec
+from wire.commands import Command
 from wire.journal import Journal, Record
-from wire.messages import Command, Condition, Health, JournalState, SensorState, Severity, Trust
+from wire.messages import Condition, Health, JournalState, SensorState, Severity, Trust
 
 
 class Site:

@@ -16,8 +16,8 @@ from gateway.ledger import Ledger
 from gateway.ledger_goods import QUARTER_NS
 from gateway.ledger_transaction import Transaction
 from gateway.outbox import Wants
+from wire.commands import Command
 from wire.journal import Journal, Record
-from wire.messages import Command
 
 
 class Office:

@@ -18,7 +18,8 @@ from gateway.ledger_schema import MIGRATIONS
 from gateway.ledger_transaction import COMMAND_RETRY_NS, KEPT_APART
 from gateway.outbox import Wants
 from gateway.triage import Triage
-from wire.messages import PAUSE_S, Evidence, Reply, Severity, Trust
+from wire.commands import PAUSE_S
+from wire.messages import Evidence, Reply, Severity, Trust
 
 
 @pytest.fixture

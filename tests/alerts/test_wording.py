@@ -25,7 +25,8 @@ from gateway.wording import LANGUAGES, Wording, WordingError, machine_causes
 from models.condition.bearing import Bearing
 from models.condition.causes import RULES
 from models.condition.features import Features
-from wire.messages import Action, Cause, Evidence, FindingType, Prognosis, Severity
+from wire.commands import Action
+from wire.messages import Cause, Evidence, FindingType, Prognosis, Severity
 
 ROOT = Path(__file__).parents[2]
 WORDINGS = {language: Wording(language) for language in LANGUAGES}

@@ -14,8 +14,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from edge.commands import REMEMBERED, WAITING, CommandDesk, Outcome, perform
 from edge.sensors.base import UnknownFault
 from models.condition.contract import Confirmed, Word
+from wire.commands import EXPIRED, Command
 from wire.journal import Journal, Record
-from wire.messages import EXPIRED, Command, Evidence
+from wire.messages import Evidence
 
 NOW = 1_800_000_000_000_000_000
 MINUTE = 60_000_000_000

@@ -16,8 +16,9 @@ from models.condition.model import Condition
 from models.condition.settings import Settings
 from wire.clock import Stamp
 from wire.codec import Codec
+from wire.commands import Command
 from wire.envelope import Draft, Envelope
-from wire.messages import EARLIEST_NS, Command, Finding, Trust
+from wire.messages import EARLIEST_NS, Finding, Trust
 
 ENVELOPE = Envelope("bakery", "pi", "sense", "log")
 

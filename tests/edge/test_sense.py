@@ -22,8 +22,9 @@ from edge.sense import Sense
 from edge.sensors.base import SensorConfigError
 from edge.sensors.simulated import Simulated
 from wire.clock import Clock
+from wire.commands import Command
 from wire.journal import JournalBusy
-from wire.messages import Command, Condition, Finding, Health, Reply, SensorState, Telemetry
+from wire.messages import Condition, Finding, Health, Reply, SensorState, Telemetry
 from wire.service import Notifier
 from wire.settings import SettingsError
 

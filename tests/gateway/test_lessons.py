@@ -16,7 +16,8 @@ from gateway.ledger import Ledger
 from gateway.ledger_schema import MIGRATIONS
 from gateway.ledger_transaction import COMMAND_LIFE_NS
 from gateway.lessons import LONGEST_S, CameraBusy, Lessons, NoName, NothingSaid, Place, UnknownLesson, WrongMoment
-from wire.messages import EXPIRED, Command, Inspection, Reply, Taught
+from wire.commands import EXPIRED, Command
+from wire.messages import Inspection, Reply, Taught
 
 TRAY = Place("oven-pi", "tray", "oven")
 NOW_NS = 1_800_000_000_000_000_000

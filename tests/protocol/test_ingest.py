@@ -19,8 +19,9 @@ from gateway.ingest import OriginState
 from gateway.sequence import PATIENCE
 from wire import topics
 from wire.codec import Codec, Refused
+from wire.commands import Command
 from wire.journal import JournalError
-from wire.messages import Ack, Command, Status, TimeBeacon
+from wire.messages import Ack, Status, TimeBeacon
 
 
 @pytest.fixture

@@ -15,9 +15,10 @@ from edge.publisher import READER, Publisher
 from wire import topics
 from wire.clock import Clock
 from wire.codec import Codec
+from wire.commands import Command
 from wire.envelope import Envelope
 from wire.journal import Journal, Record
-from wire.messages import Ack, Command, Status, Telemetry, TimeBeacon, Trust
+from wire.messages import Ack, Status, Telemetry, TimeBeacon, Trust
 
 ACK = topics.ack(SITE, "oven-pi", "sense")
 COMMAND = topics.command(SITE, "oven-pi", "sense")

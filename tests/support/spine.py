@@ -12,9 +12,10 @@ from support.broker import until
 from support.parties import config
 from wire.clock import Clock
 from wire.codec import Codec
+from wire.commands import Command
 from wire.envelope import Envelope
 from wire.journal import Journal, Record
-from wire.messages import Command, NodeMessage, Series, Telemetry
+from wire.messages import NodeMessage, Series, Telemetry
 
 SITE = "bakery"
 FAR_NS = 4_102_444_800_000_000_000

@@ -23,7 +23,8 @@ from edge.vision.measure import measure
 from edge.vision.scene import tray
 from edge.watch import Watch, main
 from wire.clock import Clock
-from wire.messages import Command, Finding, Health, Inspection, Reply
+from wire.commands import Command
+from wire.messages import Finding, Health, Inspection, Reply
 from wire.settings import SettingsError
 
 CAMERA = """

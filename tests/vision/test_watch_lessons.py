@@ -21,7 +21,8 @@ from edge.vision.scene import tray
 from edge.watch import Watch
 from models.quality.profile import read_profile, read_profile_card
 from wire.clock import Clock
-from wire.messages import Command, Finding, Inspection, Reply, Taught, TaughtItem
+from wire.commands import Command
+from wire.messages import Finding, Inspection, Reply, Taught, TaughtItem
 
 CAMERA = """
 [[camera]]

@@ -13,7 +13,8 @@ from support.gateways import Feed, running
 from gateway.daemon import Gateway
 from gateway.ledger_file import LedgerUnavailable
 from gateway.origins import OriginState
-from wire.messages import EXPIRED, Reply, Trust
+from wire.commands import EXPIRED
+from wire.messages import Reply, Trust
 
 MIXER = "/machines/oven-pi/mixer"
 
