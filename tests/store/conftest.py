@@ -81,10 +81,10 @@ def run(journal: Journal, tmp_path: Path) -> Iterator[Callable[..., Storing]]:
     def begin(store: object, **options: object) -> Storing:
         storing = Storing(
             journal,
-            store,  # type: ignore[arg-type]
+            store,  # type: ignore[arg-type]  # tests give doubles that keep to the protocol only in part
             apart=tmp_path / "apart.db",
             backoff=Backoff(0.01, 0.05),
-            **options,  # type: ignore[arg-type]
+            **options,  # type: ignore[arg-type]  # any of its options, by name
         )
         started.append(storing)
         storing.start()
