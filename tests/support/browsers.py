@@ -5,16 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from selenium import webdriver
-from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver import Chrome
 from selenium.webdriver.chrome.service import Service
-from selenium.webdriver.common.by import By
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 MARKS = (
@@ -78,11 +76,13 @@ def save(driver: Chrome, name: str) -> None:
 
 
 def text(driver: Chrome, selector: str) -> str:
-    """What stands there; nothing while the page changes."""
-    found = driver.find_elements(By.CSS_SELECTOR, selector)
-    with suppress(StaleElementReferenceException):
-        return found[0].text if found else ""
-    return ""
+    """What is shown there; nothing while the page changes. Asked in one step: an element found may be gone when its text is asked for."""
+    shown = driver.execute_script(
+        "const found = document.querySelector(arguments[0]);"
+        "return found && found.checkVisibility() ? found.innerText.trim() : '';",
+        selector,
+    )
+    return str(shown or "")
 
 
 def overflow(driver: Chrome) -> int:
