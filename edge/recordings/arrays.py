@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from edge.recordings.base import CHUNK_ROWS, Layout, Raw, RecordingError
 from edge.recordings.container import Kind, Opened
-from edge.recordings.roles import Sample, is_label, roles
+from edge.recordings.labels import called_as, is_label
+from edge.recordings.roles import Sample, roles
 from edge.recordings.time_names import name_says_time
 
 _WIDEST = 64
@@ -43,7 +44,7 @@ class Arrays:
         named = set(variables) != {""}
         times = {at for at, (_, label, array) in enumerate(columns) if array.dtype.kind == "M" or name_says_time(label)}
         data = [at for at in range(len(columns)) if at not in times] or sorted(times)
-        measured = [at for at in data if not is_label(columns[at][1])] or data
+        measured = [at for at in data if not is_label(called_as(columns[at][1]))] or data
         longest = max(measured, key=lambda at: (len(columns[at][2]), columns[at][2].dtype.kind == "f"))
         chosen = [at for at in data if columns[at][0] == columns[longest][0]]
         order = chosen + [at for at in range(len(columns)) if at not in chosen]

@@ -255,3 +255,34 @@ def test_any_table_in_any_writing_is_read_as_it_was_measured(
     np.testing.assert_array_equal(values, measured)
     assert dated
     assert np.abs(np.diff(time_ns) - 2e9).max() < 2e6
+
+
+MADE_UP = ("pressure;Product ID;torque;is_broken;AAX;BBX;CCX", "pressure;Product ID;torque;AAX;BBX;CCX;is_broken")
+
+
+@pytest.mark.parametrize("header", MADE_UP)
+def test_a_bit_for_each_kind_of_failure_beside_the_label_is_a_label(tmp_path: Path, header: str) -> None:
+    rows = []
+    for row in range(100):
+        kinds = [int(row % 20 == at) for at in range(3)]
+        bits = [int(any(kinds)), *kinds] if header == MADE_UP[0] else [*kinds, int(any(kinds))]
+        rows.append(f"{5 + row % 7};M{row};{40 + row % 11};" + ";".join(map(str, bits)))
+    (tmp_path / "run.csv").write_text("\n".join([header, *rows]))
+    with open_recording(str(tmp_path / "run.csv")) as recording:
+        assert recording.columns == ("pressure", "torque")
+        assert "column 'BBX' is a label as 'is_broken' is and is ignored" in recording.notes
+
+
+def test_a_switch_is_a_measurement_where_no_label_stands_beside_it(tmp_path: Path) -> None:
+    rows = "\n".join(f"{at % 40 // 30};{at % 9};{int(at > 90)}" for at in range(100))
+    (tmp_path / "run.csv").write_text("valve;pressure;anomaly\n" + rows)
+    with open_recording(str(tmp_path / "run.csv")) as recording:
+        assert recording.columns == ("valve", "pressure")
+
+
+@pytest.mark.parametrize("header", ["", "machine_nr;cycle;a;b\n"])
+def test_the_number_of_a_machine_is_no_measurement(tmp_path: Path, header: str) -> None:
+    rows = "\n".join(f"{unit};{cycle};{cycle % 7};{cycle % 3 + unit}" for unit in (1, 2, 3) for cycle in range(1, 80))
+    (tmp_path / "run.txt").write_text(header + rows)
+    with open_recording(str(tmp_path / "run.txt")) as recording:
+        assert recording.columns == (("a", "b") if header else ("2", "3"))
