@@ -95,6 +95,16 @@ class Wording:
         self._zone = zone
         self._titles = dict(titles or {})
 
+    @property
+    def zone(self) -> str:
+        """The name of the people's time zone, as `Europe/Berlin`; empty where it has none.
+
+        >>> Wording("de").zone
+        'UTC'
+        """
+        name = str(self._zone)
+        return name if "/" in name or name == "UTC" else ""
+
     def cause(self, code: str, label: str = "") -> CauseText:
         """A cause or sensor fault; one with a person's own label is called that, and one nobody knows `unknown`, with its code."""
         if label:

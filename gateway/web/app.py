@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from starlette.applications import Starlette
@@ -75,7 +76,7 @@ def build(services: Services, *, password: str | None = None) -> Starlette:
             Route("/api/v1/openapi.json", serve_openapi, methods=["GET"]),
             Route("/api/v1/stream", stream.serve, methods=["GET"]),
             *(endpoint.route(services) for endpoint in ENDPOINTS),
-            Mount("/static", StaticFiles(directory=STATIC)),
+            Mount("/static", _Static(directory=STATIC)),
         ],
         middleware=[Middleware(Guard, password=password, refused=refused)],
         exception_handlers={
@@ -87,6 +88,15 @@ def build(services: Services, *, password: str | None = None) -> Starlette:
     )
     app.state.refused = refused
     return app
+
+
+class _Static(StaticFiles):
+    """Asked for again with each page: after an upgrade an old script must not meet a new one."""
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        response = super().file_response(*args, **kwargs)
+        response.headers["Cache-Control"] = "no-cache"
+        return response
 
 
 _NOT_NOW = (GoodsUnavailable, LedgerUnavailable, LedgerError, StoreUnavailable, JournalError)

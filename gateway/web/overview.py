@@ -13,6 +13,7 @@ from gateway.services import Services
 from gateway.store.base import Chart, SeriesKey, StoreUnavailable
 from gateway.store.window import finished, window
 from gateway.web import views
+from gateway.web.goods_state import WATCH
 from gateway.web.state import machine_views, node_views
 from gateway.web.tending import Tending
 from gateway.wording import CERTAIN, Wording, machine_causes
@@ -295,7 +296,7 @@ class Overview:
 
     def _node(self, node: views.Node) -> dict[str, Any]:
         return {
-            "name": node.node if node.origin == "sense" else f"{node.node} ({node.origin})",
+            "name": node.node if node.origin != WATCH else f"{node.node} ({self._words.word('kinds', 'camera')})",
             "online": node.online,
             "connection": self._page["online"] if node.online else self._page["offline"],
             "received": node.last,

@@ -11,7 +11,7 @@ from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.select import Select
 from support.broker import Broker, until
-from support.browsers import DESK, MARKS, PHONE, browser, errors, overflow, save, size, text, too_small
+from support.browsers import DESK, MARKS, PHONE, broken_words, browser, errors, overflow, save, size, text, too_small
 from support.gateways import Feed, running
 from support.raw import RawNode
 
@@ -80,6 +80,7 @@ def test_the_page_fits_and_nothing_is_wrong_with_it(
     until(lambda: ":" in text(chromium, "#connection"))
     assert overflow(chromium) <= 0
     assert too_small(chromium) == []
+    assert broken_words(chromium) == []
     shown = text(chromium, "main")
     assert "Spiralkneter" in shown
     said = {
@@ -295,3 +296,39 @@ def test_a_machine_is_paused_without_scripts(gateway: Gateway, plain: Chrome) ->
     press(menu, "pause_120")
     until(lambda: "Pause for cleaning (Bernd, " in text(plain, '[data-machine="mixer"] .told'))
     assert gateway.ledger.audit(limit=1)[0].text == "7200 s"
+
+
+def test_without_a_connection_the_page_says_so_and_keeps_what_was_written(
+    gateway: Gateway, feed: Feed, chromium: Chrome
+) -> None:
+    alert = trouble(feed, "away")
+    size(chromium, *PHONE)
+    chromium.get(url(gateway))
+    until(lambda: ":" in text(chromium, "#connection"))
+    card = chromium.find_element(By.ID, f"alert-{alert}")
+    fill(card, "by", "Anna")
+    fill(card, "note", "Lager heiß")
+    network(chromium, offline=True)
+    try:
+        chromium.execute_script("document.querySelector('#news').click()")
+        until(lambda: "Keine Verbindung" in text(chromium, "#lost"))
+        save(chromium, "lost")
+        press(card, "acknowledge")
+        until(lambda: "Noch nicht gesendet" in text(chromium, "#lost"))
+        assert card.find_element(By.NAME, "note").get_attribute("value") == "Lager heiß"
+    finally:
+        network(chromium, offline=False)
+    press(card, "acknowledge")
+    until(lambda: "in Arbeit: Anna" in text(chromium, f"#alert-{alert}"))
+    assert gateway.ledger.history(alert)[-1].text == "Lager heiß"
+    assert not text(chromium, "#lost")
+    errors(chromium)  # the browser's own words about what it could not fetch
+    settle(gateway, feed, alert, "away")
+
+
+def network(driver: Chrome, *, offline: bool) -> None:
+    driver.execute_cdp_cmd("Network.enable", {})
+    driver.execute_cdp_cmd(
+        "Network.emulateNetworkConditions",
+        {"offline": offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1},
+    )
