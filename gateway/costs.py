@@ -151,9 +151,10 @@ def money(alert: Alert, costs: Costs, facts: MachineFacts, *, now_ns: int) -> Mo
     )
 
 
-def scrap(rejects: int, product: str, costs: Costs) -> float:
-    """What rejected items cost."""
-    return round(rejects * costs.item_cost.get(product, costs.item_cost.get(DEFAULT, 0.0)), 2)
+def scrap(rejects: int, product: str, costs: Costs) -> float | None:
+    """What rejected items cost; None where nobody said what one of that product costs."""
+    each = costs.item_cost.get(product, costs.item_cost.get(DEFAULT))
+    return None if each is None else round(rejects * each, 2)
 
 
 def by_cause(figures: Mapping[str, float], cause: str, otherwise: float) -> float:

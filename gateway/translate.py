@@ -50,7 +50,7 @@ class Translator:
         return made
 
     def of_batch(self, batch: Batch, *, now_ns: int) -> list[Outgoing]:
-        """A batch's scrap and, where items have a cost, the money."""
+        """A batch's scrap and, where its items have a cost, the money."""
         key = f"{batch.site}/{batch.machine}/{batch.product}/{batch.batch}"
         name = hashlib.blake2b(key.encode(), digest_size=10).hexdigest()
         data = Scrap(
@@ -66,8 +66,8 @@ class Translator:
             final=batch.closed,
         )
         made = [self._wrap(SCRAP, name, batch.revision, batch.site, batch.machine, "good", data, now_ns)]
-        if self._costs.item_cost:
-            lost = scrap(batch.rejects, batch.product, self._costs)
+        lost = scrap(batch.rejects, batch.product, self._costs)
+        if lost is not None:
             cost = Cost(
                 reference=f"batch:{batch.batch}",
                 kind="scrap",

@@ -161,6 +161,7 @@ def test_scrap_and_its_cost() -> None:
     assert not told["data"]["final"]
     assert cost["data"]["scrap"] == cost["data"]["total"] == 1.25
     assert scrap(10, "bun", COSTS) == 1.0
+    assert scrap(10, "bun", Costs(item_cost={"roll": 0.25})) is None, "nobody said what a bun costs"
 
 
 def test_a_batch_is_due_when_rejects_changed_a_while_ago_or_it_ended() -> None:
