@@ -2,7 +2,8 @@
 
 A command is kept in the journal's marks before the broker is told that it arrived, carried out between two ticks by the thread
 of its machine, and answered by a `Reply` in the same transaction that remembers its id. So a command survives a
-restart, and one that arrives again is not carried out again.
+restart, and one that arrives again is not carried out again. Every list of commands goes the same way to the journal, so that an
+older one is never committed over a newer one.
 """
 
 from __future__ import annotations
@@ -47,10 +48,11 @@ class CommandDesk:
     """Takes commands from any thread and hands each to its machine once.
 
     Args:
-        journal: whose marks remember what was taken and done.
+        journal: whose marks remember what was taken and done; read once.
         machines: names that commands may be for.
         reply: makes the reply's record from a command and its outcome.
-        put: takes records and marks to be committed together.
+        put: takes records and marks to be committed together, in the order of the calls; does not wait.
+        flush: waits until what was put is durable; raises JournalError where it is not.
         wall_ns: best present wall time, None while unknown.
     """
 
@@ -61,14 +63,15 @@ class CommandDesk:
         *,
         reply: Callable[[Command, Outcome], Record],
         put: Callable[[Sequence[Record], Mapping[str, str]], None],
+        flush: Callable[[], None],
         wall_ns: Callable[[], int | None],
     ) -> None:
         self.refused: dict[str, int] = {}
         """Commands refused since start, by reason."""
-        self._journal = journal
         self._machines = frozenset(machines)
         self._reply = reply
         self._put = put
+        self._flush = flush
         self._wall_ns = wall_ns
         self._lock = Lock()
         self._kept = _load(journal.mark(MARK))
@@ -78,18 +81,12 @@ class CommandDesk:
         """Takes a command; when this returns it is durable or refused, and the broker may be told.
 
         Raises:
-            JournalError: it could not be made durable; the gateway, which hears no reply, sends it again.
+            JournalError: it could not be made durable yet; the gateway sends it again where it hears no reply.
         """
-        with self._lock:
-            if command.id in self._kept.done or any(command.id == one.id for one in self._kept.waiting):
-                self._count("command_repeated")
-                return
-            if len(self._kept.waiting) < WAITING:
-                kept = _Kept(waiting=[*self._kept.waiting, command], done=self._kept.done)
-                self._journal.set_marks({MARK: _dump(kept)})
-                self._kept = kept
-                return
-        self._refuse(command, "command_busy", f"{WAITING} commands are waiting already")
+        if not self._keep(command):
+            self._refuse(command, "command_busy", f"{WAITING} commands are waiting already")
+        # Also for one that came before: then it may not have been durable.
+        self._flush()
 
     def settle(self) -> None:
         """Refuses what waits and can never be carried out; call it about once a second."""
@@ -127,7 +124,7 @@ class CommandDesk:
             waiting = [one for one in self._kept.waiting if one.id != command.id]
             done = [*self._kept.done, command.id][-REMEMBERED:]
             self._kept = _Kept(waiting=waiting, done=done)
-            # Under the lock, so that an older state cannot be committed after a newer one.
+            # Under the lock, so that an older list cannot be put after a newer one.
             self._put([record], {MARK: _dump(self._kept)})
 
     def release(self, machine: str) -> None:
@@ -139,6 +136,18 @@ class CommandDesk:
     def refuse(self, command: Command, kind: str, reason: str, code: str | None = None) -> None:
         """Counts and answers a command that a machine could not carry out."""
         self._refuse(command, kind, reason, code)
+
+    def _keep(self, command: Command) -> bool:
+        """Remembers a command; False where too many wait."""
+        with self._lock:
+            if command.id in self._kept.done or any(command.id == one.id for one in self._kept.waiting):
+                self._count("command_repeated")
+                return True
+            if len(self._kept.waiting) >= WAITING:
+                return False
+            self._kept = _Kept(waiting=[*self._kept.waiting, command], done=self._kept.done)
+            self._put([], {MARK: _dump(self._kept)})
+            return True
 
     def _refuse(self, command: Command, kind: str, reason: str, code: str | None = None) -> None:
         logging.getLogger(__name__).warning("command %s (%s) refused: %s", command.id, command.action, reason)

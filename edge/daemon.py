@@ -112,7 +112,14 @@ class Daemon(ABC):
             moved=lambda: self.progress.moved("writer"),
             monotonic_ns=clock.monotonic_ns,
         )
-        self.desk = CommandDesk(self.journal, names, reply=self._reply, put=self.writer.put, wall_ns=clock.wall_ns)
+        self.desk = CommandDesk(
+            self.journal,
+            names,
+            reply=self._reply,
+            put=self.writer.put,
+            flush=self.writer.flush,
+            wall_ns=clock.wall_ns,
+        )
         self.publisher = Publisher(self.journal, envelope, clock, self.link, on_command=self.desk.hear)
         self._health = HealthReport(
             self.drafter,

@@ -6,16 +6,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from support.broker import until
 
 from edge.commands import REMEMBERED, WAITING, CommandDesk, Outcome, perform
 from edge.sensors.base import UnknownFault
+from edge.writer import Writer
 from models.condition.contract import Confirmed, Word
+from wire.clock import boottime_ns
 from wire.commands import EXPIRED, Command
-from wire.journal import Journal, Record
+from wire.journal import Journal, JournalError, JournalFull, Record
 from wire.messages import Evidence
 
 NOW = 1_800_000_000_000_000_000
@@ -39,7 +43,9 @@ class Office:
 
     def open(self) -> None:
         self.journal = Journal(self.path, readers=["publisher"], max_bytes=8_000_000)
-        self.desk = CommandDesk(self.journal, ["oven"], reply=self.reply, put=self.put, wall_ns=lambda: self.now)
+        self.desk = CommandDesk(
+            self.journal, ["oven"], reply=self.reply, put=self.put, flush=self.journal.flush, wall_ns=lambda: self.now
+        )
 
     def restart(self) -> None:
         self.journal.close()
@@ -139,6 +145,48 @@ def test_a_list_that_cannot_be_read_starts_empty(office: Office) -> None:
     assert office.desk.take("oven") == []
     office.desk.hear(command())
     assert len(office.desk.take("oven")) == 1
+
+
+class Stalling(Journal):
+    """A journal whose disk takes nothing while it is told so."""
+
+    stalls = False
+
+    def append(
+        self, records: Sequence[Record], *, marks: Mapping[str, str] | None = None, commit: bool | None = None
+    ) -> range:
+        if self.stalls:
+            raise JournalFull("no room")
+        return super().append(records, marks=marks, commit=commit)
+
+
+def test_an_older_list_is_never_committed_over_a_newer_one(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge.writer.RETRY_S", 0.02)
+    office.journal.close()
+    office.journal = journal = Stalling(office.path, readers=["publisher"], max_bytes=8_000_000)
+    writer = Writer(journal, commit_s=60.0, moved=lambda: None, monotonic_ns=boottime_ns)
+    desk = CommandDesk(
+        journal, ["oven"], reply=office.reply, put=writer.put, flush=writer.flush, wall_ns=lambda: office.now
+    )
+    writer.start()
+    desk.hear(command("a"))  # within the minute: nobody waits for the writer's pause
+    (taken,) = desk.take("oven")
+    journal.stalls = True
+    desk.finish(taken, Outcome(ok=True, reason="done"))
+    until(lambda: writer.failing == "no room")
+    with pytest.raises(JournalError, match="no room"):
+        desk.hear(command("b"))
+    with pytest.raises(JournalError, match="no room"):
+        desk.hear(command("b"))  # again, and still not durable
+    journal.stalls = False
+    until(lambda: writer.failing is None)
+    desk.hear(command("b"))
+    kept = msgspec.json.decode(journal.mark("commands") or "")
+    assert ([one["id"] for one in kept["waiting"]], kept["done"]) == (["b"], ["a"])
+    assert [entry.payload for entry in journal.read(0)] == [b"a"]
+    assert writer.stop(5)
+    office.restart()
+    assert [one.id for one in office.desk.take("oven")] == ["b"]
 
 
 class Ears:
