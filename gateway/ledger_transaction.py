@@ -21,8 +21,9 @@ from wire.messages import Inspection, Reply
 
 COMMAND_LIFE_NS = 24 * 3600 * SECOND_NS
 COMMAND_RETRY_NS = 60 * SECOND_NS
-KEPT_APART = 1000
 """After so long without a reply a command is sent again."""
+KEPT_APART = 1000
+"""So many entries that could not be worked on are kept."""
 
 
 class Transaction:
