@@ -25,6 +25,7 @@ from edge.recordings.dialect import (
     is_german,
     ungrouped,
 )
+from edge.recordings.foreign import text_instead
 from edge.recordings.roles import Parts, Sample, roles
 from edge.recordings.time_names import name_says_time
 from edge.recordings.times import is_clock, is_day
@@ -51,6 +52,9 @@ class Delimited:
         text = head.decode(encoding, errors="replace")
         if len(head) == _LOOK_BYTES:  # the last line is cut: leave it out
             text = text[: text.rfind("\n") + 1] or text
+        instead = text_instead(text)
+        if instead:
+            raise RecordingError(name, instead)
         self._dialect = find_dialect(name, text, options.separator)
         self._text = io.TextIOWrapper(stream, encoding=encoding, errors="replace", newline="")
         self._notes: list[str] = []

@@ -14,7 +14,12 @@ from edge.recordings.naming import is_unit
 from edge.recordings.time_names import name_says_time
 from edge.recordings.times import looks_dated
 
-MISSING = frozenset({"", "nan", "na", "n/a", "null", "none", "-", "--", "?", "nil", "#n/a", "unavailable", "unknown"})
+MISSING = frozenset(
+    {
+        "", "nan", "na", "n/a", "null", "none", "-", "--", "---", "?", "nil", "unavailable", "unknown", "#n/a", "#nv",
+        "#div/0!", "#value!", "#wert!", "#ref!", "#bezug!", "#num!", "#zahl!", "#name?",
+    }
+)  # fmt: skip
 """Cells (in lower case) that say: no value here."""
 SWITCHES = {"true": 1.0, "false": 0.0, "on": 1.0, "off": 0.0, "ein": 1.0, "aus": 0.0, "an": 1.0, "yes": 1.0, "no": 0.0}
 _SEPARATORS = (";", "\t", "|", ",", " ")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import chain
 from types import TracebackType
 from typing import Self
@@ -194,11 +195,15 @@ def _source(opened: Opened, options: Options) -> Source:
         from edge.recordings.wav import Wav  # noqa: PLC0415  # as above
 
         return Wav(opened)
-    if opened.kind is Kind.PARQUET:
-        from edge.recordings.parquet import Parquet  # noqa: PLC0415  # as above
+    if opened.kind is Kind.WORKBOOK:
+        from edge.recordings.workbook import SEPARATOR  # noqa: PLC0415  # as above
 
-        return Parquet(opened)
-    raise RecordingError(opened.name, "is an HDF5 file (MATLAB 7.3 saves those); in MATLAB, save it with '-v7'")
+        sheet = Delimited(opened.name, opened.stream, replace(options, separator=SEPARATOR), opened.progress)
+        sheet.layout.notes.extend(opened.notes)
+        return sheet
+    from edge.recordings.parquet import Parquet  # noqa: PLC0415  # as above
+
+    return Parquet(opened)
 
 
 def _choose(name: str, layout: Layout, options: Options) -> tuple[int | None, tuple[int, ...]]:
