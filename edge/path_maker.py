@@ -60,5 +60,5 @@ class PathMaker:
             path.restore(state)
             if isinstance(path.model, Condition):
                 # What was learned is the snapshot's; how to judge is the present configuration's.
-                path.model.settings = self._settings
+                path.model.judge_by(self._settings)
         return path

@@ -45,7 +45,7 @@ class Condition:
     """
 
     def __init__(self, settings: Settings | None = None) -> None:
-        self.settings = settings or Settings()
+        self._settings = settings or Settings()
         self._memory = Memory()
         self._columns = Columns(self._memory)
         self._normals = Normals(self._memory, self._columns, self.settings.budget)
@@ -59,6 +59,20 @@ class Condition:
         self._odd = False
         self._alarmed: deque[Floats] = deque(maxlen=ALARM_MEMORY)
         self._last: tuple[float, Floats] | None = None
+
+    @property
+    def settings(self) -> Settings:
+        """What it was told about its machine."""
+        return self._settings
+
+    def judge_by(self, settings: Settings) -> None:
+        """Other settings hold from here on, as after a change of the configuration; what was learned stays.
+
+        With another budget the limits are learned anew, from the same samples.
+        """
+        self._settings = settings
+        self._intake.expect(int(NEW_REGIME_SHARE * settings.warmup))
+        self._normals.spend(settings.budget)
 
     @property
     def learned(self) -> float:

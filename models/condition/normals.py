@@ -94,6 +94,16 @@ class Normals:
         self._since_fit = 0
         self._next_fit = max(int(memory.offered * (REGROWTH - 1.0)), LEAST_WAIT)
 
+    def spend(self, budget: float) -> None:
+        """Judges by another budget from here on; what was learned is fitted anew for its limits.
+
+        A regime of which the memory has too few samples keeps its limits until there are more.
+        """
+        if budget != self._budget:
+            self._budget = budget
+            if self.learned:
+                self.fit()
+
     def assign(self, values: Mapping[str, float]) -> tuple[str, Normal | None]:
         """The regime that these values are of, and its normal where there is one and it was met before."""
         if self._regimes is None:
