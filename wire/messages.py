@@ -30,6 +30,7 @@ from wire.fields import (
     Origin,
     Past,
     Prev,
+    Seconds,
     Seq,
     Severity,
     Share,
@@ -69,6 +70,7 @@ __all__ = [
     "Prev",
     "Prognosis",
     "Reply",
+    "Seconds",
     "SensorState",
     "Seq",
     "Series",
@@ -153,9 +155,9 @@ class Cause(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
 class Prognosis(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """When the next limit is reached if what grows goes on growing: between these times, with that confidence."""
 
-    low_s: NonNegative
+    low_s: Seconds
     """Seconds after the message's own time."""
-    high_s: NonNegative
+    high_s: Seconds
     confidence: Share
     """Share of such statements that come true."""
     reaches: Severity
@@ -183,13 +185,13 @@ class Condition(Message, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     """Name and version of the model that said so."""
     certainty: Share | None = None
     """How well the normal is known that this was judged by; 0 while there is none."""
-    learning_left_s: NonNegative | None = None
+    learning_left_s: Seconds | None = None
     """About how long the warm-up still takes."""
     prognosis: Prognosis | None = None
     """None where nothing grows, or where the data cannot say when a limit is reached."""
     unsteady: Annotated[list[ChannelName], Meta(max_length=32)] = []
     """Features that changed while they were learned: a fault may have been among it, and would be part of the normal."""
-    paused_left_s: NonNegative | None = None
+    paused_left_s: Seconds | None = None
     """How long the pause still takes; None where there is none, or none that ends by itself."""
 
 
@@ -272,7 +274,7 @@ class JournalState(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 class Health(Message, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="health"):
     """The node itself: board, journal, sensors, and what it refused."""
 
-    uptime_s: NonNegative
+    uptime_s: Seconds
     journal: JournalState
     sensors: Annotated[list[SensorState], Meta(max_length=256)] = []
     refused: dict[Name, Count] = {}
