@@ -103,6 +103,8 @@ class Delimited:
                 if not fields or (len(fields) == 1 and not fields[0].strip() and dialect.width > 1):
                     continue
                 if pending:
+                    if not any(map(str.strip, fields)) and dialect.separator.isspace():
+                        continue  # a line of tabs, which is not counted as one
                     pending -= 1
                     header = fields if dialect.header and pending == dialect.below else header
                     continue
