@@ -176,6 +176,13 @@ def test_what_is_to_come_and_what_is_recognised_reach_the_wire() -> None:
     assert said.unsteady == ["vibration.rms", *("c",) * 31]
 
 
+def test_a_time_to_learn_that_nobody_lives_to_see_is_cut_to_what_the_wire_takes() -> None:
+    # Half an hour's pause after the first of a month of samples, one a second.
+    learning = verdict(0, limit=None, learned=0.0, learning_left_s=1800.0 * 2_592_000)
+    (said,) = conditions(Reporter("oven", drafter(), ReportOptions()).take(step(0, verdict=learning)))
+    assert said.learning_left_s == 3.2e9
+
+
 def conditions(records: list[Record]) -> list[Condition]:
     return [one for one in map(sealed, records) if isinstance(one, Condition)]
 
