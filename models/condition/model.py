@@ -88,6 +88,11 @@ class Condition:
         """
         return self._normals.unsteady()
 
+    @property
+    def unjudged(self) -> tuple[str, ...]:
+        """Features of this machine that nothing is said of: it has more than there are columns for."""
+        return self._columns.unjudged
+
     def conclude(self) -> None:
         """Ends the warm-up with what it has, if that is enough to learn from (8 samples)."""
         if not self._normals.learned:

@@ -65,6 +65,7 @@ class Normals:
         memory, names = self._memory, list(self._memory.names)
         if len(memory) < LEAST_WARMUP:
             return
+        self._columns.fix()
         table, info, old = memory.table, self._columns.info, self._normals
         self._regimes = Regimes.fit(table, names, info, self._regimes)
         leaves = self._regimes.leaves(table, names)
@@ -181,6 +182,8 @@ class Normals:
             if state["regimes"]:
                 self.fit()
             return
+        if state["regimes"]:
+            self._columns.fix()
         self._regimes = Regimes.from_state(state["regimes"]) if state["regimes"] else None
         self._normals = {str(name): Normal.from_state(entry) for name, entry in state["normals"].items()}
         self._next_fit, self._since_fit = (int(value) for value in state["fits"])
