@@ -34,7 +34,10 @@ from wire.settings import SettingsError
 BAD_CONFIGURATION = 2
 FAILED = 1
 TURN_S = 0.5
+SOURCES_S = 20.0
+"""All machines or cameras together have this long to end; each machine keeps a snapshot of what it learned first."""
 STOP_S = 10.0
+"""The writer, and after it the publisher, have this long. The units allow a stop more than all of it together."""
 BREATH_S = 0.02
 FAREWELL_S = 3.0
 """What was said last is given this long to reach the gateway before a stop; what does not make it waits in the journal."""

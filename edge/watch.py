@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from edge.commands import Outcome
 from edge.config import NodeConfig, read_node
-from edge.daemon import STALL_S, STOP_S, Daemon, run
+from edge.daemon import SOURCES_S, STALL_S, Daemon, run
 from edge.surroundings import Surroundings
 from edge.vision.camera import CameraConfigError
 from wire.commands import Command
 from wire.messages import SensorState
+from wire.service import join_all
 from wire.settings import SettingsError
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class Watch(Daemon):
         """Ends the cameras' threads."""
         for camera in self.cameras.values():
             camera.loop.stop()
-        return [name for name, camera in self.cameras.items() if not camera.loop.join(STOP_S)]
+        return join_all({name: camera.loop.join for name, camera in self.cameras.items()}, SOURCES_S)
 
     def sensors(self) -> list[SensorState]:
         """Of all cameras."""
