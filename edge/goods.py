@@ -296,6 +296,7 @@ class GoodsPath:
                 machine=self._options.machine,
                 camera=self._options.name,
                 product=product,
+                called=self.products.called(product) if lesson is None else "",
                 batch=batch.id,
                 items=items,
                 model=f"{grading.card.name} {grading.card.sha256[:8]}",

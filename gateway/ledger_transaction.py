@@ -70,6 +70,10 @@ class Transaction:
         ).fetchall()
         return [_DECODER.decode(row["body"]) for row in rows]
 
+    def postpone(self, alert: str, *, until_ns: int) -> None:
+        """Time does not change this alert before then, unless something else does."""
+        self._db.execute("UPDATE alerts SET due_ns = ? WHERE id = ?", (until_ns, alert))
+
     def holding_any(self, site: str, machine: str) -> Sequence[Alert]:
         """Every alert of a machine that has findings, active or settled."""
         rows = self._db.execute(
@@ -95,11 +99,12 @@ class Transaction:
     def report_batches(self) -> int:
         """Tells subscribers about batches that ended or changed; returns how many."""
         ready = [batch for batch in self.goods.open_batches() if due(batch, self._batches, now_ns=self._now_ns)]
+        called = self.goods.called() if ready else {}
         for batch in ready:
             told = reported(batch, now_ns=self._now_ns, closed=is_over(batch, self._batches, now_ns=self._now_ns))
             self.goods.put(told)
             if self._translator is not None:
-                self.queue(self._translator.of_batch(told, now_ns=self._now_ns))
+                self.queue(self._translator.of_batch(told, now_ns=self._now_ns, called=called))
         return len(ready)
 
     def replied(self, reply: Reply) -> bool:
@@ -215,7 +220,8 @@ class Transaction:
             )
             self.instruct(command, site=alert.site, node=alert.node, origin=alert.origin)
         elif self._translator is not None:
-            self.queue(self._translator.of_alert(effect.alert, effect.reason, now_ns=self._now_ns))
+            called = self.goods.called() if effect.alert.kind == "quality" else None
+            self.queue(self._translator.of_alert(effect.alert, effect.reason, now_ns=self._now_ns, called=called))
 
     def _put_alert(self, alert: Alert) -> None:
         self._db.execute(

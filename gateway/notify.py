@@ -204,7 +204,8 @@ class Notifier:
             return
         wording, page_url = self._wordings[person.language], self._settings.page_url
         try:
-            title, body = message(alert, about.reason, wording, now_ns=now_ns, page_url=page_url)
+            called = self._ledger.goods.called()
+            title, body = message(alert, about.reason, wording, now_ns=now_ns, page_url=page_url, called=called)
             taken = sender.send(title, body, item.severity)
         except Exception as exc:  # noqa: BLE001  # one message that fails must not hold back the others
             # Only its type: what a service's client says may hold the address.
@@ -240,9 +241,17 @@ class _Notice(Struct, frozen=True):
     reason: Reason
 
 
-def message(alert: Alert, reason: Reason, wording: Wording, *, now_ns: int, page_url: str = "") -> tuple[str, str]:
-    """Title and body of one message: machine, what, since when, how sure, what to check first."""
-    said = wording.describe(alert, now_ns=now_ns, reason=reason)
+def message(
+    alert: Alert,
+    reason: Reason,
+    wording: Wording,
+    *,
+    now_ns: int,
+    page_url: str = "",
+    called: Mapping[str, str] | None = None,
+) -> tuple[str, str]:
+    """Title and body of one message: machine, what, since when, how sure, what to check first; `called`: see `Wording.describe`."""
+    said = wording.describe(alert, now_ns=now_ns, reason=reason, called=called)
     lines = list(said.lines)
     if page_url:
         lines.append(wording.text("link", url=f"{page_url.rstrip('/')}/alerts/{alert.id}"))

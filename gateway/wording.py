@@ -290,6 +290,8 @@ class Wording:
         explain = self.text("what", explain=cause.explain)
         if alert.kind == "sensor" and alert.channel:
             explain += " " + self.text("channel", channel=self.feature(alert.channel))
+        elif alert.kind == "quality" and alert.product:
+            explain += " " + self.text("product", product=(called or {}).get(alert.product, alert.product))
         if alert.state is State.RESOLVED:
             explain = f"{self.text('over', state=self.word('resolutions', alert.resolution))} {explain}"
         elif alert.clear_since_ns is not None:

@@ -267,7 +267,7 @@ def summary(event: dict[str, Any]) -> str:
     elif what == "cost":
         said = f"{data['total']:.2f} {data['currency']} {data['state']}"
     elif what == "scrap":
-        said = f"{data['rejects']} of {data['items']} {data['product']} rejected"
+        said = f"{data['rejects']} of {data['items']} {data.get('product_name') or data['product']} rejected"
     else:
         said = f"{data['reason']}: {data['texts'].get('en', {}).get('title', data['cause'])}"
     return f"{event['time']} {event['subject']} {what}: {said}"

@@ -241,6 +241,8 @@ class Inspection(Message, frozen=True, kw_only=True, forbid_unknown_fields=True,
     model: Annotated[str, Meta(max_length=64)] = ""
     charts: Annotated[dict[Literal["lightness", "size"], ChartPoint], Meta(max_length=2)] = {}
     """Of the quantities whose subgroup this inspection has filled."""
+    called: Label = ""
+    """What people call the product, where they taught it under a name of its own; empty where it is called `product`."""
     lesson: Identifier | None = None
     """Collected to teach `product`: nothing is judged, a person is asked about every item."""
 

@@ -78,7 +78,7 @@ def get_chart(services: Services, call: Call) -> views.ChartView:
 
 def alert_text(services: Services, alert: Alert, language: str | None) -> views.AlertText:
     """An alert in plain words."""
-    called = services.ledger.goods.called() if alert.relation is not None else None
+    called = services.ledger.goods.called() if alert.kind == "quality" else None
     words = services.wording(language).describe(alert, now_ns=services.wall_ns(), called=called)
     return views.AlertText(
         title=words.title,

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.alerts import SECOND, START, Clock, envelope, finding, inspection, ledger
@@ -113,10 +114,10 @@ def test_a_message_that_the_code_stumbles_over_is_undone_whole(site: Site, monke
     site.put("finding", finding(2, site.clock(), id="f2", machine="oven"))
     real = site.ledger._translator.of_alert  # type: ignore[union-attr]  # the support ledger has one
 
-    def stumbles(alert: Alert, reason: Reason, *, now_ns: int) -> list[Outgoing]:
+    def stumbles(alert: Alert, reason: Reason, **given: Any) -> list[Outgoing]:
         if alert.machine == "mixer":
             raise KeyError("a defect")
-        return real(alert, reason, now_ns=now_ns)
+        return real(alert, reason, **given)
 
     monkeypatch.setattr(site.ledger._translator, "of_alert", stumbles)
     site.alerting.turn()
@@ -340,6 +341,7 @@ def test_anything_but_an_hour_of_good_leaves_it_open(site: Site, broken: dict[st
 _KILLED = """
 import os, signal, sys
 from pathlib import Path
+from typing import Any
 sys.path[:0] = [{tests!r}]
 from support.alerts import START, Clock, finding, ledger
 from gateway.alerting import Alerting

@@ -183,6 +183,8 @@ def test_rolls_under_a_simulated_camera_are_taught_and_known_from_then_on(tmp_pa
         switch = command("set_product")
         watch.desk.hear(switch)
         known = done(Inspection, lambda each: each.product == "brezel" and each.lesson is None and len(each.items) >= 8)
+        assert known.called == "Brezel"
+        assert not after.called
         verdicts = [item.verdict for item in known.items if not item.cut_off]
         assert verdicts.count("good") >= len(verdicts) - 3
         assert not [each for each in told(Finding) if each.type == "quality" and each.seq < reply.seq]
