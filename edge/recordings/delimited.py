@@ -7,7 +7,7 @@ import io
 import math
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, islice
-from typing import IO
+from typing import IO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,20 @@ _LOOK_BYTES = 65_536
 _LOOK_ROWS = 2000
 _Row = tuple[int, list[str]]
 """Line number in the file and fields."""
+
+
+class Record(NamedTuple):
+    """One row of a table that has one value a row."""
+
+    line: int
+    """In the file, counted from 1."""
+    names: tuple[str, ...]
+    """What the value is of."""
+    value: float
+    """NaN where it is missing or no number."""
+    unreadable: bool
+    """Whether it is no number and not missing."""
+    time: str
 
 
 class Delimited:
@@ -72,6 +86,8 @@ class Delimited:
         self._rows = chain(self._head, rows)
         self._parts: Parts | None = None
         self._grouped = self._find_grouped()
+        self.texts: tuple[int, ...] = ()
+        """Columns that hold text."""
         self.layout = self._lay_out()
 
     def rows(self, columns: Sequence[int], time: int | None) -> Iterator[Raw]:
@@ -83,6 +99,23 @@ class Delimited:
             times = None if time is None else self._times(chunk, time)
             yield Raw(row, values, times)
             row += len(chunk)
+
+    def labelled(self, names: Sequence[int], value: int, time: int) -> Iterator[list[Record]]:
+        """The rows of one column of values beside what other columns say as text; instead of `rows`, and once as well."""
+        self._head = []
+        while chunk := list(islice(self._rows, CHUNK_ROWS)):
+            times = self._times(chunk, time)
+            numbers = [self._lenient(fields[value], value) for _, fields in chunk]
+            yield [
+                Record(
+                    line,
+                    tuple(fields[at].strip() for at in names),
+                    number,
+                    math.isnan(number) and fields[value].strip().lower() not in MISSING,
+                    when,
+                )
+                for (line, fields), number, when in zip(chunk, numbers, times, strict=True)
+            ]
 
     def progress(self) -> float:
         """See `Source.progress`."""
@@ -114,10 +147,10 @@ class Delimited:
                         "the header comes again in the table, as where files were joined, and is ignored there"
                     )
                     continue
+                if fields[0].lstrip().startswith("#"):
+                    self._note_once("lines that begin with # are ignored")
+                    continue
                 if len(fields) != dialect.width:
-                    if fields[0].lstrip().startswith("#"):
-                        self._note_once("lines that begin with # are ignored")
-                        continue
                     if row and len(fields) < dialect.width and next(reader, None) is None:
                         self._notes.append(f"the last line ({line}) is incomplete and is left out")
                         return
@@ -223,6 +256,7 @@ class Delimited:
         dialect, cells = self._dialect, [fields for _, fields in self._head]
         kinds = column_kinds(cells, dialect.width, decimal_comma=dialect.decimal_comma)
         named = any(not name.isdecimal() for name in dialect.names)
+        self.texts = tuple(at for at, kind in enumerate(kinds) if kind is Cell.TEXT)
         samples = [self._sample(index, kind) for index, kind in enumerate(kinds)]
         day = next((at for at, kind in enumerate(kinds) if kind is Cell.TIME and not samples[at].precise), None)
         clock = next((at for at, sample in enumerate(samples) if sample.clock), None)

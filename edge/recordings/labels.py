@@ -24,7 +24,7 @@ _REMAINING = re.compile(
 )
 _IDENTITY = re.compile(
     r"(^|_)(id|uid|udi|uuid|guid|serial|serial_?(no|nr|number)|seriennummer|mac)$|"
-    r"^(unit|engine|machine|maschine|device|geraet|asset|anlage|simulation_?run|run|lauf|experiment|versuch|trajectory)"
+    r"^(unit|engine|machine|maschine|device|geraet|asset|anlage|simulation_?run|run|lauf|table|experiment|versuch|trajectory)"
     r"_?(no|nr|num|number|nummer|index)?$"
 )
 _RARE = 0.5

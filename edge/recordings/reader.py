@@ -186,7 +186,7 @@ def open_recording(name: str, options: Options | None = None) -> Recording:
 
 def _source(opened: Opened, options: Options) -> Source:
     if opened.kind is Kind.TEXT:
-        return Delimited(opened.name, opened.stream, options, opened.progress)
+        return _wide(opened.name, Delimited(opened.name, opened.stream, options, opened.progress), options)
     if opened.kind in (Kind.NPY, Kind.NPZ, Kind.MAT):
         from edge.recordings.arrays import Arrays  # noqa: PLC0415  # each format is loaded when a file is of it
 
@@ -200,10 +200,20 @@ def _source(opened: Opened, options: Options) -> Source:
 
         sheet = Delimited(opened.name, opened.stream, replace(options, separator=SEPARATOR), opened.progress)
         sheet.layout.notes.extend(opened.notes)
-        return sheet
+        return _wide(opened.name, sheet, options)
     from edge.recordings.parquet import Parquet  # noqa: PLC0415  # as above
 
     return Parquet(opened)
+
+
+def _wide(name: str, table: Delimited, options: Options) -> Source:
+    """A table with one value a row as a wide one, unless its own columns are asked for; any other as it is."""
+    from edge.recordings.long import Long, long_parts  # noqa: PLC0415  # loaded where a file may be one
+
+    asked = any(column in table.layout.names for column in options.columns)
+    time = table.layout.time if options.time is None else _time_column(name, table.layout, options.time)
+    parts = None if asked or options.rate_hz else long_parts(table, time)
+    return table if parts is None else Long(name, table, parts)
 
 
 def _choose(name: str, layout: Layout, options: Options) -> tuple[int | None, tuple[int, ...]]:

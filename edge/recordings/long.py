@@ -1,0 +1,194 @@
+"""Long tables: one value a row, and a column that says of what, as databases and home automation export them.
+
+They are read whole, put in order of time and made wide: one column for each name, one row for each moment.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.recordings.base import CHUNK_ROWS, Layout, Raw, RecordingError
+from edge.recordings.delimited import Delimited
+from edge.recordings.labels import called_as, is_label
+from edge.recordings.time_numbers import NS, TimeFormat
+from edge.recordings.times import time_format
+
+_NAMES = frozenset(
+    {
+        "attribute", "channel", "channel_id", "channel_name", "data_point", "datapoint", "datenpunkt", "entity", "entity_id", "field",
+        "item", "kanal", "key", "measure", "measurement", "messgroesse", "messpunkt", "messstelle", "metric", "name", "parameter",
+        "point", "quantity", "sensor", "sensor_id", "sensor_name", "series", "serie", "signal", "signal_name", "statistic_id", "tag",
+        "tag_name", "tagname", "topic", "var", "var_name", "variable", "variable_name", "varname",
+    }
+)  # fmt: skip
+_VALUES = frozenset(
+    {
+        "value",
+        "wert",
+        "messwert",
+        "state",
+        "zustand",
+        "var_value",
+        "varvalue",
+        "val",
+        "reading",
+        "numeric_value",
+        "payload",
+        "mean",
+    }
+)
+_INFLUX = ("_time", "_field", "_value")
+"""Columns of InfluxDB's annotated CSV; those that begin without a sign, other than `result` and `table`, are tags."""
+_MOST_ROWS = 20_000_000
+_MOST_NAMES = 256
+_FEWEST = 3
+_MOSTLY = 0.5
+_MOST_CLASSES = 32
+
+
+class Parts(NamedTuple):
+    """The columns of a long table that matter."""
+
+    names: tuple[int, ...]
+    value: int
+    time: int
+
+
+def long_parts(table: Delimited, time: int | None) -> Parts | None:
+    """Which columns of a table say what was measured, and how much; None where it is a wide one.
+
+    Args:
+        table: not yet read.
+        time: its time column.
+    """
+    layout = table.layout
+    if not layout.named or time is None:
+        return None
+    called = [called_as(name) for name in layout.names]
+    value = next((at for at in layout.numeric if called[at] in _VALUES), None)
+    names = [at for at, word in enumerate(called) if word in _NAMES and at not in (value, time) and layout.names[at]]
+    if set(_INFLUX) <= set(layout.names):
+        names += [
+            at for at in table.texts
+            if at not in names and not layout.names[at].startswith("_") and called[at] not in ("", "result", "table")
+        ]  # fmt: skip
+    return Parts(tuple(names), value, time) if names and value is not None else None
+
+
+class Long:
+    """A long table made wide.
+
+    Raises:
+        RecordingError: a time or a value cannot be read, or there are more rows or names than can be put in order.
+    """
+
+    def __init__(self, name: str, table: Delimited, parts: Parts) -> None:
+        self._name = name
+        self._table = table
+        self._notes = table.layout.notes
+        self._codes: dict[tuple[str, ...], int] = {}
+        self._unreadable: dict[int, int] = {}
+        self._format: TimeFormat | None = None
+        times, codes, values = self._read(parts)
+        self._done = 0.0
+        order = np.argsort(times, kind="stable")
+        self._times, starts = np.unique(times[order], return_index=True)
+        self._starts = np.append(starts, len(order))
+        self._series, self._values = codes[order], values[order]
+        self.layout = self._lay_out(parts)
+
+    def rows(self, columns: Sequence[int], time: int | None) -> Iterator[Raw]:
+        """See `Source.rows`."""
+        position = np.full(len(self._codes), -1)
+        for at, column in enumerate(columns):
+            position[self._kept[column]] = at
+        for row in range(0, len(self._times), CHUNK_ROWS):
+            last = min(row + CHUNK_ROWS, len(self._times))
+            part = slice(self._starts[row], self._starts[last])
+            wide = np.full((last - row, len(columns)), np.nan)
+            places = position[self._series[part]]
+            moments = np.repeat(np.arange(last - row), np.diff(self._starts[row : last + 1]))
+            wanted = (places >= 0) & ~np.isnan(self._values[part])
+            wide[moments[wanted], places[wanted]] = self._values[part][wanted]
+            self._done = last / len(self._times)
+            yield Raw(row, wide, None if time is None else self._spoken(self._times[row:last]))
+
+    def progress(self) -> float:
+        """See `Source.progress`."""
+        return self._done
+
+    def close(self) -> None:
+        """See `Source.close`."""
+        self._table.close()
+
+    def _spoken(self, times: NDArray[np.int64]) -> list[str] | NDArray[np.int64]:
+        return times if self._format is None or self._format.dated else [repr(moment / NS) for moment in times.tolist()]
+
+    def _read(self, parts: Parts) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float64]]:
+        """(times in ns, number of the name, value) of each row as it comes."""
+        times, codes, values = array("q"), array("i"), array("d")
+        label = self._table.layout.names[parts.time]
+        row = 0
+        for stretch in self._table.labelled(parts.names, parts.value, parts.time):
+            if self._format is None:
+                try:
+                    self._format = time_format(label, [record.time for record in stretch[:2000]])
+                except ValueError as exc:
+                    raise RecordingError(self._name, f"time column {label!r}: {exc}", row=0) from exc
+            for record in stretch:
+                try:
+                    times.append(self._format.parse(record.time))
+                except (ValueError, OverflowError) as exc:
+                    what = f"{record.time.strip()[:40]!r} is no time" if record.time.strip() else "has no time"
+                    raise RecordingError(
+                        self._name, f"time column {label!r}: {what}", row=row, line=record.line
+                    ) from exc
+                code = self._codes.setdefault(record.names, len(self._codes))
+                codes.append(code)
+                values.append(record.value)
+                if record.unreadable:
+                    self._unreadable[code] = self._unreadable.get(code, 0) + 1
+                row += 1
+            if row > _MOST_ROWS or len(self._codes) > _MOST_NAMES:
+                raise RecordingError(
+                    self._name,
+                    f"has one value a row, and more than {_MOST_ROWS} rows or {_MOST_NAMES} names; export it in parts",
+                )
+        return np.array(times, dtype=np.int64), np.array(codes, dtype=np.int32), np.array(values)
+
+    def _lay_out(self, parts: Parts) -> Layout:
+        names = list(self._codes)
+        told = [at for at in range(len(parts.names)) if len({name[at] for name in names}) > 1] or [0]
+        spoken = [".".join(name[at] for at in told) for name in names]
+        columns = ", ".join(repr(self._table.layout.names[at]) for at in parts.names)
+        self._notes[:] = [
+            note for note in self._notes
+            if not any(note.startswith(f"column {self._table.layout.names[at]!r} ") for at in parts.names)
+        ]  # fmt: skip
+        self._notes.append(f"one value a row: what it is of is said by {columns}, and a row is a moment")
+        self._notes.extend(
+            f"column {self._table.layout.names[at]!r} is no measurement and is ignored"
+            for at in self._table.layout.numeric
+            if at not in (parts.value, *parts.names)
+        )
+        self._kept = []
+        for code, word in enumerate(spoken):
+            of_it = self._values[self._series == code]
+            known = of_it[~np.isnan(of_it)]
+            if self._unreadable.get(code, 0) > _MOSTLY * len(of_it):
+                self._notes.append(f"column {word!r} holds text and is ignored")
+            elif len(known) < _FEWEST:
+                self._notes.append(f"column {word!r} has only {len(known)} values and is ignored")
+            elif is_label(called_as(word)) and len(np.unique(known)) <= _MOST_CLASSES:
+                self._notes.append(f"column {word!r} is called a label and is ignored")
+            else:
+                self._kept.append(code)
+        labels = tuple(spoken[code] for code in self._kept)
+        others = dict.fromkeys((self._table.layout.names[parts.time], *self._table.layout.names, *spoken))
+        named = (*labels, *(name for name in others if name not in labels))
+        return Layout(named, tuple(range(len(labels))), len(labels), True, None, self._notes)
