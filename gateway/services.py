@@ -10,9 +10,9 @@ from gateway.goods import Goods
 from gateway.ingest import Ingest
 from gateway.ledger import Ledger
 from gateway.live import Live
+from gateway.refused_requests import RefusedRequests
 from gateway.store.base import Store
 from gateway.storing import Storing
-from gateway.web.problems import RefusedRequests
 from gateway.wording import Wording
 from wire.journal import Journal
 
