@@ -201,7 +201,7 @@ def _time_rank(sample: Sample, at: int, *, named: bool) -> int | None:
     if dated and len(values) > 2 and _in_order(values):
         return _NUMBERED
     plain = len(values) >= _LEAST_COUNTED and meaning(sample.name)[:2] == (Quantity.LEVEL, "")
-    even = at == 0 and _rises_evenly(values) and not (named and _whole(values))
+    even = at == 0 and rises_evenly(values) and not (named and _whole(values))
     return _COUNTED if even and (plain or not (named and sample.name)) else None
 
 
@@ -324,7 +324,7 @@ def _in_order(values: Values) -> bool:
     )
 
 
-def _rises_evenly(values: Values) -> bool:
+def rises_evenly(values: Values) -> bool:
     """Whether numbers count up in equal steps as seconds do, and row numbers do not."""
     steps = np.diff(values)
     if len(steps) < 8 or not steps.min() > 0 or (_whole(values) and bool(np.all(steps == 1))):
