@@ -92,6 +92,7 @@ class Drafter:
         *,
         product: str | None = None,
         unsteady: Sequence[str] = (),
+        unjudged: int = 0,
     ) -> Record:
         """What the model said last, be it in this step or, while it is paused or has no data, before it."""
         return self.record(
@@ -118,6 +119,7 @@ class Drafter:
             paused_left_s=None
             if step.paused_until_ns is None
             else _seconds((step.paused_until_ns - step.time_ns) / 1e9),
+            unjudged=unjudged,
         )
 
     def finding(self, machine: str, step: Step, change: FindingChange, info: Mapping[str, FeatureInfo]) -> Record:

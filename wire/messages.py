@@ -193,6 +193,8 @@ class Condition(Message, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     """Features that changed while they were learned: a fault may have been among it, and would be part of the normal."""
     paused_left_s: Seconds | None = None
     """How long the pause still takes; None where there is none, or none that ends by itself."""
+    unjudged: Count = 0
+    """Features that the model has no room for: nothing is said of them."""
 
 
 FindingType: TypeAlias = Literal["machine", "sensor", "quality", "camera", "node"]
@@ -257,6 +259,8 @@ class SensorState(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True,
     fault: Annotated[str, Meta(max_length=64)] = ""
     detail: Text = ""
     lost_samples: Count = 0
+    paused_left_s: Seconds | None = None
+    """Of a camera: how long it judges nothing yet because a person asked for it; None where it judges."""
 
 
 class JournalState(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -224,6 +224,9 @@ class Overview:
     def _notes(self, machine: views.Machine) -> list[str]:
         """What is worth knowing besides the score: what is coming, what moved, and how far it can be trusted."""
         notes: list[str] = []
+        if machine.online and machine.unjudged:
+            # Also while it learns: who then takes something away need not let it learn twice.
+            notes.append(str(self._page["unjudged"]).format(count=machine.unjudged))
         if not machine.online or machine.learned < 1:
             return notes
         if (coming := machine.prognosis) is not None:

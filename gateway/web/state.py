@@ -60,6 +60,7 @@ def _view(services: Services, state: MachineState, online: set[str], alerts: dic
         paused=bool(condition and condition.paused),
         paused_left_s=_left_s(condition.paused_left_s, age_s) if condition and condition.paused else None,
         unsteady=list(condition.unsteady) if condition else [],
+        unjudged=condition.unjudged if condition else 0,
         sensor_faults=list(condition.sensor_faults) if condition else [],
         causes=list(condition.causes) if condition else [],
         evidence=list(condition.evidence) if condition else [],
