@@ -128,6 +128,11 @@ class Scorer:
         """Features that changed so much in the warm-up that a fault may have been in it."""
         return self._model.unsteady if self._model is not None else ()
 
+    @property
+    def unjudged(self) -> tuple[str, ...]:
+        """Features that the model has no room for."""
+        return self._model.unjudged if self._model is not None else ()
+
     def score(self, recording: Recording) -> Iterator[list[Scored]]:
         """Every row or block of a recording, in stretches.
 

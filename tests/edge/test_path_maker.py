@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Mapping
+from dataclasses import fields, replace
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 import pytest
 
-from edge.config import MachineOptions
-from edge.machine import MachinePath
+from edge.config import MachineOptions, NodeOptions
+from edge.machine import MachinePath, MachineSetup
 from edge.path_maker import PathMaker
 from models.condition.contract import FeatureInfo, Sample
 from models.condition.model import Condition
+from werkpuls import score
+from werkpuls.words import Words
+from wire.settings import load
 
 INFO = {name: FeatureInfo("°C", name, "temperature") for name in ("deck", "air")}
 
@@ -62,3 +68,47 @@ def test_other_settings_are_kept_with_the_next_snapshot(learned: Mapping[str, An
     assert (again.model.settings.warmup, again.model.settings.kind) == (600, "oven")
     assert again.model.learned == 1.0
     assert farthest(again) == pytest.approx(farthest(path))
+
+
+FULL = """
+site = "bakery"
+node = "oven-pi"
+[mqtt]
+host = "gateway.local"
+tls = false
+[[machine]]
+name = "mixer"
+kind = "mixer"
+interval_s = 2.0
+running_speed_rpm = 1440.0
+gear_teeth = 23
+iso_class = "II"
+mains_hz = 60
+[machine.bearing]
+balls = 9
+ball_mm = 7.94
+pitch_mm = 39.04
+contact_deg = 5.0
+[machine.tachometer]
+channel = "shaft"
+ratio = 2.0
+[[machine.set_point]]
+channel = "oil"
+value = 60.0
+[[machine.sensor]]
+type = "host"
+"""
+
+
+def test_what_is_known_of_a_machine_is_the_same_on_the_node_and_where_recordings_are_scored(tmp_path: Path) -> None:
+    node = tmp_path / "node.toml"
+    node.write_text(FULL, encoding="utf-8")
+    (machine,) = load(node, NodeOptions).machines
+    setup = PathMaker(machine, "boot")([], None).setup
+    parser = argparse.ArgumentParser()
+    score.add_arguments(parser, Words("en"))
+    scored = score.plan_of(parser.parse_args(["run.csv", "--node", str(node)]))
+    assert scored.setup == replace(setup, boot="")
+    usual = MachineSetup("other")
+    same = [known.name for known in fields(MachineSetup) if getattr(setup, known.name) == getattr(usual, known.name)]
+    assert same == [], "a field that is not in this configuration proves nothing"
