@@ -15,6 +15,7 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
+from edge.pausing import pause_until
 from edge.sensors.base import FaultInjectable, UnknownFault
 from models.condition.contract import Confirmed, Word
 from wire.commands import EXPIRED, PAUSE_S, Command
@@ -24,6 +25,8 @@ from wire.messages import Taught
 MARK = "commands"
 REMEMBERED = 256
 """Ids of finished commands; a broker repeats a command within its session, never hundreds of commands later."""
+LATE_S = 2.0
+"""A pause that arrives later than so is said to have begun before."""
 WAITING = 64
 """Commands taken and not yet carried out; more are refused."""
 
@@ -190,6 +193,7 @@ def perform(
     *,
     now_ns: int,
     allow_faults: bool,
+    wall_ns: int | None = None,
 ) -> Outcome:
     """Carries out one command on one machine; never raises for what a command may contain.
 
@@ -199,13 +203,12 @@ def perform(
         sensors: its open sensors by name.
         now_ns: monotonic time.
         allow_faults: whether the configuration lets simulated machines be broken.
+        wall_ns: the same moment on the wall clock, None while unknown.
     """
     if command.action in (*_WORDS, "confirm_fault"):
         return _heed(command, path)
     if command.action == "pause":
-        seconds = command.seconds or PAUSE_S
-        path.pause(now_ns + round(seconds * 1e9))
-        return Outcome(ok=True, reason=f"paused for {seconds:g} s")
+        return pause(command, path.pause, now_ns, wall_ns)
     if command.action == "resume":
         path.resume()
         return Outcome(ok=True, reason="goes on")
@@ -214,6 +217,25 @@ def perform(
     if command.action in ("inject_fault", "clear_fault"):
         return _break_or_mend(command, sensors, allow_faults=allow_faults)
     return Outcome(ok=False, reason=f"{command.action} has no meaning for what listens to this machine")
+
+
+def pause(command: Command, begin: Callable[[int], None], now_ns: int, wall_ns: int | None) -> Outcome:
+    """Carries out a pause, as far as it is not over yet.
+
+    Args:
+        command: asks for it.
+        begin: judges nothing until then (monotonic).
+        now_ns: monotonic time.
+        wall_ns: the same moment on the wall clock, None while unknown.
+    """
+    until_ns = pause_until(command, now_ns, wall_ns)
+    asked_s = command.seconds or PAUSE_S
+    if until_ns is None:
+        return Outcome(ok=False, reason=f"a pause of {asked_s:g} s that was over when it arrived", code=EXPIRED)
+    begin(until_ns)
+    left_s = round((until_ns - now_ns) / 1e9, 1)
+    late = "" if asked_s - left_s < LATE_S else f", what was left of {asked_s:g} s"
+    return Outcome(ok=True, reason=f"paused for {left_s:g} s{late}")
 
 
 def _heed(command: Command, path: Listener) -> Outcome:

@@ -183,8 +183,7 @@ class Daemon(ABC):
         self.desk.settle()
         self.tend(now_ns)
         if self._health_ns is None or now_ns - self._health_ns >= self.options.report.health_s * 1e9:
-            self._health_ns = now_ns
-            self.writer.put([self._health.record(now_ns, self.sensors(), self.refused())], {})
+            self.tell_health(now_ns)
         stats = self.publisher.stats()
         if self.writer.broken is not None or not self.publisher.alive:
             raise DaemonError(self.writer.broken or f"the publisher ended: {stats.last_error}")
@@ -197,6 +196,11 @@ class Daemon(ABC):
         else:
             self._notifier.status(self.status())
             self._notifier.alive()
+
+    def tell_health(self, now_ns: int) -> None:
+        """Says now how node and sensors are, `now_ns` monotonic."""
+        self._health_ns = now_ns
+        self.writer.put([self._health.record(now_ns, self.sensors(), self.refused())], {})
 
     def stop(self) -> None:
         """Ends everything in the order that loses nothing: sources, writer, publisher (goes offline), journal."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -21,6 +20,7 @@ from edge.drift import DriftWatch
 from edge.item_pictures import About, Asked, Correction, ItemPictures
 from edge.item_telling import seen_item, told_item
 from edge.lesson import Lesson, PresentLesson
+from edge.pausing import kept_pause, pause_mark
 from edge.products import Products
 from edge.quality_findings import QualityFindings
 from edge.surroundings import Surroundings
@@ -118,7 +118,8 @@ class GoodsPath:
         self._drift = DriftWatch(options.name, unit, world.mark(f"charts/{options.name}"))
         self._told: dict[str, str] = {}
         self._usual_px = Moments()
-        self._paused_ns = 0
+        self.paused_until_ns = kept_pause(world.mark(f"pause/{options.name}"), world.boot)
+        """Until when (monotonic) nothing is judged because a person asked for it."""
         self._filled_ns: int | None = None
         self._tidy_ns = world.monotonic_ns()
         self._lock = Lock()
@@ -138,6 +139,9 @@ class GoodsPath:
         with self._lock:
             self.camera.position = frame.position if frame.position is not None else self.camera.position
             now_ns = self._world.monotonic_ns()
+            if now_ns < self.paused_until_ns:
+                self._tell([])
+                return
             if min(crop.shape[:2]) < LEAST_PX:
                 self._tell(self.camera.bad("camera_unreadable", f"{crop.shape[1]} × {crop.shape[0]} pixels", now_ns))
                 return
@@ -146,7 +150,7 @@ class GoodsPath:
                 figure = (fault.feature, fault.value, fault.limit)
                 self._tell(self.camera.bad(fault.cause, fault.detail, now_ns, figure))
                 return
-            if self._grading is None or now_ns < self._paused_ns:
+            if self._grading is None:
                 self._tell(self.camera.good(now_ns))
                 return
             try:
@@ -164,24 +168,29 @@ class GoodsPath:
         """Takes a picture that is none."""
         with self._lock:
             self.camera.position = exc.position if exc.position is not None else self.camera.position
-            self._tell(self.camera.bad("camera_unreadable", str(exc), self._world.monotonic_ns()))
+            self._tell(self._bad("camera_unreadable", str(exc)))
 
     def away(self, why: str) -> None:
         """No picture can be had; what comes later may show another place."""
         with self._lock:
             self._check.forget()
-            self._tell(self.camera.bad("camera_no_image", why, self._world.monotonic_ns()))
+            self._tell(self._bad("camera_no_image", why))
+
+    def _bad(self, cause: str, why: str) -> list[Record]:
+        """What no picture says about the camera; nothing while a person is cleaning under it."""
+        now_ns = self._world.monotonic_ns()
+        return [] if now_ns < self.paused_until_ns else self.camera.bad(cause, why, now_ns)
 
     def say_product(self, product: str) -> None:
         """A person says what is made."""
         with self._lock:
-            self.products.say(product, self._minute())
+            self.products.say(product, self._world.minute())
             self._world.put([], {f"product/{self._options.name}": self.products.state})
 
     def relearn(self) -> str:
         """What follows is the new normal of the present product, which is returned."""
         with self._lock:
-            product = self.products.name(self._minute())
+            product = self.products.name(self._world.minute())
             self._drift.forget(product)
             self._tell(self._findings.drift("", None, "", self._world.monotonic_ns()))
             return product
@@ -190,7 +199,7 @@ class GoodsPath:
         """What comes is collected for a person to look at; a pause is over with that."""
         with self._lock:
             self.lesson.begin(lesson)
-            self._paused_ns = 0
+            self.paused_until_ns = 0
             self._tell([])
 
     def end_lesson(self, lesson: str) -> bool:
@@ -215,8 +224,10 @@ class GoodsPath:
             self._tell([])
 
     def pause(self, until_ns: int) -> None:
-        """Grades nothing until then (monotonic); the camera itself is looked after."""
-        self._paused_ns = until_ns
+        """Judges neither goods nor the camera until then (monotonic): hands and cloths are in the picture. What was found stands."""
+        with self._lock:
+            self.paused_until_ns = until_ns
+            self._tell([])
 
     def correct(self, inspection: str, number: int, verdict: str, by: str, said_ns: int) -> str | None:
         """A person's verdict about an item: it becomes a lesson, and teaches the product's profile where there is one.
@@ -254,7 +265,7 @@ class GoodsPath:
             current.correct(done.before, verdict)
 
     def _inspect(self, grading: Grading, frame: Frame, crop: Image, now_ns: int) -> None:
-        minute, lesson = self._minute(), self.lesson.at(self._world.wall_ns())
+        minute, lesson = self._world.minute(), self.lesson.at(self._world.wall_ns())
         if lesson is None:
             result = self._graded(grading.inspector, crop, now_ns, minute)
         else:
@@ -363,6 +374,7 @@ class GoodsPath:
             f"charts/{name}": self._drift.state,
             f"corrected/{name}": self._pictures.state,
             f"lesson/{name}": self.lesson.state,
+            f"pause/{name}": pause_mark(self._world.boot, self.paused_until_ns),
         }
         if self._batches.current is not None:
             marks[f"batch/{name}"] = _json(self._batches.current)
@@ -372,14 +384,6 @@ class GoodsPath:
         if now_ns - self._tidy_ns >= TIDY_NS:
             self._tidy_ns = now_ns
             self._pictures.tidy()
-
-    def _minute(self) -> int | None:
-        """Minutes since local midnight, None while the time is unknown."""
-        wall_ns = self._world.wall_ns()
-        if wall_ns is None:
-            return None
-        local = time.localtime(wall_ns / 1e9)
-        return local.tm_hour * 60 + local.tm_min
 
 
 def _batch(mark: str | None) -> Batch | None:

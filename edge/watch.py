@@ -120,13 +120,18 @@ class Watch(Daemon):
                 outcome = Outcome(ok=False, reason=f"failed: {type(exc).__name__}: {exc}"[:500])
             if outcome is not None:
                 outcomes.append(outcome)
+        if command.action in ("pause", "resume"):
+            # Before the answer: whoever is told that it is done finds the cameras as they are now.
+            self.tell_health(self.clock.monotonic_ns())
         best = next((one for one in outcomes if one.ok), None)
         if best is not None:
             self.log.info("%s: %s by %r", command.machine, best.reason, command.by)
             self.desk.finish(command, best)
             return
-        reason = outcomes[0].reason if outcomes else "the item's picture is no longer held"
-        self.desk.refuse(command, "command_refused", reason)
+        reason, code = (
+            (outcomes[0].reason, outcomes[0].code) if outcomes else ("the item's picture is no longer held", None)
+        )
+        self.desk.refuse(command, "command_refused", reason, code)
 
 
 def main(config_path: Path, *, json_output: bool = False) -> int:

@@ -273,6 +273,31 @@ def test_a_pause_lasts_as_long_as_asked() -> None:
     assert (outcome.reason, ears.heard) == ("paused for 2.5 s", [2_500_001_000])
 
 
+def test_a_pause_began_when_the_person_pressed_however_late_it_arrives() -> None:
+    asked = command(action="pause", seconds=1800.0)
+
+    def arrives(minutes: float | None) -> tuple[Outcome, list[object]]:
+        ears = Ears()
+        wall_ns = None if minutes is None else NOW + round(minutes * MINUTE)
+        return perform(asked, ears, {}, now_ns=1_000, allow_faults=False, wall_ns=wall_ns), ears.heard
+
+    outcome, heard = arrives(10)
+    assert (outcome.ok, outcome.reason) == (True, "paused for 1200 s, what was left of 1800 s")
+    assert heard == [1_000 + 20 * MINUTE]
+    for minutes in (30, 45):
+        outcome, heard = arrives(minutes)
+        assert (outcome.ok, outcome.code, heard) == (False, EXPIRED, []), "it does not begin when it is over"
+        assert outcome.reason == "a pause of 1800 s that was over when it arrived"
+    for minutes_or_unknown in (
+        0.0001,
+        -5,
+        None,
+    ):  # at once, from a clock that is ahead, and where nobody knows the time
+        outcome, heard = arrives(minutes_or_unknown)
+        assert outcome.reason == "paused for 1800 s"
+        assert heard[0] == pytest.approx(1_000 + 30 * MINUTE, abs=10**8)
+
+
 def test_the_product_is_what_a_person_says() -> None:
     outcome, ears = done(command(action="set_product", product="rye"))
     assert (outcome.ok, outcome.reason, ears.heard) == (True, "makes rye from now on", ["rye"])
