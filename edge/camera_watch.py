@@ -152,6 +152,7 @@ class CameraWatch:
             "pictures": self.loop.pictures,
             "inspections": path.inspections,
             "items": path.items,
+            "crumbs": path.crumbs,
             "corrections": path.corrections,
             "opened": self.loop.opened,
         }

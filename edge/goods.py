@@ -15,6 +15,7 @@ import msgspec
 
 from edge.camera_findings import CameraFindings
 from edge.camera_options import CameraOptions, minutes
+from edge.counting import Counting
 from edge.drafts import Drafter
 from edge.drift import DriftWatch
 from edge.item_pictures import About, Asked, Correction, ItemPictures
@@ -32,7 +33,6 @@ from edge.vision.decode import Image
 from edge.vision.inspector import InspectedItem, InspectionResult, Inspector, ProfileMismatch
 from edge.vision.tracking import Tracker
 from models.quality.card import Card
-from models.quality.tallies import Moments
 from wire.commands import Command
 from wire.journal import Record
 from wire.messages import Inspection
@@ -40,10 +40,6 @@ from wire.messages import Inspection
 MOST_ITEMS = 1000
 """The wire's limit."""
 LEAST_PX = 32
-SMALLEST_PX = 20
-"""Of a thing that is smaller in both directions the net sees nothing; it is a crumb, like what the finder calls so."""
-CRUMB = 0.04
-"""So is what has less than this share of the area that goods usually have: what is left on a tray that was emptied."""
 TIDY_NS = 600_000_000_000
 MOST_MM = 100_000.0
 """The wire takes no longer good."""
@@ -103,7 +99,7 @@ class GoodsPath:
         self._pictures = pictures
         self._drafter = drafter
         self._world = world
-        self._tracker = belt
+        self._counting = Counting(belt, world.mark(f"sizes/{options.name}"))
         self._findings = QualityFindings(
             options.name, options.machine, options.reject_above, drafter, world.mark(f"quality/{options.name}")
         )
@@ -117,7 +113,6 @@ class GoodsPath:
         unit = "px" if grading is None or grading.calibration is None else "mm"
         self._drift = DriftWatch(options.name, unit, world.mark(f"charts/{options.name}"))
         self._told: dict[str, str] = {}
-        self._usual_px = Moments()
         self.paused_until_ns = kept_pause(world.mark(f"pause/{options.name}"), world.boot)
         """Until when (monotonic) nothing is judged because a person asked for it."""
         self._filled_ns: int | None = None
@@ -128,6 +123,11 @@ class GoodsPath:
     def corrections(self) -> int:
         """How many verdicts people have corrected, since the journal was made."""
         return self._pictures.corrections
+
+    @property
+    def crumbs(self) -> int:
+        """How many things were too small to be goods, since start."""
+        return self._counting.crumbs
 
     @property
     def batch(self) -> Batch | None:
@@ -192,6 +192,7 @@ class GoodsPath:
         with self._lock:
             product = self.products.name(self._world.minute())
             self._drift.forget(product)
+            self._counting.forget(product)
             self._tell(self._findings.drift("", None, "", self._world.monotonic_ns()))
             return product
 
@@ -276,7 +277,10 @@ class GoodsPath:
             self._tell(self.camera.bad("camera_blocked", detail, now_ns))
             return
         records = self.camera.good(now_ns)
-        found = self._to_count(result, crop, frame.taken_ns)[:MOST_ITEMS]
+        product = self.products.name(minute) if lesson is None else lesson.product
+        size = (crop.shape[1], crop.shape[0])
+        counted = self._counting.count(result.items, product, size=size, taken_ns=frame.taken_ns, crumbs=result.crumbs)
+        found = counted.items[:MOST_ITEMS]
         if not found:
             # An empty tray, or a belt on which nothing new has come.
             self._tell(records)
@@ -287,7 +291,6 @@ class GoodsPath:
             asked = Asked(lesson.room, tuple(each.verdict for each in found))
             # Nobody knows yet what is good here: that is what the person is asked.
             found = [replace(each, verdict="unsure") for each in found]
-        product = self.products.name(minute) if lesson is None else lesson.product
         batch = self._batches.of(product, now_ns, wall_ns=self._world.wall_ns(), minute=minute)
         sizes = [grading.size_mm(each, crop) for each in found]
         labels = grading.card.labels
@@ -313,6 +316,7 @@ class GoodsPath:
                 model=f"{grading.card.name} {grading.card.sha256[:8]}",
                 charts=dict(drifted.charts) if drifted is not None else {},
                 lesson=lesson.id if lesson is not None else None,
+                crumbs=counted.crumbs,
             )
         )
         if lesson is None:
@@ -343,21 +347,6 @@ class GoodsPath:
             inspector.profile = None
         return inspector.inspect(crop)
 
-    def _to_count(self, result: InspectionResult, crop: Image, taken_ns: int) -> list[InspectedItem]:
-        """All items of a tray; of a belt those that are seen whole for the first time. No crumbs."""
-        items = [item for item in result.items if not self._crumb(item)]
-        for item in items:
-            if not item.cut_off:
-                self._usual_px.add(item.found.area_px)
-        if self._tracker is None:
-            return items
-        size = (crop.shape[1], crop.shape[0])
-        tracked = self._tracker.track([item.found for item in items], size=size, taken_ns=taken_ns)
-        return [item for item, known in zip(items, tracked, strict=True) if known.new]
-
-    def _crumb(self, item: InspectedItem) -> bool:
-        return max(item.found.box[2:]) < SMALLEST_PX or item.found.area_px < CRUMB * self._usual_px.mean
-
     def _tell(self, records: Sequence[Record]) -> None:
         marks = self._marks()
         # A flash card is not written to say again what it holds.
@@ -374,6 +363,7 @@ class GoodsPath:
             f"charts/{name}": self._drift.state,
             f"corrected/{name}": self._pictures.state,
             f"lesson/{name}": self.lesson.state,
+            f"sizes/{name}": self._counting.state,
             f"pause/{name}": pause_mark(self._world.boot, self.paused_until_ns),
         }
         if self._batches.current is not None:

@@ -247,6 +247,8 @@ class Inspection(Message, frozen=True, kw_only=True, forbid_unknown_fields=True,
     """What people call the product, where they taught it under a name of its own; empty where it is called `product`."""
     lesson: Identifier | None = None
     """Collected to teach `product`: nothing is judged, a person is asked about every item."""
+    crumbs: Count = 0
+    """Things beside the items that are too small to be goods, and were not counted."""
 
 
 class SensorState(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
