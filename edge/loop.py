@@ -211,7 +211,7 @@ class MachineLoop:
         self.state.faults = step.sensor_faults
         # With the findings in one transaction: which of them are open must be right also after a power cut.
         marks = {self._findings_mark: _json(path.snapshot()["findings"])} if step.findings else {}
-        self._shared.put(self._reporter.take(step, lambda: path.unsteady), marks)
+        self._shared.put(self._reporter.take(step, lambda: path.unsteady, path.unjudged), marks)
         if now_ns - self._snapshot_ns >= self._shared.snapshot_s * 1e9:
             self._save()
 
