@@ -86,6 +86,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         """CREATE TABLE products(
             site TEXT NOT NULL, product TEXT NOT NULL, called TEXT NOT NULL, PRIMARY KEY(site, product)) WITHOUT ROWID""",
     ),
+    ("ALTER TABLE targets ADD COLUMN dropped INTEGER NOT NULL DEFAULT 0",),
 )
 
 

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any
 
 from gateway.alerts import SYSTEM, Alert, Entry, State
-from gateway.outbox import TargetStatus
+from gateway.outbox import HELD_DAYS, TargetStatus
 from gateway.services import Services
 from gateway.store.base import Chart, SeriesKey, StoreUnavailable
 from gateway.store.window import finished, window
@@ -307,7 +307,10 @@ class Overview:
         }
 
     def _delivery(self, target: TargetStatus) -> dict[str, Any]:
-        off = str(self._page["switched_off"]).format(reason=target.disabled) if target.disabled else ""
+        off = ""
+        if target.disabled:
+            off = str(self._page["switched_off"]).format(reason=target.disabled)
+            off += str(self._page["dropped"]).format(days=HELD_DAYS, dropped=target.dropped)
         return {
             "kind": target.kind,
             "name": target.name,
