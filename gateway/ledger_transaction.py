@@ -16,6 +16,7 @@ from gateway.ledger_lessons import LessonBook
 from gateway.lifecycle import due_ns
 from gateway.outbox import NOTICE, Outbox
 from gateway.translate import Translator
+from gateway.triage import Due
 from wire.commands import EXPIRED, Command
 from wire.messages import Inspection, Reply
 
@@ -43,6 +44,8 @@ class Transaction:
         """What is being taught to cameras."""
         self.queued = 0
         """Events and notices put into the outbox."""
+        self.untold: list[tuple[Alert, Exception]] = []
+        """Alerts of which no event could be made for services, and why."""
 
     def get(self, alert: str) -> Alert | None:
         """By id."""
@@ -63,12 +66,12 @@ class Transaction:
             key,
         )
 
-    def due(self, now_ns: int) -> Sequence[Alert]:
+    def due(self, now_ns: int) -> Sequence[Due]:
         """Alerts that time alone changes by now, a bounded number at once."""
         rows = self._db.execute(
-            "SELECT body FROM alerts WHERE due_ns <= ? ORDER BY due_ns LIMIT 500", (now_ns,)
+            "SELECT id, machine FROM alerts WHERE due_ns <= ? ORDER BY due_ns LIMIT 500", (now_ns,)
         ).fetchall()
-        return [_DECODER.decode(row["body"]) for row in rows]
+        return [Due(row["id"], row["machine"]) for row in rows]
 
     def postpone(self, alert: str, *, until_ns: int) -> None:
         """Time does not change this alert before then, unless something else does."""
@@ -83,14 +86,16 @@ class Transaction:
         return [_DECODER.decode(row["body"]) for row in rows]
 
     def put(self, change: Change) -> None:
-        """Keeps the alert, appends its history, queues what follows."""
-        self._put_alert(change.alert)
+        """Keeps the alert, appends its history, queues what follows.
+
+        An alert of which no event can be made is for people all the same; while it is not over, the event is tried again.
+        """
+        told = [self._perform(effect) for effect in change.effects]
+        self._put_alert(change.alert if all(told) else msgspec.structs.replace(change.alert, restate=True))
         self._db.executemany(
             "INSERT INTO history VALUES (:alert, :version, :at_ns, :what, :by, :text, :state, :severity, :cause)",
             [msgspec.to_builtins(entry) for entry in change.entries],
         )
-        for effect in change.effects:
-            self._perform(effect)
 
     def inspected(self, seen: Inspection) -> None:
         """Counts an inspection."""
@@ -201,7 +206,8 @@ class Transaction:
         self._db.execute(f"ROLLBACK TO {name}")
         self._db.execute(f"RELEASE {name}")
 
-    def _perform(self, effect: Effect) -> None:
+    def _perform(self, effect: Effect) -> bool:
+        """False where services could not be told."""
         if isinstance(effect, Notify):
             self.queue([notice(effect.alert, effect.reason, self._now_ns)])
         elif isinstance(effect, Instruct):
@@ -221,7 +227,13 @@ class Transaction:
             self.instruct(command, site=alert.site, node=alert.node, origin=alert.origin)
         elif self._translator is not None:
             called = self.goods.called() if effect.alert.kind == "quality" else None
-            self.queue(self._translator.of_alert(effect.alert, effect.reason, now_ns=self._now_ns, called=called))
+            try:
+                events = self._translator.of_alert(effect.alert, effect.reason, now_ns=self._now_ns, called=called)
+            except Exception as exc:  # noqa: BLE001  # told by the caller; people must not miss an alert for it
+                self.untold.append((effect.alert, exc))
+                return False
+            self.queue(events)
+        return True
 
     def _put_alert(self, alert: Alert) -> None:
         self._db.execute(
