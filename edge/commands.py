@@ -234,8 +234,8 @@ def pause(command: Command, begin: Callable[[int], None], now_ns: int, wall_ns: 
         return Outcome(ok=False, reason=f"a pause of {asked_s:g} s that was over when it arrived", code=EXPIRED)
     begin(until_ns)
     left_s = round((until_ns - now_ns) / 1e9, 1)
-    late = "" if asked_s - left_s < LATE_S else f", what was left of {asked_s:g} s"
-    return Outcome(ok=True, reason=f"paused for {left_s:g} s{late}")
+    late = asked_s - left_s >= LATE_S
+    return Outcome(ok=True, reason=f"paused for {f'{left_s:g} s, what was left of ' if late else ''}{asked_s:g} s")
 
 
 def _heed(command: Command, path: Listener) -> Outcome:

@@ -12,11 +12,13 @@ from gateway.outbox import HELD_DAYS, TargetStatus
 from gateway.services import Services
 from gateway.store.base import Chart, SeriesKey, StoreUnavailable
 from gateway.store.window import finished, window
-from gateway.web import views
-from gateway.web.goods_state import WATCH
+from gateway.web import goods_state as state
+from gateway.web import goods_views, views
+from gateway.web.camera_card import camera_lines, camera_pill
 from gateway.web.state import machine_views, node_views
 from gateway.web.tending import Tending
 from gateway.wording import CERTAIN, Wording, machine_causes
+from wire.messages import Severity
 
 CHART_MINUTES = 15
 CHART_POINTS = 240
@@ -52,6 +54,9 @@ class Overview:
         self._page = words.catalogue["page"]
         self._now_ns = services.wall_ns()
         self._called: dict[str, str] = {}
+        self._severities: dict[str, Severity] = {}
+        """How bad each open alert is, by its id."""
+        self._cameras: list[goods_views.CameraView] = []
         self._troubled: dict[str, int] = {}
         """Since when each open alert about a machine's own condition is, by the alert's id."""
 
@@ -66,18 +71,19 @@ class Overview:
         notes = self._services.ledger.notes.of([alert.id for alert in present])
         cards = [(alert, self.alert(alert, together(alert, present), notes.get(alert.id, ()))) for alert in present]
         self._troubled = {alert.id: alert.since_ns for alert in present if alert.kind == "machine"}
-        machines = machine_views(self._services)
-        tending = Tending(self._services, self._words, self._now_ns)
+        self._severities = {alert.id: alert.severity for alert in present}
+        self._cameras = state.cameras(self._services, self._words)
+        tending = Tending(self._services, self._words, self._cameras, self._now_ns)
+        machines = [self._machine(machine) | tending.of(machine) for machine in machine_views(self._services)]
         return {
             "t": self._page,
             "actions": self._words.catalogue["actions"],
             "alerts": [card for alert, card in cards if not self._asleep(alert)],
             "snoozed": [card for alert, card in cards if self._asleep(alert)],
             "resolved": self._resolved(),
-            "machines": [self._machine(machine) | tending.of(machine) for machine in machines],
+            "machines": machines,
             # Of a machine that is away, paused or still learned nobody knows that it runs as usual.
-            "calm": bool(machines)
-            and all(each.online and not each.paused and each.severity == "good" for each in machines),
+            "calm": bool(machines) and all(each["severity"] == "good" for each in machines),
             "deliveries": [self._delivery(one) for one in self._services.ledger.deliveries() if not one.retired],
             "nodes": [self._node(node) for node in node_views(self._services)],
         }
@@ -183,14 +189,16 @@ class Overview:
             key=lambda channel: (channel["label"], channel["name"]),
         )  # fmt: skip
         chosen = first_choice([channel["name"] for channel in channels])
+        cameras = [] if machine.condition_ns else [one for one in self._cameras if one.machine == machine.machine]
         limit = machine.limit or 1.0
         share = min((machine.score or 0.0) / (2 * limit), 1.0)
         return {
             "node": machine.node,
             "machine": machine.machine,
             "title": machine.title,
-            **self._pill(machine),
-            "facts": self._facts(machine),
+            **self._pill(machine, cameras),
+            "facts": self._facts(machine, seen=bool(cameras)),
+            "cameras": camera_lines(cameras, self._words),
             "learned": machine.learned,
             "judged": bool(machine.condition_ns),
             "learning_text": self._learning(machine),
@@ -206,8 +214,11 @@ class Overview:
             **self._drawn(self._chart(machine, chosen) if chosen else None),
         }
 
-    def _pill(self, machine: views.Machine) -> dict[str, str]:
+    def _pill(self, machine: views.Machine, cameras: Sequence[goods_views.CameraView]) -> dict[str, str]:
         """How it is in a word; a machine that nobody watches just now is not called good."""
+        if cameras:
+            alerts = [self._severities[alert] for alert in machine.alerts if alert in self._severities]
+            return camera_pill(machine, cameras, alerts, self._words)
         if not machine.online:
             return {"severity": "new", "severity_name": str(self._page["offline"])}
         if machine.paused:
@@ -255,9 +266,10 @@ class Overview:
         when = self._words.clock(min(since))[:5] if near else self._words.when(min(since))
         return [str(self._page["open_since" if machine.limit is None else "in_spite"]).format(when=when)]
 
-    def _facts(self, machine: views.Machine) -> str:
+    def _facts(self, machine: views.Machine, *, seen: bool) -> str:
+        """`seen`: by cameras only, which do not say what it is doing."""
         facts = [machine.node]
-        if machine.online:  # what it did when it was last heard is no news
+        if machine.online and not seen:  # what it did when it was last heard is no news
             facts.insert(0, self._words.word("regimes", machine.regime or "unknown"))
         silent_s = (self._now_ns - machine.seen_ns) / 1e9
         if not machine.seen_ns:
@@ -299,7 +311,7 @@ class Overview:
 
     def _node(self, node: views.Node) -> dict[str, Any]:
         return {
-            "name": node.node if node.origin != WATCH else f"{node.node} ({self._words.word('kinds', 'camera')})",
+            "name": node.node if node.origin != state.WATCH else f"{node.node} ({self._words.word('kinds', 'camera')})",
             "online": node.online,
             "connection": self._page["online"] if node.online else self._page["offline"],
             "received": node.last,

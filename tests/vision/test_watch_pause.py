@@ -52,7 +52,8 @@ def test_while_somebody_cleans_nothing_is_judged_and_nothing_is_taken_for_a_faul
         def ask(watch: Watch, command: Command) -> Reply:
             watch.desk.hear(command)
             turning(watch, lambda: any(each.command == command.id for each in told(Reply)))
-            return next(each for each in told(Reply) if each.command == command.id)
+            answer: Reply = next(each for each in told(Reply) if each.command == command.id)
+            return answer
 
         def show(watch: Watch, *images: Image) -> None:
             loop, before = watch.cameras["tray"].loop, watch.cameras["tray"].loop.pictures
