@@ -162,9 +162,9 @@ class Tending:
         if fate == "waiting" and not online:
             key = "tend_away_pause" if command.action == "pause" else "tend_away"
         at_camera = command.origin == WATCH
-        what = "goods_normal" if at_camera and command.action == "confirm_normal" else command.action
+        of_goods = at_camera and command.action == "confirm_normal"
         return str(self._page[key]).format(
-            what=self._words.word("actions", what),
+            what=self._page["goods_normal"] if of_goods else self._words.word("actions", command.action),
             who=self._page["tend_camera" if at_camera else "tend_node"],
             by=command.by,
             when=self._moment(command.at_ns),
