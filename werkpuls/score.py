@@ -180,6 +180,7 @@ def _score_all(args: argparse.Namespace, plan: Plan, writer: _Writer | None, wor
                     writer,
                     lambda share, at=number, file=name: advance(at + share, file),
                     alone=args.fresh or len(expanded) == 1,
+                    fresh=args.fresh,
                 )
             except (RecordingError, Mismatch) as exc:
                 tally.problem = str(exc)
@@ -205,7 +206,15 @@ def _score_all(args: argparse.Namespace, plan: Plan, writer: _Writer | None, wor
 
 
 def _score_one(
-    name: str, options: Options, scorer: Scorer, tally: Tally, writer: _Writer | None, advance: Any, *, alone: bool
+    name: str,
+    options: Options,
+    scorer: Scorer,
+    tally: Tally,
+    writer: _Writer | None,
+    advance: Any,
+    *,
+    alone: bool,
+    fresh: bool,
 ) -> None:
     with open_recording(name, options) as recording:
         if alone:
@@ -223,6 +232,10 @@ def _score_one(
                     advance(recording.progress())
         finally:
             tally.notes.extend(recording.notes)
+            if recording.restarts and not fresh:
+                tally.notes.append(
+                    "several runs or machines follow on each other: with --fresh each is learned by itself"
+                )
             if tally.first_alarm_row is not None and recording.rate_hz is None:
                 tally.first_alarm_line = recording.line(tally.first_alarm_row)
 
@@ -268,7 +281,7 @@ def plan_of(args: argparse.Namespace) -> Plan:
     if args.node is None:
         if args.machine is not None:
             raise SettingsError("--machine", "", "needs --node: the node's file says what is known of the machine")
-        return Plan(MachineSetup(name="recording"), args.warmup, block_s=args.block)
+        return Plan(MachineSetup(name="recording"), args.warmup, block_s=args.block, fresh=args.fresh)
     options = load(args.node, NodeOptions)
     machine = _machine(options, str(args.node), args.machine)
     return Plan(
@@ -278,6 +291,7 @@ def plan_of(args: argparse.Namespace) -> Plan:
         block_s=args.block,
         overrides=_overrides(machine, args.node),
         false_alarms_per_month=machine.false_alarms_per_month,
+        fresh=args.fresh,
         mains_known=True,
     )
 

@@ -8,6 +8,7 @@ is one tick.
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -95,6 +96,8 @@ class Plan:
     overrides: Overrides | None = None
     false_alarms_per_month: float = 1.0
     """How many false excesses of the limit are allowed; with the time between ticks it is a probability."""
+    fresh: bool = False
+    """Whether each run of a recording that has several has a model of its own."""
     mains_known: bool = False
     """Whether the setup's mains frequency is the machine's own; otherwise a recorded current tells it."""
 
@@ -144,20 +147,29 @@ class Scorer:
             take_rate(recording)
         setup = replace(self._plan.setup, interval_s=0.0)
         setup = self._learn_channels(recording, setup)
+        path, features = self._begin(recording, setup)
+        ticks = self._ticks(recording, self._clock_ns - int(recording.head().time_ns[0]))
+        runs = 0
+        for tick in self._heard(ticks, features):
+            self._clock_ns = max(self._clock_ns + _LEAST_STEP_NS, tick.end_ns)
+            if self._plan.fresh and not self._waves and bisect_right(recording.restarts, tick.rows[-1]) > runs:
+                runs = bisect_right(recording.restarts, tick.rows[-1])
+                self._model, self._features, self._left = None, None, self._plan.warmup
+                path, _ = self._begin(recording, setup)
+            step = path.step(self._clock_ns, [SensorReading(SENSOR, tick.blocks)])
+            yield self._rows(recording, tick, step)
+            self._count(len(tick.rows))
+        self._clock_ns += round(self._channels[0].period_s * 1e9)
+
+    def _begin(self, recording: Recording, setup: MachineSetup) -> tuple[MachinePath, Features]:
+        """The way of the next run's samples, with what was learned before, and what computes its features."""
         if self._model is None:
             self._model = Condition(self._settings(recording))
         if self._features is None:
             self._features = setup.features()
         self._features.interrupt()
-        path = MachinePath(setup, self._channels, self._model, self._features)
         self._last, self._last_cause = None, ("", "")
-        ticks = self._ticks(recording, self._clock_ns - int(recording.head().time_ns[0]))
-        for tick in self._heard(ticks, self._features):
-            self._clock_ns = max(self._clock_ns + _LEAST_STEP_NS, tick.end_ns)
-            step = path.step(self._clock_ns, [SensorReading(SENSOR, tick.blocks)])
-            yield self._rows(recording, tick, step)
-            self._count(len(tick.rows))
-        self._clock_ns += round(self._channels[0].period_s * 1e9)
+        return MachinePath(setup, self._channels, self._model, self._features), self._features
 
     def _learn_channels(self, recording: Recording, setup: MachineSetup) -> MachineSetup:
         head = recording.head()

@@ -23,14 +23,18 @@ class Onward:
         file: for messages.
         column: the time column's name, for messages.
         notes: takes what was mended.
+        restarts: takes the rows at which time begins again.
         wraps: whether times begin again at midnight.
         dated: whether they count from 1970.
     """
 
-    def __init__(self, file: str, column: str, notes: list[str], *, wraps: bool, dated: bool) -> None:
+    def __init__(
+        self, file: str, column: str, notes: list[str], restarts: list[int], *, wraps: bool, dated: bool
+    ) -> None:
         self._file = file
         self._column = column
         self._notes = notes
+        self._restarts = restarts
         self._wraps = wraps
         self._dated = dated
         self._raw_ns: int | None = None
@@ -72,6 +76,7 @@ class Onward:
             for at in np.flatnonzero((steps < -_MANY_STEPS * usual) & (added == 0)).tolist():
                 if self._begins_again(times, at, usual):
                     added[at] = usual - steps[at]
+                    self._restarts.append(row + at)
                     self._note_once(
                         "time begins again at row",
                         f"{row + at}, as where runs were joined; it is counted on from there",

@@ -48,6 +48,8 @@ class Recording:
         self.asked = bool(options.columns)
         """Whether these columns were asked for by name or number."""
         self.named = layout.named
+        self.restarts: list[int] = []
+        """Rows that were read at which time begins again, as where the runs of several machines follow on each other."""
         self.dated = False
         """Whether times count from 1970; known once the first chunk was read."""
         self._format: TimeFormat | None = None
@@ -125,7 +127,7 @@ class Recording:
         if self._onward is None:
             self.dated = self._format is None or self._format.dated
             wraps = self._format is not None and self._format.wraps
-            self._onward = Onward(self.name, self._time_label, self.notes, wraps=wraps, dated=self.dated)
+            self._onward = Onward(self.name, self._time_label, self.notes, self.restarts, wraps=wraps, dated=self.dated)
         times = self._onward.take(written, raw.row)
         return times, written if self.dated and (times != written).any() else None
 

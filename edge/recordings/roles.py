@@ -25,6 +25,7 @@ _DATED, _NUMBERED, _CLOCKED, _DAYS, _COUNTED, _STILL = range(6)
 _ROW_NUMBERS = "only numbers the rows"
 _COUNTS = "counts evenly from row to row"
 _IS_LABEL = "is called a label"
+_IS_IDENTITY = "is called an identity"
 _TELLS_RUNS = "only tells machines or runs apart"
 _MOST_CLASSES = 32
 _LEAST_COUNTED = 20
@@ -153,10 +154,17 @@ def _leave_out_beside(found: Roles, samples: Sequence[Sample], *, named: bool) -
     """Leaves out what only another column that is left out tells to be no measurement."""
     values = {at: sample.values for at, sample in enumerate(samples) if sample.values is not None}
     left = {at: column for at, column in values.items() if at not in found.left_out and at != found.time}
-    counts = [values[at] for at, reason in found.left_out.items() if reason in (_COUNTS, _ROW_NUMBERS)]
-    for at, column in left.items():
-        if any(_whole(column) and tells_runs_apart(column, count) for count in counts):
+    counts = [at for at, reason in found.left_out.items() if reason in (_COUNTS, _ROW_NUMBERS)]
+    identities = [at for at, reason in found.left_out.items() if reason == _IS_IDENTITY]
+    for at in (*left, *identities):
+        count = next((one for one in counts if _whole(values[at]) and tells_runs_apart(values[at], values[one])), None)
+        if count is not None:
             found.left_out[at] = _TELLS_RUNS
+            if found.time is None:
+                # What counts each run from its beginning is the only time there is.
+                found.time = count
+                del found.left_out[count]
+                found.notes.append(f"column {repr(samples[count].name) if named else count} is the time")
     if not named:
         return
     labels = {at: values[at] for at, reason in found.left_out.items() if reason == _IS_LABEL}
@@ -228,7 +236,7 @@ def _reason(sample: Sample, at: int, *, named: bool) -> str | None:
     classes = whole and len(np.unique(known)) <= _MOST_CLASSES
     if is_remaining(called) or (classes and is_label(called)):
         return _IS_LABEL
-    return "is called an identity" if whole and is_identity(called) else None
+    return _IS_IDENTITY if whole and is_identity(called) else None
 
 
 def _counted(sample: Sample, known: Values, at: int, called: str | None) -> str | None:

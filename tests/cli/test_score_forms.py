@@ -123,3 +123,24 @@ def test_the_time_of_a_line_is_what_the_clock_said(tmp_path: Path) -> None:
     assert cli.main(["score", str(run), "--warmup", "60", "--out", str(tmp_path / "scores.csv")]) == 0
     with (tmp_path / "scores.csv").open(newline="") as opened:
         assert [line["time"] for line in csv.DictReader(opened)] == [stamp.replace(" ", "T") for stamp in stamps]
+
+
+def test_machines_that_follow_on_each_other_are_each_learned_with_fresh(tmp_path: Path) -> None:
+    """Three motors of different size in one table; the last one's current rises at its end."""
+    random = np.random.default_rng(2)
+    lines = ["machineID,cycle,current,pressure"]
+    for machine, level in ((1, 2.0), (2, 5.0), (3, 9.0)):
+        for row in range(100):
+            current = level + 0.05 * random.normal() + (1.0 if machine == 3 and row >= 80 else 0.0)
+            lines.append(f"{machine},{row + 1},{current:.4f},{level + 0.02 * random.normal():.4f}")
+    run = tmp_path / "run.csv"
+    run.write_text("\n".join(lines))
+    out = tmp_path / "out.csv"
+    assert cli.main(["score", str(run), "--warmup", "40", "--fresh", "--out", str(out)]) == 0
+    with out.open(newline="") as opened:
+        scored = list(csv.DictReader(opened))
+    alarmed = {row for row, line in enumerate(scored) if line["alarm"] == "1"}
+    assert {*range(290, 300)} <= alarmed <= {*range(280, 300)}
+    assert [row for row, line in enumerate(scored) if line["regime"] == "learning"] == [
+        100 * machine + row for machine in range(3) for row in range(40)
+    ]
