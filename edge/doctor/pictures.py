@@ -122,10 +122,10 @@ def _source(world: World, config: NodeConfig | None, options: CameraOptions) -> 
     return make_camera(options, Around(world.monotonic_ns, time.time_ns, position, broker))
 
 
-def _before_newest(folder: Path | None) -> int:
+def _before_newest(folder: Path | None) -> str:
     """The position from which a folder's newest picture is the next one."""
     times = [path.stat().st_mtime_ns for path in folder.iterdir() if path.is_file()] if folder is not None else []
-    return max(times, default=1) - 1
+    return str(max(times, default=1) - 1)
 
 
 def _last(
