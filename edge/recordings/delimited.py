@@ -37,8 +37,9 @@ _Row = tuple[int, list[str]]
 
 
 class Record(NamedTuple):
-    """One row of a table that has one value a row."""
+    """One value of a table whose rows say what they are of."""
 
+    row: int
     line: int
     """In the file, counted from 1."""
     names: tuple[str, ...]
@@ -100,22 +101,28 @@ class Delimited:
             yield Raw(row, values, times)
             row += len(chunk)
 
-    def labelled(self, names: Sequence[int], value: int, time: int) -> Iterator[list[Record]]:
-        """The rows of one column of values beside what other columns say as text; instead of `rows`, and once as well."""
+    def beginning(self, column: int) -> list[str]:
+        """The first cells of a column; only before its rows are read."""
+        return [fields[column].strip() for _, fields in self._head]
+
+    def labelled(self, names: Sequence[int], values: Sequence[int], time: int) -> Iterator[list[Record]]:
+        """Columns of values beside what other columns say as text; instead of `rows`, and once as well.
+
+        Of several columns of values each is a record of its own, and its name is the last of the record's names.
+        """
         self._head = []
+        row = 0
+        titles = [(self._dialect.names[at],) if len(values) > 1 else () for at in values]
         while chunk := list(islice(self._rows, CHUNK_ROWS)):
-            times = self._times(chunk, time)
-            numbers = [self._lenient(fields[value], value) for _, fields in chunk]
-            yield [
-                Record(
-                    line,
-                    tuple(fields[at].strip() for at in names),
-                    number,
-                    math.isnan(number) and fields[value].strip().lower() not in MISSING,
-                    when,
-                )
-                for (line, fields), number, when in zip(chunk, numbers, times, strict=True)
-            ]
+            stretch = []
+            for (line, fields), when in zip(chunk, self._times(chunk, time), strict=True):
+                of = tuple(fields[at].strip() for at in names)
+                for at, title in zip(values, titles, strict=True):
+                    number = self._lenient(fields[at], at)
+                    unreadable = math.isnan(number) and fields[at].strip().lower() not in MISSING
+                    stretch.append(Record(row, line, of + title, number, unreadable, when))
+                row += 1
+            yield stretch
 
     def progress(self) -> float:
         """See `Source.progress`."""

@@ -1,11 +1,15 @@
-"""Long tables: one value a row, and a column that says of what, as databases and home automation export them.
+"""Long tables: one value a row, or those of one machine of several, and a column that says of what.
 
-They are read whole, put in order of time and made wide: one column for each name, one row for each moment.
+Databases and home automation export them so. They are read whole, put in order of time and made wide: one column for each name, one row for each moment.
 """
 
 from __future__ import annotations
 
+import itertools
+import math
+import re
 from array import array
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -44,7 +48,14 @@ _VALUES = frozenset(
 )
 _INFLUX = ("_time", "_field", "_value")
 """Columns of InfluxDB's annotated CSV; those that begin without a sign, other than `result` and `table`, are tags."""
-_MOST_ROWS = 20_000_000
+_MACHINES = re.compile(
+    r"^(device|machine|maschine|unit|engine|asset|anlage|geraet|station|node|host|motor|pump|pumpe|turbine|compressor|sensor|mote|"
+    r"module|modul|room|raum|zone)_?(id|name|nr|no|number|nummer|mac|address)?$"
+)
+_MIXED = 0.1
+"""Rows that are of another machine than the row before: fewer, and runs follow on each other."""
+_OFTEN = 3
+_MOST_VALUES = 20_000_000
 _MOST_NAMES = 256
 _FEWEST = 3
 _MOSTLY = 0.5
@@ -55,7 +66,7 @@ class Parts(NamedTuple):
     """The columns of a long table that matter."""
 
     names: tuple[int, ...]
-    value: int
+    values: tuple[int, ...]
     time: int
 
 
@@ -77,7 +88,21 @@ def long_parts(table: Delimited, time: int | None) -> Parts | None:
             at for at in table.texts
             if at not in names and not layout.names[at].startswith("_") and called[at] not in ("", "result", "table")
         ]  # fmt: skip
-    return Parts(tuple(names), value, time) if names and value is not None else None
+    if names and value is not None:
+        return Parts(tuple(names), (value,), time)
+    machines = next(
+        (at for at, word in enumerate(called) if _MACHINES.match(word) and _mixed(table.beginning(at))), None
+    )
+    values = tuple(at for at in layout.numeric if at not in (machines, time))
+    return Parts((machines,), values, time) if machines is not None and values else None
+
+
+def _mixed(cells: Sequence[str]) -> bool:
+    """Whether a column names some few machines whose rows are mixed."""
+    counts = Counter(cells)
+    changes = sum(before != after for before, after in itertools.pairwise(cells))
+    often = sum(count >= _OFTEN for count in counts.values())
+    return 1 < often <= _MOST_NAMES and often > _MOSTLY * len(counts) and changes >= _MIXED * len(cells)
 
 
 class Long:
@@ -133,8 +158,7 @@ class Long:
         """(times in ns, number of the name, value) of each row as it comes."""
         times, codes, values = array("q"), array("i"), array("d")
         label = self._table.layout.names[parts.time]
-        row = 0
-        for stretch in self._table.labelled(parts.names, parts.value, parts.time):
+        for stretch in self._table.labelled(parts.names, parts.values, parts.time):
             if self._format is None:
                 try:
                     self._format = time_format(label, [record.time for record in stretch[:2000]])
@@ -146,35 +170,37 @@ class Long:
                 except (ValueError, OverflowError) as exc:
                     what = f"{record.time.strip()[:40]!r} is no time" if record.time.strip() else "has no time"
                     raise RecordingError(
-                        self._name, f"time column {label!r}: {what}", row=row, line=record.line
+                        self._name, f"time column {label!r}: {what}", row=record.row, line=record.line
                     ) from exc
+                if math.isinf(record.value):
+                    raise RecordingError(self._name, "a value is infinite", row=record.row, line=record.line)
                 code = self._codes.setdefault(record.names, len(self._codes))
                 codes.append(code)
                 values.append(record.value)
                 if record.unreadable:
                     self._unreadable[code] = self._unreadable.get(code, 0) + 1
-                row += 1
-            if row > _MOST_ROWS or len(self._codes) > _MOST_NAMES:
+            if len(times) > _MOST_VALUES or len(self._codes) > _MOST_NAMES:
                 raise RecordingError(
                     self._name,
-                    f"has one value a row, and more than {_MOST_ROWS} rows or {_MOST_NAMES} names; export it in parts",
+                    f"its rows say what they are of, and more than {_MOST_VALUES} values or {_MOST_NAMES} names; export it in parts",
                 )
         return np.array(times, dtype=np.int64), np.array(codes, dtype=np.int32), np.array(values)
 
     def _lay_out(self, parts: Parts) -> Layout:
         names = list(self._codes)
-        told = [at for at in range(len(parts.names)) if len({name[at] for name in names}) > 1] or [0]
+        told = [at for at in range(len(names[0])) if len({name[at] for name in names}) > 1] or [0]
         spoken = [".".join(name[at] for at in told) for name in names]
         columns = ", ".join(repr(self._table.layout.names[at]) for at in parts.names)
         self._notes[:] = [
             note for note in self._notes
             if not any(note.startswith(f"column {self._table.layout.names[at]!r} ") for at in parts.names)
         ]  # fmt: skip
-        self._notes.append(f"one value a row: what it is of is said by {columns}, and a row is a moment")
+        what = "one value a row" if len(parts.values) == 1 else "rows of several machines are mixed"
+        self._notes.append(f"{what}: what it is of is said by {columns}, and a row is a moment")
         self._notes.extend(
             f"column {self._table.layout.names[at]!r} is no measurement and is ignored"
             for at in self._table.layout.numeric
-            if at not in (parts.value, *parts.names)
+            if at not in (*parts.values, *parts.names)
         )
         self._kept = []
         for code, word in enumerate(spoken):
@@ -188,6 +214,10 @@ class Long:
                 self._notes.append(f"column {word!r} is called a label and is ignored")
             else:
                 self._kept.append(code)
+                if code in self._unreadable:
+                    self._notes.append(
+                        f"column {word!r} has {self._unreadable[code]} cells that are no numbers; they are missing"
+                    )
         labels = tuple(spoken[code] for code in self._kept)
         others = dict.fromkeys((self._table.layout.names[parts.time], *self._table.layout.names, *spoken))
         named = (*labels, *(name for name in others if name not in labels))

@@ -114,3 +114,29 @@ def test_its_own_columns_can_be_asked_for_and_ignored(tmp_path: Path) -> None:
     with opened(tmp_path, wincc(), Options(ignore=("Validity", "mixer"), time="TimeString")) as recording:
         assert recording.columns == ("oven",)
         assert recording.head().time_ns[1] - recording.head().time_ns[0] == 30 * 10**9
+
+
+@pytest.mark.parametrize("header", ["ts,device,temp,smoke,motion", "ts,machine_id,temp,smoke,motion"])
+def test_mixed_rows_of_several_machines_are_columns_of_each(tmp_path: Path, header: str) -> None:
+    names = ["b8:27:eb:bf", "00:0f:00:70"] if "device" in header else ["1", "2"]
+    rows = [
+        f"{1594512094.4 + 30 * at + 7 * number:.1f},{name},{20 + at % 5 + number},{at % 7 / 8},{'true' if at % 9 else 'false'}"
+        for at in range(MOMENTS)
+        for number, name in enumerate(names)
+    ]
+    rows[20] = rows[20].replace(",true", ",broken")
+    with opened(tmp_path, "\n".join([header, *rows])) as recording:
+        assert recording.columns == tuple(f"{name}.{what}" for name in names for what in ("temp", "smoke", "motion"))
+        chunk = recording.head()
+        second = chunk.values[~np.isnan(chunk.values[:, 3]), 3]
+        assert second.tolist() == [21 + at % 5 for at in range(MOMENTS)]
+        notes = "; ".join(recording.notes)
+        assert "rows of several machines are mixed: what it is of is said by" in notes
+        assert f"column '{names[0]}.motion' has 1 cells that are no numbers; they are missing" in notes
+
+
+def test_what_is_infinite_is_refused_in_a_long_table_too(tmp_path: Path) -> None:
+    lines = elapsed().splitlines()
+    lines[7] = "90\tmixer\tinf"
+    with pytest.raises(RecordingError, match=r"row 6 \(line 8\): a value is infinite"):
+        opened(tmp_path, "\n".join(lines))
