@@ -119,7 +119,8 @@ class Alerting:
         self._codec = Codec()
         self._nodes = NodeWatch(ledger.policy.node_offline_s)
         self._lock = threading.Lock()
-        self._heard: list[tuple[str, str, str, bool, int]] = []
+        self._heard: list[tuple[str, str, str, bool | None, int]] = []
+        """Site, node, origin, whether it is online (None: no longer in use), and when."""
         self._stale = StaleWatch(ledger.policy.stale_s)
         self._good: list[Good] = []
         self._passing = Passing(ledger.policy)
@@ -151,6 +152,11 @@ class Alerting:
         """A node's status, from any thread."""
         with self._lock:
             self._heard.append((site, node, origin, online, self._now_ns()))
+
+    def forget_node(self, site: str, node: str, origin: str) -> None:
+        """It is no longer in use, from any thread."""
+        with self._lock:
+            self._heard.append((site, node, origin, None, self._now_ns()))
 
     def stats(self) -> AlertingStats:
         """The state now."""
@@ -287,7 +293,10 @@ class Alerting:
         with self._lock:
             heard, self._heard = self._heard, []
         for site, node, origin, online, at_ns in heard:
-            self._nodes.hear(site, node, origin, online=online, at_ns=at_ns)
+            if online is None:
+                self._nodes.forget(site, node, origin)
+            else:
+                self._nodes.hear(site, node, origin, online=online, at_ns=at_ns)
         seen = self._nodes.observations(now_ns)
         with self._ledger.transaction() as work:
             kept = self._passing.work(work, seen, self._good, now_ns)

@@ -54,7 +54,7 @@ class State(StrEnum):
         return self in {State.OPEN, State.ACKNOWLEDGED}
 
 
-Resolution: TypeAlias = Literal["", "cleared", "done", "false_alarm", "merged", "passed"]
+Resolution: TypeAlias = Literal["", "cleared", "done", "false_alarm", "merged", "passed", "retired"]
 Reason: TypeAlias = Literal["opened", "escalated", "reopened", "changed", "resolved"]
 
 

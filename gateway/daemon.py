@@ -78,8 +78,8 @@ class Gateway:
         self._open_files(
             options, opening, Translator(options.costs, options.machines, list(wordings.values())), wall_ns
         )
-        self._make_readers(options, wordings, zone, wall_ns)
         self._make_intake(options, wall_ns)
+        self._make_readers(options, wordings, zone, wall_ns)
         self.services = self._sum_up(options, titles, wordings, wall_ns)
         self.web = WebServer(options.web, build(self.services, password=password))
         opening.callback(self._stop_parts)
@@ -126,6 +126,7 @@ class Gateway:
             self.journal,
             wall_ns=wall_ns,
             known=lambda found: silent_machines(self.store, options.site, found, now_ns=wall_ns()),
+            retired=self.ingest.retired,
         )
         self.relating = Relating(self.ledger, self.store, now_ns=wall_ns)
 

@@ -237,7 +237,7 @@ class Triage:
             self._begin(seen)
         elif not latest.state.closed:
             self._book.put(sight(latest, seen, self._policy))
-        elif latest.resolution != "merged" and self._recent(latest, seen.at_ns):
+        elif latest.resolution not in {"merged", "retired"} and self._recent(latest, seen.at_ns):
             self._book.put(reopen(latest, seen, self._policy))
         else:
             self._begin(seen)

@@ -71,6 +71,7 @@ def build(services: Services, *, password: str | None = None) -> Starlette:
             Route("/alerts/{alert}", pages.act, methods=["POST"]),
             Route("/machines/{node}/{machine}", pages.tend, methods=["POST"]),
             Route("/deliveries/{kind}/{name}", pages.send_again, methods=["POST"]),
+            Route("/nodes/{node}/{origin}", pages.retire, methods=["POST"]),
             Route("/health", serve_health, methods=["GET"]),
             Route("/metrics", Metrics(services).serve, methods=["GET"]),
             Route("/api/v1/openapi.json", serve_openapi, methods=["GET"]),

@@ -312,6 +312,8 @@ class Overview:
     def _node(self, node: views.Node) -> dict[str, Any]:
         return {
             "name": node.node if node.origin != state.WATCH else f"{node.node} ({self._words.word('kinds', 'camera')})",
+            "node": node.node,
+            "origin": node.origin,
             "online": node.online,
             "connection": self._page["online"] if node.online else self._page["offline"],
             "received": node.last,

@@ -13,7 +13,7 @@ from starlette.responses import HTMLResponse, Response
 from gateway.ledger_file import LedgerUnavailable
 from gateway.services import Services
 from gateway.web import views
-from gateway.web.api import change_alert
+from gateway.web.api import change_alert, take_out
 from gateway.web.endpoint import signed
 from gateway.web.overview import Overview
 from gateway.web.problems import HttpProblem
@@ -95,6 +95,20 @@ class Pages:
         except LedgerUnavailable as exc:
             return await self._sorry(request, HttpProblem(503, str(exc)), language, draft)
         return back("/", language, anchor=f"machine-{node}-{machine}")
+
+    async def retire(self, request: Request) -> Response:
+        """A node's button: it is no longer in use; back to the nodes, of which it is none any more, or is online again."""
+        form = await form_of(request)
+        language, by = form.get("lang", ""), form.get("by", "").strip()[:80] or "page"
+        node, origin = str(request.path_params["node"]), str(request.path_params["origin"])
+        try:
+            await run_in_threadpool(take_out, self._services, node, origin, by=signed(by, request))
+        except HttpProblem as problem:
+            if problem.status not in (404, 409):
+                return await self._sorry(request, problem, language, Draft(by=by))
+        except LedgerUnavailable as exc:
+            return await self._sorry(request, HttpProblem(503, str(exc)), language, Draft(by=by))
+        return back("/", language, anchor="nodes")
 
     async def send_again(self, request: Request) -> Response:
         """A receiver's button: serves it again and sends what was given up."""

@@ -173,7 +173,6 @@ class Process:
         return self._process.returncode, out, err
 
 
-@pytest.mark.timeout(180)
 def test_parts_that_hang_hold_up_neither_the_others_nor_the_closing_of_the_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -190,6 +189,7 @@ def test_parts_that_hang_hold_up_neither_the_others_nor_the_closing_of_the_files
     released.set()
 
 
+@pytest.mark.timeout(180)
 def test_killed_and_started_again_it_goes_on_and_sigterm_ends_it_cleanly(tmp_path: Path, broker: Broker) -> None:
     port = free_port()
     path = write_gateway(tmp_path / "gateway", broker=broker.port, web=port)
