@@ -18,7 +18,7 @@ import msgspec
 from edge.pausing import pause_until
 from edge.sensors.base import FaultInjectable, UnknownFault
 from models.condition.contract import Confirmed, Word
-from wire.commands import EXPIRED, PAUSE_S, Command
+from wire.commands import EXPIRED, NO_ALARM, PAUSE_S, Command
 from wire.journal import Journal, Record
 from wire.messages import Taught
 
@@ -178,12 +178,12 @@ class Listener(Protocol):
         """The machine makes this from now on."""
 
 
-_WORDS: Mapping[str, tuple[Word, str, str]] = {
-    "relearn": (Word.RELEARN, "forgot everything, learns anew", ""),
-    "confirm_normal": (Word.NORMAL_NOW, "takes what follows as normal", ""),
-    "false_alarm": (Word.FALSE_ALARM, "learned what alarmed as normal", "no alarm is remembered that could be meant"),
+_WORDS: Mapping[str, tuple[Word, str]] = {
+    "relearn": (Word.RELEARN, "forgot everything, learns anew"),
+    "confirm_normal": (Word.NORMAL_NOW, "takes what follows as normal"),
+    "false_alarm": (Word.FALSE_ALARM, "learned what alarmed as normal"),
 }
-"""What each word is to the model, what is answered, and what when it could mean nothing."""
+"""What each word is to the model, and what is answered."""
 
 
 def perform(
@@ -241,15 +241,18 @@ def pause(command: Command, begin: Callable[[int], None], now_ns: int, wall_ns: 
 def _heed(command: Command, path: Listener) -> Outcome:
     """Takes a person's word to the model."""
     if command.action in _WORDS:
-        word, said, nothing = _WORDS[command.action]
-        heard = path.hear(word)
-        return Outcome(ok=True, reason=said if heard else nothing, changed=True)
+        word, said = _WORDS[command.action]
+        return Outcome(ok=True, reason=said, changed=True) if path.hear(word) else _nothing_meant(changed=True)
     if command.cause is None:
         return Outcome(ok=False, reason="confirm_fault needs the cause's name")
     evidence = {item.feature: item.deviation for item in command.evidence}
     if not path.hear(Word.CONFIRMED, Confirmed(command.cause, command.label, evidence)):
-        return Outcome(ok=False, reason="no alarm is remembered that could be meant")
+        return _nothing_meant()
     return Outcome(ok=True, reason=f"keeps what {command.label or command.cause} looks like"[:500], changed=True)
+
+
+def _nothing_meant(*, changed: bool = False) -> Outcome:
+    return Outcome(ok=False, reason="no alarm is remembered that could be meant", changed=changed, code=NO_ALARM)
 
 
 def _set_product(command: Command, path: Listener) -> Outcome:

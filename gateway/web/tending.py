@@ -28,6 +28,8 @@ BUTTONS: Mapping[str, Mapping[str, Any]] = {
     "goods_normal": {"action": "confirm_normal", "origin": WATCH},
 }
 """The page's buttons with what they ask of the node."""
+_OF_ALARMS = ("false_alarm", "confirm_fault")
+"""What is said of an alarm is told only where the node could learn nothing of it."""
 _OF_ALL = ("pause", "resume")
 """What whoever cleans means for the machine and for every camera at it, on whichever node."""
 LATEST = 200
@@ -103,7 +105,8 @@ class Tending:
         self._latest: dict[tuple[str, str, str], CommandState] = {}
         asked = {each["action"] for each in BUTTONS.values()}
         for command in services.ledger.commands(limit=LATEST):
-            if command.action in asked:
+            missed = command.action in _OF_ALARMS and self._fate(command)[0] == "refused"
+            if missed or command.action in asked:
                 self._latest.setdefault((command.node, command.machine, command.origin), command)
 
     def of(self, machine: views.Machine) -> dict[str, Any]:
@@ -158,7 +161,7 @@ class Tending:
         age_ns = self._now_ns - command.at_ns
         if age_ns > (TOLD_NS if fate == "done" else UNDONE_NS):
             return ""
-        key = f"tend_{fate}"
+        key = f"tend_{fate}" if command.action not in _OF_ALARMS else "tend_nothing_meant"
         if fate == "waiting" and not online:
             key = "tend_away_pause" if command.action == "pause" else "tend_away"
         at_camera = command.origin == WATCH

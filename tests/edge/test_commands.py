@@ -18,7 +18,7 @@ from edge.sensors.base import UnknownFault
 from edge.writer import Writer
 from models.condition.contract import Confirmed, Word
 from wire.clock import boottime_ns
-from wire.commands import EXPIRED, Command
+from wire.commands import EXPIRED, NO_ALARM, Command
 from wire.journal import Journal, JournalError, JournalFull, Record
 from wire.messages import Evidence
 
@@ -262,10 +262,11 @@ def test_a_word_that_can_mean_nothing_is_answered_so() -> None:
     deaf = Ears(hears=False)
     asked = command(action="confirm_fault", cause="belt")
     outcome = perform(asked, deaf, {}, now_ns=1_000, allow_faults=True)
-    assert (outcome.ok, outcome.changed) == (False, False)
+    assert (outcome.ok, outcome.code, outcome.changed) == (False, NO_ALARM, False)
     assert "no alarm" in outcome.reason
     outcome = perform(command(action="false_alarm"), deaf, {}, now_ns=1_000, allow_faults=True)
-    assert (outcome.ok, outcome.reason) == (True, "no alarm is remembered that could be meant")
+    assert (outcome.ok, outcome.code) == (False, NO_ALARM), "nobody is to believe that it was learned"
+    assert outcome.reason == "no alarm is remembered that could be meant"
 
 
 def test_a_pause_lasts_as_long_as_asked() -> None:

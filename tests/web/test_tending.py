@@ -15,7 +15,7 @@ from gateway.daemon import Gateway
 from gateway.ledger_file import LedgerUnavailable
 from gateway.origins import OriginState
 from gateway.web.goods_state import camera_nodes
-from wire.commands import EXPIRED
+from wire.commands import EXPIRED, NO_ALARM
 from wire.messages import Origin, Reply, SensorState, Severity, Trust
 
 MIXER = "/machines/oven-pi/mixer"
@@ -55,6 +55,24 @@ def answer(gateway: Gateway, feed: Feed, *, ok: bool = True, reason: str = "", c
         Reply(command=command.id, machine="mixer", action=command.action, ok=ok, reason=reason, code=code, **envelope)
     )
     until(lambda: gateway.live.reply(command.id) is not None)
+
+
+def test_a_word_about_an_alarm_is_told_where_the_node_could_learn_nothing_of_it(
+    gateway: Gateway, feed: Feed, http: httpx.Client
+) -> None:
+    def says(*, ok: bool) -> str:
+        alert = feed.alert(id=f"word-{ok}", machine="mixer")
+        said = {"action": "false_alarm", "by": "Berta", "note": "", "cause": "", "lang": "de"}
+        assert http.post(f"/alerts/{alert}", data=said).status_code == 303
+        until(lambda: gateway.ledger.commands(limit=1)[0].action == "false_alarm")
+        answer(gateway, feed, ok=ok, reason="no alarm is remembered that could be meant", code=None if ok else NO_ALARM)
+        return card(http)
+
+    assert "Fehlalarm" not in says(ok=True)
+    told = says(ok=False)
+    assert "Das war Fehlalarm (Berta, " in told
+    assert "hat nichts daraus gelernt" in told
+    assert "no alarm is remembered" not in told
 
 
 @pytest.mark.parametrize(
