@@ -26,6 +26,7 @@ from edge.recordings.dialect import (
     ungrouped,
 )
 from edge.recordings.foreign import text_instead
+from edge.recordings.preamble import is_rule
 from edge.recordings.roles import Parts, Sample, roles
 from edge.recordings.time_names import name_says_time
 from edge.recordings.times import is_clock, is_day
@@ -80,7 +81,7 @@ class Delimited:
             self._notes.append(
                 f"words below the header belong to it: the columns are {', '.join(self._dialect.names[:8])}"
             )
-        rows = self._split_rows()
+        rows = self._without_end(self._split_rows())
         self._head = list(islice(rows, _LOOK_ROWS))
         if not self._head:
             raise RecordingError(name, "has a header but no rows" if self._dialect.header else "has no rows")
@@ -143,19 +144,13 @@ class Delimited:
                 if not fields or (len(fields) == 1 and not fields[0].strip() and dialect.width > 1):
                     continue
                 if pending:
-                    if not any(map(str.strip, fields)) and dialect.separator.isspace():
-                        continue  # a line of tabs, which is not counted as one
+                    if is_rule(fields) or (dialect.separator.isspace() and not any(map(str.strip, fields))):
+                        continue  # drawn, or of tabs: not counted as one
                     pending -= 1
                     header = fields if dialect.header and pending == dialect.below else header
                     continue
                 line = reader.line_num
-                if fields == header:
-                    self._note_once(
-                        "the header comes again in the table, as where files were joined, and is ignored there"
-                    )
-                    continue
-                if fields[0].lstrip().startswith("#"):
-                    self._note_once("lines that begin with # are ignored")
+                if self._is_beside(fields, header, row):
                     continue
                 if len(fields) != dialect.width:
                     if row and len(fields) < dialect.width and next(reader, None) is None:
@@ -169,6 +164,31 @@ class Delimited:
             raise RecordingError(
                 self._name, f"cannot be split into fields: {exc}", row=row, line=reader.line_num
             ) from exc
+
+    def _without_end(self, rows: Iterator[_Row]) -> Iterator[_Row]:
+        """The rows but for empty ones at the end, as spreadsheets leave them."""
+        held: list[_Row] = []
+        for row in rows:
+            if any(map(str.strip, row[1])):
+                yield from held
+                held.clear()
+                yield row
+            else:
+                held.append(row)
+        if held and len(held) < held[-1][0] - self._dialect.skipped:
+            self._notes.append("empty lines at the end are ignored")
+        else:
+            yield from held
+
+    def _is_beside(self, fields: list[str], header: list[str] | None, row: int) -> bool:
+        """Whether a line below the names is no row: the names again, a comment, or drawn."""
+        if fields == header:
+            self._note_once("the header comes again in the table, as where files were joined, and is ignored there")
+            return True
+        if fields[0].lstrip().startswith("#"):
+            self._note_once("lines that begin with # are ignored")
+            return True
+        return row == 0 and is_rule(fields)
 
     def _keep_line(self, row: int, line: int) -> None:
         follows = bool(self._lines) and line - row == self._lines[-1][1] - self._lines[-1][0]

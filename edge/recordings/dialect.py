@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from edge.recordings.base import RecordingError
 from edge.recordings.naming import is_unit
-from edge.recordings.preamble import first_of_values, separator_told, top_of_table
+from edge.recordings.preamble import first_of_values, is_rule, separator_told, top_of_table
 from edge.recordings.time_names import name_says_time
 from edge.recordings.times import looks_dated
 
@@ -146,7 +146,7 @@ def find_dialect(name: str, text: str, separator: str | None) -> Dialect:
     told = separator_told(lines[0]) if lines else None
     while comments < len(lines) and (lines[comments].lstrip().startswith("#") or (told and not comments)):
         comments += 1
-    table = lines[comments : comments + _HEAD]
+    table = [line for line in lines[comments : comments + _HEAD] if not is_rule([line])]
     if not table:
         raise RecordingError(name, "has no rows")
     found = told or _best_separator(table)

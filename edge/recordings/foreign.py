@@ -30,6 +30,8 @@ _SIGNATURES: tuple[tuple[bytes, str], ...] = (
 """First bytes, as the formats' own specifications name them, and what is said of the file."""
 _PICKLE = re.compile(rb"^\x80[\x02-\x05](\x95.{8})?[\x00-\xff]", re.DOTALL)
 _JSON = re.compile(r"^\s*(\{\s*[\"}]|\[\s*[\[{\"\d\-\]])")
+_ARFF = re.compile(r"^\s*(%.*\s+)*@relation\b", re.IGNORECASE)
+_LINES = re.compile(r"^[\w.-]+(,[\w.-]+=[^\s,]+)* [\w.-]+=\S+ \d{10,19}\s")
 _MARKUP = re.compile(r"^\s*<[!?a-zA-Z]")
 
 
@@ -57,6 +59,10 @@ def text_instead(text: str) -> str | None:
     """
     if _JSON.match(text):
         return "is JSON and no table; save it as CSV"
+    if _ARFF.match(text):
+        return "is an ARFF file; save its table as CSV"
+    if _LINES.match(text):
+        return "is InfluxDB's line protocol and no table; export the table as CSV"
     return "is XML or HTML and no table; save it as CSV" if _MARKUP.match(text) else None
 
 

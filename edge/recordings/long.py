@@ -78,8 +78,11 @@ def long_parts(table: Delimited, time: int | None) -> Parts | None:
         time: its time column.
     """
     layout = table.layout
-    if not layout.named or time is None:
+    if time is None:
         return None
+    if not layout.named:
+        only = len(table.texts) == 1 == len(layout.numeric)
+        return Parts(table.texts, layout.numeric, time) if only and _mixed(table.beginning(table.texts[0])) else None
     called = [called_as(name) for name in layout.names]
     value = next((at for at in layout.numeric if called[at] in _VALUES), None)
     names = [at for at, word in enumerate(called) if word in _NAMES and at not in (value, time) and layout.names[at]]
@@ -190,11 +193,10 @@ class Long:
         names = list(self._codes)
         told = [at for at in range(len(names[0])) if len({name[at] for name in names}) > 1] or [0]
         spoken = [".".join(name[at] for at in told) for name in names]
-        columns = ", ".join(repr(self._table.layout.names[at]) for at in parts.names)
-        self._notes[:] = [
-            note for note in self._notes
-            if not any(note.startswith(f"column {self._table.layout.names[at]!r} ") for at in parts.names)
-        ]  # fmt: skip
+        own = self._table.layout
+        shown = [repr(own.names[at]) if own.named else f"number {at}" for at in parts.names]
+        columns = ", ".join(shown)
+        self._notes[:] = [note for note in self._notes if not any(note.startswith(f"column {name} ") for name in shown)]
         what = "one value a row" if len(parts.values) == 1 else "rows of several machines are mixed"
         self._notes.append(f"{what}: what it is of is said by {columns}, and a row is a moment")
         self._notes.extend(

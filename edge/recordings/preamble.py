@@ -12,6 +12,8 @@ _MOST_WORDS = 0.5
 _NAME_KEYS = ("name", "signal", "channel", "kanal", "symbol", "variable", "tag")
 _LEAST_PROPERTIES = 3
 _SPREADSHEET_HINT = re.compile(r'^"?sep=(.)"?$', re.IGNORECASE)
+_RULE = re.compile(r"---|===")
+_DRAWN = re.compile(r"^[\s|;,+:=-]*$")
 Row = Sequence[str]
 
 
@@ -34,6 +36,15 @@ def separator_told(line: str) -> str | None:
     """
     found = _SPREADSHEET_HINT.match(line.strip())
     return found[1] if found else None
+
+
+def is_rule(fields: Sequence[str]) -> bool:
+    """Whether a line, whole or in its fields, is only drawn, as below the names of a table in a text.
+
+    >>> is_rule(["|---|:---|"]), is_rule(["", "---", "---"]), is_rule(["-", "-"]), is_rule(["---", "5"])
+    (True, True, False, False)
+    """
+    return any(_RULE.search(field) for field in fields) and all(map(_DRAWN.match, fields))
 
 
 def first_of_values(rows: Sequence[Row], start: int, width: int, is_word: Callable[[str], bool]) -> int:

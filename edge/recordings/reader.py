@@ -150,7 +150,9 @@ class Recording:
                 times[at] = parse(cell)
             except (ValueError, OverflowError) as exc:
                 what = f"{cell.strip()[:40]!r} is no time" if cell.strip() else "has no time"
-                raise RecordingError(self.name, f"time column {column!r}: {what}", row=row + at) from exc
+                raise RecordingError(
+                    self.name, f"time column {column!r}: {what}", row=row + at, line=self.line(row + at)
+                ) from exc
         return times
 
     def _check_rate(self, times: NDArray[np.int64]) -> None:

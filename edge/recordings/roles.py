@@ -178,7 +178,8 @@ def _leave_out_beside(found: Roles, samples: Sequence[Sample], *, named: bool) -
 
 def _find_time(found: Roles, samples: Sequence[Sample], *, named: bool, joined: bool) -> None:
     """The best time; what else says one is left out."""
-    ranks = {at: _time_rank(sample, at, named=named) for at, sample in enumerate(samples)}
+    first = next((at for at, sample in enumerate(samples) if sample.values is not None), None)
+    ranks = {at: _time_rank(sample, first=at == first, named=named) for at, sample in enumerate(samples)}
     ranked = sorted((rank, at) for at, rank in ranks.items() if rank is not None)
     if ranked and ranked[0][0] < _STILL:
         found.time = ranked[0][1]
@@ -194,7 +195,7 @@ def _find_time(found: Roles, samples: Sequence[Sample], *, named: bool, joined: 
             found.left_out[at] = "says the same moment in every row" if rank >= _STILL else "says a time as well"
 
 
-def _time_rank(sample: Sample, at: int, *, named: bool) -> int | None:
+def _time_rank(sample: Sample, *, first: bool, named: bool) -> int | None:
     """How good a time a column makes, the least is best; None where it makes none."""
     if sample.dated:
         return _STILL if not sample.moves else _DATED if sample.precise else _DAYS
@@ -209,7 +210,7 @@ def _time_rank(sample: Sample, at: int, *, named: bool) -> int | None:
     if dated and len(values) > 2 and _in_order(values):
         return _NUMBERED
     plain = len(values) >= _LEAST_COUNTED and meaning(sample.name)[:2] == (Quantity.LEVEL, "")
-    even = at == 0 and rises_evenly(values) and not (named and _whole(values))
+    even = first and rises_evenly(values) and not (named and _whole(values))
     return _COUNTED if even and (plain or not (named and sample.name)) else None
 
 

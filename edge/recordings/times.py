@@ -23,16 +23,18 @@ _TIME_OF_DAY = (
     r"(?P<hour>\d{1,3}):(?P<minute>\d{2})(?::(?P<second>\d{2}))?(?:[.,](?P<fraction>\d{1,12}))?"
     r"(?:\s*(?P<half>[AaPp])\.?[Mm]\.?)?(?:\s*Uhr)?(?:\s*(?P<zone>[A-Za-z]{1,4}))?"
 )
+_TIME_BEHIND_DAY = _TIME_OF_DAY.replace(r":(?P<minute>\d{2})", r"(?::(?P<minute>\d{2}))?", 1)
+"""Behind a date the hour is enough."""
 _DAY = (
     r"(?:[A-Za-zä]{2,10}\.?,?\s+)?(?:"
     r"(?P<y>\d{4})[./-](?P<m>\d{1,2})[./-](?P<d>\d{1,2})"
     r"|(?P<first>\d{1,2})(?P<sign>[./-]| (?=\d{1,2} \d{4}\b))(?P<second_part>\d{1,2})(?P=sign)(?P<third>\d{4}|\d{2})"
     r"|(?P<nd>\d{1,2})\.?[ -](?P<nm>[A-Za-zä]{3,9})\.?[ -](?P<ny>\d{4}|\d{2})"
-    r"|(?P<am>[A-Za-z]{3,9})\.? (?P<ad>\d{1,2}),? (?P<ay>\d{4})"
+    r"|(?P<am>[A-Za-z]{3,9})\.? (?P<ad>\d{1,2}),?\s+(?P<ay>\d{4})"
     r"|(?P<cy>(?:19|20)\d{2})(?P<cm>\d{2})(?P<cd>\d{2})(?=T\d{6}))"
 )
 _DIGITS = r"T(?P<h>\d{2})(?P<min>\d{2})(?P<s>\d{2})(?:[.,](?P<f>\d{1,9}))?Z?"
-_WRITTEN = re.compile(rf"{_DAY}(?:(?:[T\s,_]+|\s+-\s+){_TIME_OF_DAY}|{_DIGITS})?")
+_WRITTEN = re.compile(rf"{_DAY}(?:(?:[T\s,_]+|\s+-\s+){_TIME_BEHIND_DAY}|{_DIGITS})?")
 _CLOCK = re.compile(_DAYS_BEFORE + _TIME_OF_DAY)
 _ISO = re.compile(r"^\d{4}-\d{2}-\d{2}")
 _ISO_TIME = re.compile(
@@ -167,7 +169,7 @@ def _of_day_ns(found: re.Match[str], *, of_day: bool) -> int:
     Raises:
         ValueError: there is no such time.
     """
-    hour, minute, second = int(found["hour"]), int(found["minute"]), int(found["second"] or 0)
+    hour, minute, second = int(found["hour"]), int(found["minute"] or 0), int(found["second"] or 0)
     if found["half"]:
         hour = hour % 12 + (12 if found["half"] in "pP" else 0)
     if minute > 59 or second > 60 or (of_day and (hour > 24 or (hour == 24 and minute + second > 0))):

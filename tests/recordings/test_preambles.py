@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from edge.recordings import RecordingError, open_recording
@@ -61,3 +62,38 @@ def test_words_in_the_first_rows_of_a_table_are_refused_and_no_preamble(tmp_path
         open_recording(str(tmp_path / "run.csv")) as recording,
     ):
         recording.head()
+
+
+def test_drawn_lines_and_empty_ones_at_the_end_are_no_rows(tmp_path: Path) -> None:
+    drawn = ["| time | a | b |", "|---|:--|---|", *(f"| {' | '.join(row)} |" for row in ROWS)]
+    for text, end in (
+        ("\n".join(drawn), ""),
+        ("t;a;b;\n" + "\n".join(";".join(row) + ";" for row in ROWS), "\n;;;\n;;;\n"),
+    ):
+        (tmp_path / "run.txt").write_text(text + end)
+        with open_recording(str(tmp_path / "run.txt")) as recording:
+            assert recording.columns == ("a", "b")
+            assert recording.head().values.tolist() == [[float(cell) for cell in row[1:]] for row in ROWS]
+            assert ("empty lines at the end are ignored" in recording.notes) == bool(end)
+
+
+def test_an_empty_row_between_others_is_one_without_values(tmp_path: Path) -> None:
+    (tmp_path / "run.csv").write_text("a;b\n1;2\n;\n3;4\n" + "5;6\n" * 9)
+    with open_recording(str(tmp_path / "run.csv")) as recording:
+        assert len(recording.head().values) == 12
+
+
+@pytest.mark.parametrize(
+    ("stamps", "step_s"),
+    [
+        ([f"0{1 + at // 24}/03/20 {at % 24:02}" for at in range(60)], 3600),
+        (
+            [f"Mar {1 + at // 24}, 2020 {at % 24 % 12 or 12}:00 {'AM' if at % 24 < 12 else 'PM'}" for at in range(60)],
+            3600,
+        ),
+    ],
+)
+def test_hours_behind_a_date(tmp_path: Path, stamps: list[str], step_s: float) -> None:
+    (tmp_path / "run.csv").write_text("time;a\n" + "\n".join(f"{stamp};{at % 7}" for at, stamp in enumerate(stamps)))
+    with open_recording(str(tmp_path / "run.csv")) as recording:
+        assert {int(step) for step in np.diff(recording.head().time_ns)} == {step_s * 10**9}

@@ -109,7 +109,7 @@ def test_times_without_a_date(tmp_path: Path, stamp: Callable[[int], str], heade
 
 @pytest.mark.parametrize("stamp", ["2024-05-01 123:00:00", "01.05.2024 24:00:01", "2024-05-01 25:00"])
 def test_a_date_with_more_hours_than_a_day_has_is_no_time(tmp_path: Path, stamp: str) -> None:
-    with pytest.raises(RecordingError, match=rf"row 3: time column 'time': '{stamp}' is no time"):
+    with pytest.raises(RecordingError, match=rf"row 3 .line 5.: time column 'time': '{stamp}' is no time"):
         read(tmp_path, written([at(row).isoformat(" ") for row in range(3)] + [stamp] * (ROWS - 3)))
 
 
