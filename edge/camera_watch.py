@@ -86,6 +86,7 @@ class CameraWatch:
             days=options.keep_days,
             max_mb=options.keep_mb,
             wall_ns=time.time_ns,
+            monotonic_ns=self._monotonic_ns,
         )
         pictures = ItemPictures(
             options.name,
