@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import tzinfo
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, Protocol, Self
 
 import msgspec
 
@@ -27,7 +27,7 @@ from gateway.notify import Notifier as PeopleNotifier
 from gateway.origins import OriginState
 from gateway.relating import Relating
 from gateway.remembered import silent_machines
-from gateway.services import Services
+from gateway.services import Failures, Services
 from gateway.store.base import StoreConfigError, StoreUnavailable
 from gateway.store.registry import open_store, pause_s
 from gateway.storing import READER as STORE_READER
@@ -167,6 +167,12 @@ class Gateway:
                 "live": self.live.alive,
                 "relating": lambda: self.relating.stats().running,
             },
+            failures={
+                "storing": lambda: _failures(self.storing.stats()),
+                "alerting": lambda: _failures(self.alerting.stats()),
+                "notifying": lambda: _failures(self.people.stats()),
+                "relating": lambda: _failures(self.relating.stats()),
+            },
             wall_ns=wall_ns,
         )
 
@@ -260,6 +266,19 @@ class Gateway:
         for alert in closed:
             self.live.publish(LiveEvent.of("alert", alert))
         self._seen_alerts = {alert.id: alert.version for alert in present.values()}
+
+
+class _Failing(Protocol):
+    """What a part that goes on after a failure says of itself."""
+
+    @property
+    def failures(self) -> int: ...
+    @property
+    def last_error(self) -> str: ...
+
+
+def _failures(stats: _Failing) -> Failures:
+    return Failures(stats.failures, stats.last_error)
 
 
 def main(config_path: Path, *, check: bool = False, json_output: bool = False) -> int:

@@ -17,6 +17,7 @@ from gateway.web import goods_views, views
 from gateway.web.camera_card import camera_lines, camera_pill
 from gateway.web.state import machine_views, node_views
 from gateway.web.tending import Tending
+from gateway.web.trouble import BLINDING, sentences, troubles
 from gateway.wording import CERTAIN, Wording, machine_causes
 from wire.messages import Severity
 
@@ -75,15 +76,19 @@ class Overview:
         self._cameras = state.cameras(self._services, self._words)
         tending = Tending(self._services, self._words, self._cameras, self._now_ns)
         machines = [self._machine(machine) | tending.of(machine) for machine in machine_views(self._services)]
+        found = troubles(self._services)
         return {
             "t": self._page,
+            "troubles": sentences(found, self._words),
             "actions": self._words.catalogue["actions"],
             "alerts": [card for alert, card in cards if not self._asleep(alert)],
             "snoozed": [card for alert, card in cards if self._asleep(alert)],
             "resolved": self._resolved(),
             "machines": machines,
             # Of a machine that is away, paused or still learned nobody knows that it runs as usual.
-            "calm": bool(machines) and all(each["severity"] == "good" for each in machines),
+            "calm": bool(machines)
+            and all(each["severity"] == "good" for each in machines)
+            and not any(trouble.code in BLINDING for trouble in found),
             "deliveries": [self._delivery(one) for one in self._services.ledger.deliveries() if not one.retired],
             "nodes": [self._node(node) for node in node_views(self._services)],
         }

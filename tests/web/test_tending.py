@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 from support.broker import until
-from support.gateways import Feed, running
+from support.gateways import Feed, hears_its_broker, running
 from support.goods import cameras, inspect, tray
 
 from gateway.daemon import Gateway
@@ -243,6 +243,7 @@ def test_a_machine_that_nobody_judges_has_no_buttons(http: httpx.Client) -> None
 def test_nothing_is_said_to_run_as_usual_that_nobody_watches(
     gateway: Gateway, feed: Feed, http: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    hears_its_broker(gateway, monkeypatch)
     usual = "Alles läuft wie gewohnt"
     known = gateway.live.machines
     monkeypatch.setattr(gateway.live, "machines", lambda: [each for each in known() if each.machine == "mixer"])
