@@ -28,8 +28,9 @@ from gateway.web.lesson_pages import LessonPages
 from gateway.web.metrics import Metrics
 from gateway.web.openapi import openapi
 from gateway.web.pages import Pages
-from gateway.web.problems import HttpProblem, problem_response, refused_of
+from gateway.web.problems import HttpProblem, refused_of
 from gateway.web.security import Guard
+from gateway.web.sorry import Sorry
 from gateway.web.state import health
 from gateway.web.stream import Stream
 from wire.journal import JournalError
@@ -68,6 +69,7 @@ def build(services: Services, *, password: str | None = None) -> Starlette:
             Route(LESSONS, lessons.begin, methods=["POST"]),
             Route(f"{LESSONS}/{{lesson}}", lessons.lesson, methods=["GET"]),
             Route(f"{LESSONS}/{{lesson}}", lessons.act, methods=["POST"]),
+            Route("/alerts/{alert}", pages.alert, methods=["GET"]),
             Route("/alerts/{alert}", pages.act, methods=["POST"]),
             Route("/machines/{node}/{machine}", pages.tend, methods=["POST"]),
             Route("/deliveries/{kind}/{name}", pages.send_again, methods=["POST"]),
@@ -87,7 +89,7 @@ def build(services: Services, *, password: str | None = None) -> Starlette:
             **dict.fromkeys(_NOT_NOW, _not_now),
         },
     )
-    app.state.refused = refused
+    app.state.refused, app.state.sorry = refused, Sorry(services)
     return app
 
 
@@ -113,7 +115,8 @@ async def _refuse(request: Request, problem: Exception) -> Response:
     if not isinstance(problem, HttpProblem):
         raise problem
     refused_of(request).count(problem.status)
-    return problem_response(problem)
+    sorry: Sorry = request.app.state.sorry
+    return sorry.answer(request, problem)
 
 
 async def _refuse_http(request: Request, error: Exception) -> Response:

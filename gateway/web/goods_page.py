@@ -206,7 +206,9 @@ class GoodsPage:
         return {
             "product": self._product(batch.product),
             "machine": batch.title,
-            "time": str(page["from_to" if batch.over else "from_now"]).format(start=start, end=end),
+            "time": str(page["from_now" if not batch.over else "at" if start == end else "from_to"]).format(
+                start=start, end=end
+            ),
             "items": batch.items,
             "rejects": batch.rejects,
             "unsure": batch.unsure,

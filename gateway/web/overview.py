@@ -156,12 +156,7 @@ class Overview:
         return alert.snoozed_until_ns is not None and alert.snoozed_until_ns > self._now_ns
 
     def _resolved(self) -> list[dict[str, Any]]:
-        since_ns = self._now_ns - RESOLVED_DAYS * 1440 * _MINUTE_NS
-        latest = (
-            alert
-            for alert in self._services.ledger.alerts(limit=200)
-            if alert.state is State.RESOLVED and alert.resolution != "merged" and (alert.resolved_ns or 0) >= since_ns
-        )
+        latest = (alert for alert in self._services.ledger.alerts(limit=200) if is_listed(alert, self._now_ns))
         shown = list(islice(latest, RESOLVED_SHOWN))
         notes = self._services.ledger.notes.of([alert.id for alert in shown])
         return [self._closed(alert, notes.get(alert.id, ())) for alert in shown]
@@ -208,8 +203,8 @@ class Overview:
             "judged": bool(machine.condition_ns),
             "learning_text": self._learning(machine),
             "notes": self._notes(machine),
-            "score": f"{machine.score or 0.0:.3g}",
-            "limit": f"{limit:.3g}",
+            "score": f"{min(machine.score or 0.0, 2 * limit):.3g}",
+            "most": f"{2 * limit:.3g}",
             "meter": f"{METER_WIDTH * share:.1f}",
             "sensor_faults": [
                 str(page["sensor_fault"]).format(channel=words.feature(channel)) for channel in machine.sensor_faults
@@ -339,6 +334,12 @@ class Overview:
             "error": off or target.last_error,
             "button": self._page["enable"] if off else self._page["resend"] if target.dead else "",
         }
+
+
+def is_listed(alert: Alert, now_ns: int) -> bool:
+    """Whether an alert is among those that were resolved lately; only the latest `RESOLVED_SHOWN` of them are shown."""
+    since_ns = now_ns - RESOLVED_DAYS * 1440 * _MINUTE_NS
+    return alert.state is State.RESOLVED and alert.resolution != "merged" and (alert.resolved_ns or 0) >= since_ns
 
 
 def together(alert: Alert, present: Sequence[Alert]) -> list[Alert]:

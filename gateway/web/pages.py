@@ -15,7 +15,7 @@ from gateway.services import Services
 from gateway.web import views
 from gateway.web.api import change_alert, take_out
 from gateway.web.endpoint import signed
-from gateway.web.overview import Overview
+from gateway.web.overview import Overview, is_listed
 from gateway.web.problems import HttpProblem
 from gateway.web.rendering import Rendering
 from gateway.web.tending import BUTTONS, tell
@@ -59,6 +59,15 @@ class Pages:
     async def overview(self, request: Request) -> Response:
         """`/`, in the asked language, else the browser's first that we speak, else the site's."""
         return await self._page(request, language_of(request, self._services))
+
+    async def alert(self, request: Request) -> Response:
+        """An alert's own address, as messages to people have it: on to its place on the page, where it has one."""
+        alert = await run_in_threadpool(self._services.ledger.alert, str(request.path_params["alert"]))
+        asked = request.query_params.get("lang", "")
+        if alert is not None and (not alert.state.closed or is_listed(alert, self._services.wall_ns())):
+            return back("/", asked, anchor=f"alert-{alert.id}")
+        said, status = ("gone", 404) if alert is None else ("past", 200)
+        return await self._page(request, language_of(request, self._services), said=said, status=status)
 
     async def act(self, request: Request) -> Response:
         """A button below an alert; back to the page afterwards, so that reloading does nothing twice."""

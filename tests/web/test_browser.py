@@ -120,7 +120,8 @@ def test_an_alert_appears_by_itself_and_is_acknowledged(gateway: Gateway, feed: 
     until(lambda: ":" in text(chromium, "#connection"))
     alert = trouble(feed, "by-itself")
     gateway.turn()
-    until(lambda: bool(chromium.find_elements(By.ID, f"alert-{alert}")))
+    # The same alert as in the test before: it is among those that are over until it is open again.
+    until(lambda: bool(chromium.find_elements(By.CSS_SELECTOR, f"article#alert-{alert}")))
     card = chromium.find_element(By.ID, f"alert-{alert}")
     card.find_element(By.NAME, "by").clear()
     card.find_element(By.NAME, "by").send_keys("Anna")
@@ -332,3 +333,29 @@ def network(driver: Chrome, *, offline: bool) -> None:
         "Network.emulateNetworkConditions",
         {"offline": offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1},
     )
+
+
+def test_the_link_of_a_message_unfolds_what_it_leads_to(gateway: Gateway, feed: Feed, chromium: Chrome) -> None:
+    alert = trouble(feed, "linked")
+    settle(gateway, feed, alert, "linked")
+    size(chromium, *PHONE)
+    chromium.get(url(gateway).replace("/?", f"/alerts/{alert}?"))
+    until(lambda: "Lagerschaden" in text(chromium, f"#resolved #alert-{alert}"))
+    assert chromium.current_url.endswith(f"/?lang=de#alert-{alert}")
+    assert errors(chromium) == []
+
+
+def test_a_keyboard_keeps_its_place_while_the_page_is_worded_anew(
+    gateway: Gateway, feed: Feed, chromium: Chrome
+) -> None:
+    alert = trouble(feed, "keyboard")
+    size(chromium, *DESK)
+    chromium.get(url(gateway))
+    until(lambda: ":" in text(chromium, "#connection"))
+    chromium.execute_script("document.querySelector(arguments[0]).focus()", f"#alert-{alert} [value=snooze]")
+    other = trouble(feed, "keyboard-meanwhile", machine="oven")
+    gateway.turn()
+    until(lambda: chromium.find_element(By.ID, "news").is_displayed())
+    assert chromium.execute_script("return document.activeElement.value") == "snooze"
+    settle(gateway, feed, alert, "keyboard")
+    settle(gateway, feed, other, "keyboard-meanwhile", "oven")

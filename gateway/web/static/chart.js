@@ -80,7 +80,8 @@ export class Card {
     const meter = this.root.querySelector(".meter");
     if (meter && data.limit) {
       meter.querySelector(".fill").setAttribute("width", Math.min(100 * data.score / data.limit, 200).toFixed(1));
-      meter.setAttribute("aria-valuenow", data.score.toPrecision(3));
+      meter.setAttribute("aria-valuemax", (2 * data.limit).toPrecision(3));
+      meter.setAttribute("aria-valuenow", Math.min(data.score, 2 * data.limit).toPrecision(3));
     }
     const learning = data.learned < 1 ? Math.floor(20 * data.learned) : "";
     const signature = [data.regime, data.severity, learning, data.paused, !data.prognosis, ...(data.sensor_faults ?? [])].join("|");

@@ -17,7 +17,8 @@ const said = new Map();
 function put(id, fresh, force) {
   const part = document.getElementById(id), text = fresh.innerHTML;
   if (said.get(id) === text) return true;
-  if (!force && writing(part)) return false;
+  // A keyboard would lose its place, too.
+  if (!force && (writing(part) || part.contains(document.activeElement))) return false;
   const open = [...part.querySelectorAll("details[open]")].map((one) => one.id);
   part.innerHTML = text;
   open.forEach((one) => document.getElementById(one)?.setAttribute("open", ""));
@@ -28,14 +29,16 @@ function put(id, fresh, force) {
 
 // A reader that speaks says it again only where it is new; the meter has been moved by values since.
 function putStatus(root, text) {
-  if (said.get(root.id) === text) return;
-  root.querySelector(".status").innerHTML = text;
+  const place = root.querySelector(".status");
+  if (said.get(root.id) === text || place.contains(document.activeElement)) return;
+  place.innerHTML = text;
   said.set(root.id, text);
 }
 
 // A menu that is open stays as it is under the finger.
 function putMenu(menu, fresh) {
-  if (menu.querySelector("details[open]") || menu.innerHTML === fresh.innerHTML) return;
+  if (menu.querySelector("details[open]") || menu.contains(document.activeElement)) return;
+  if (menu.innerHTML === fresh.innerHTML) return;
   menu.innerHTML = fresh.innerHTML;
   fillNames();
 }
@@ -60,6 +63,14 @@ function putMachines(fresh) {
     }
   }
 }
+
+// A message's link may lead to what is folded up.
+function unfold() {
+  const place = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  place?.closest("details")?.setAttribute("open", "");
+  place?.scrollIntoView();
+}
+addEventListener("hashchange", unfold);
 
 let last = 0, waiting = 0;
 function refresh() {
@@ -114,3 +125,4 @@ addEventListener("beforeunload", () => stream.close());
 document.addEventListener("visibilitychange", () => { if (!document.hidden) catchUp(); });
 setInterval(() => { if (!document.hidden) refresh(); }, REGULARLY_MS);
 cards.forEach((card) => card.load());
+unfold();
