@@ -14,7 +14,8 @@ from edge.camera_findings import CameraFindings
 from edge.camera_options import CameraOptions
 from edge.commands import Outcome, pause
 from edge.drafts import Drafter
-from edge.goods import GoodsPath, Grading
+from edge.goods import GoodsPath
+from edge.grading import Grading
 from edge.item_pictures import ItemPictures
 from edge.products import Products
 from edge.surroundings import Surroundings

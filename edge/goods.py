@@ -9,7 +9,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import blake2s
 from threading import Lock
-from typing import NamedTuple
 
 import msgspec
 
@@ -17,7 +16,8 @@ from edge.camera_findings import CameraFindings
 from edge.camera_options import CameraOptions, minutes
 from edge.counting import Counting
 from edge.drafts import Drafter
-from edge.drift import DriftWatch
+from edge.drift import Drifted, DriftWatch
+from edge.grading import Grading
 from edge.item_pictures import About, Asked, Correction, ItemPictures
 from edge.item_telling import seen_item, told_item
 from edge.lesson import Lesson, PresentLesson
@@ -26,13 +26,11 @@ from edge.products import Products
 from edge.quality_findings import QualityFindings
 from edge.surroundings import Surroundings
 from edge.vision.batches import Batch, Batches
-from edge.vision.calibration import Calibration
 from edge.vision.camera import BadPicture, Frame
 from edge.vision.camera_check import CameraCheck
 from edge.vision.decode import Image
-from edge.vision.inspector import InspectedItem, InspectionResult, Inspector, ProfileMismatch
+from edge.vision.inspector import InspectionResult, Inspector, ProfileMismatch
 from edge.vision.tracking import Tracker
-from models.quality.card import Card
 from wire.commands import Command
 from wire.journal import Record
 from wire.messages import Inspection
@@ -41,23 +39,6 @@ MOST_ITEMS = 1000
 """The wire's limit."""
 LEAST_PX = 32
 TIDY_NS = 600_000_000_000
-MOST_MM = 100_000.0
-"""The wire takes no longer good."""
-
-
-class Grading(NamedTuple):
-    """Who grades, the card of the model behind it, and how large a pixel of the crop is, where somebody has calibrated it."""
-
-    inspector: Inspector
-    card: Card
-    calibration: Calibration | None = None
-
-    def size_mm(self, item: InspectedItem, crop: Image) -> float | None:
-        """Its longer side; None without a calibration, where it is cut off, or where it reaches to the plane's horizon."""
-        if self.calibration is None or item.cut_off:
-            return None
-        length = round(self.calibration.size_mm(item.found.contour, crop.shape[1], crop.shape[0]).length, 2)
-        return length if length <= MOST_MM else None
 
 
 class GoodsPath:
@@ -267,11 +248,7 @@ class GoodsPath:
 
     def _inspect(self, grading: Grading, frame: Frame, crop: Image, now_ns: int) -> None:
         minute, lesson = self._world.minute(), self.lesson.at(self._world.wall_ns())
-        if lesson is None:
-            result = self._graded(grading.inspector, crop, now_ns, minute)
-        else:
-            grading.inspector.profile = None
-            result = grading.inspector.inspect(crop)
+        result = self._graded(grading.inspector, crop, now_ns, minute, taught=lesson is not None)
         if result.obstructed:
             detail = "something covers so much of the picture that it is no item"
             self._tell(self.camera.bad("camera_blocked", detail, now_ns))
@@ -299,8 +276,7 @@ class GoodsPath:
         batch.add(items)
         seen = [seen_item(each, size) for each, size in zip(found, sizes, strict=True) if not each.cut_off]
         drifted = self._drift.take(product, seen) if lesson is None else None
-        text = f"{self._options.name}|{self._world.boot}|{frame.taken_ns}|{frame.position}|{self.inspections}"
-        identity = f"i-{blake2s(text.encode(), digest_size=10).hexdigest()}"
+        identity = self._identity(frame)
         records.append(
             self._drafter.record(
                 Inspection,
@@ -321,18 +297,32 @@ class GoodsPath:
         )
         if lesson is None:
             # What is collected is judged by nobody: what was found before stands until something is judged again.
-            records.extend(self._findings.batch(batch, now_ns))
-        if drifted is not None:
-            records.extend(
-                self._findings.drift(drifted.cause, drifted.evidence, drifted.detail, now_ns, product=product)
-            )
+            records.extend(self._found(batch, drifted, product, now_ns))
         self.inspections += 1
         self.items += len(items)
         self.lesson.pictured(len(shown) if lesson is not None else 0)
         self._tell(records)
         self._pictures.keep(About(identity, batch.id, product), found, crop, labels, asked)
 
-    def _graded(self, inspector: Inspector, crop: Image, now_ns: int, minute: int | None) -> InspectionResult:
+    def _identity(self, frame: Frame) -> str:
+        text = f"{self._options.name}|{self._world.boot}|{frame.taken_ns}|{frame.position}|{self.inspections}"
+        return f"i-{blake2s(text.encode(), digest_size=10).hexdigest()}"
+
+    def _found(self, batch: Batch, drifted: Drifted | None, product: str, now_ns: int) -> list[Record]:
+        records = list(self._findings.batch(batch, now_ns))
+        if drifted is not None:
+            records.extend(
+                self._findings.drift(drifted.cause, drifted.evidence, drifted.detail, now_ns, product=product)
+            )
+        return records
+
+    def _graded(
+        self, inspector: Inspector, crop: Image, now_ns: int, minute: int | None, *, taught: bool
+    ) -> InspectionResult:
+        """What is in the picture; `taught` by the net alone, as a person is asked."""
+        if taught:
+            inspector.profile = None
+            return inspector.inspect(crop)
         gap_ns = round(self._options.load_gap_s * 1e9)
         if self._options.recognise and (self._filled_ns is None or now_ns - self._filled_ns > gap_ns):
             # The look of a new load says what it is; then it is judged as that.
