@@ -141,6 +141,13 @@ def test_a_spot_of_coloured_light_is_no_item() -> None:
     same(find_items(np.clip(frame, 0, 255).astype(np.uint8)), goods)
 
 
+@pytest.mark.parametrize("kind", ["metal", "paper"])
+def test_dark_gaps_between_items_are_no_part_of_them(kind: str) -> None:
+    belt = Thing(np.array(((-330, -95), (330, -95), (330, 95), (-330, 95)), np.float32), 400, 300, (34, 30, 30))
+    rolls = [Thing(oval(66, 34), 160 + 160 * (k % 4), 255 + 90 * (k // 4), ROLL) for k in range(8)]
+    same(find_items(render([belt, *rolls], kind=kind)), rolls)
+
+
 def without_colour(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(cv2.cvtColor(cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR), np.uint8)
 
