@@ -144,7 +144,7 @@ def _excel_ns(text: str) -> int:
 
 
 def _number(text: str) -> float:
-    value = float(text.replace(",", "."))
+    value = float(text.replace(",", ".").replace("_", "no number"))
     if not math.isfinite(value):
         raise ValueError(f"not a time: {text!r}")
     return value

@@ -20,10 +20,10 @@ _MONTHS = {
 _DAYS_BEFORE = r"(?:(?P<days>\d{1,5})(?:\s*(?:d|T|[Dd]ays?|Tage?),?\s*|\.(?=\d{2}:\d{2}:\d{2}(?:\.\d{7})?$)))?"
 """Of what has elapsed, as pandas (`0 days 00:00:01`), Python (`1 day, 0:00:01`) and .NET (`1.00:00:01`) write it."""
 _TIME_OF_DAY = (
-    r"(?P<hour>\d{1,3}):(?P<minute>\d{2})(?::(?P<second>\d{2}))?(?:[.,](?P<fraction>\d{1,12}))?"
-    r"(?:\s*(?P<half>[AaPp])\.?[Mm]\.?)?(?:\s*Uhr)?(?:\s*(?P<zone>[A-Za-z]{1,4}))?"
+    r"(?P<hour>\d{1,3}):(?P<minute>\d{1,2})(?::(?P<second>\d{1,2}))?(?:[.,](?P<fraction>\d{1,12})|(?<=:\d\d:\d\d):(?P<ms>\d{1,3}))?"
+    r"(?:\s*(?P<half>[AaPp])\.?[Mm]\.?)?(?:\s*Uhr)?(?:\s*(?P<offset>[+-]\d{2}:?\d{2}))?(?:\s*(?P<zone>[A-Za-z]{1,4}))?"
 )
-_TIME_BEHIND_DAY = _TIME_OF_DAY.replace(r":(?P<minute>\d{2})", r"(?::(?P<minute>\d{2}))?", 1)
+_TIME_BEHIND_DAY = _TIME_OF_DAY.replace(r":(?P<minute>\d{1,2})", r"(?::(?P<minute>\d{1,2}))?", 1)
 """Behind a date the hour is enough."""
 _DAY = (
     r"(?:[A-Za-zä]{2,10}\.?,?\s+)?(?:"
@@ -31,10 +31,12 @@ _DAY = (
     r"|(?P<first>\d{1,2})(?P<sign>[./-]| (?=\d{1,2} \d{4}\b))(?P<second_part>\d{1,2})(?P=sign)(?P<third>\d{4}|\d{2})"
     r"|(?P<nd>\d{1,2})\.?[ -](?P<nm>[A-Za-zä]{3,9})\.?[ -](?P<ny>\d{4}|\d{2})"
     r"|(?P<am>[A-Za-z]{3,9})\.? (?P<ad>\d{1,2}),?\s+(?P<ay>\d{4})"
-    r"|(?P<cy>(?:19|20)\d{2})(?P<cm>\d{2})(?P<cd>\d{2})(?=T\d{6}))"
+    r"|(?P<cy>(?:19|20)\d{2})(?P<cm>\d{2})(?P<cd>\d{2})(?=[T_ -]\d{6}))"
 )
-_DIGITS = r"T(?P<h>\d{2})(?P<min>\d{2})(?P<s>\d{2})(?:[.,](?P<f>\d{1,9}))?Z?"
+_DIGITS = r"[T_ -](?P<h>\d{2})(?P<min>\d{2})(?P<s>\d{2})(?:[.,](?P<f>\d{1,9}))?Z?"
 _WRITTEN = re.compile(rf"{_DAY}(?:(?:[T\s,_]+|\s+-\s+){_TIME_BEHIND_DAY}|{_DIGITS})?")
+_YEAR_LAST = re.compile(r"[A-Za-z]{3}\s+([A-Za-z]{3})\s+(\d{1,2})\s+(\d{1,2}:\d{2}:\d{2})\s+(?:[A-Z]{3,4}\s+)?(\d{4})")
+"""As C's `ctime` and the command `date` write it."""
 _CLOCK = re.compile(_DAYS_BEFORE + _TIME_OF_DAY)
 _ISO = re.compile(r"^\d{4}-\d{2}-\d{2}")
 _ISO_TIME = re.compile(
@@ -49,7 +51,15 @@ _FRACTION = re.compile(r"[.,](\d+)")
 def looks_dated(text: str) -> bool:
     """Whether one cell is a date."""
     text = text.strip()
-    return bool(_ISO.match(text) or _WRITTEN.fullmatch(text))
+    return bool(_ISO.match(text) or _written(text))
+
+
+def _written(text: str) -> re.Match[str] | None:
+    """A date as people and loggers write it, with or without a time of day."""
+    text = text.strip()
+    if text[:1].isalpha():
+        text = _YEAR_LAST.sub(r"\2 \1 \4 \3", text)
+    return _WRITTEN.fullmatch(text)
 
 
 def is_day(text: str) -> bool:
@@ -58,7 +68,8 @@ def is_day(text: str) -> bool:
     >>> is_day("09.03.2020"), is_day("2020-03-09"), is_day("09.03.2020 14:34")
     (True, True, False)
     """
-    return looks_dated(text) and ":" not in text and len(text.strip()) <= 12
+    found = _written(text)
+    return found is not None and found["hour"] is None and found["h"] is None
 
 
 def is_clock(text: str) -> bool:
@@ -83,7 +94,7 @@ def time_format(name: str, sample: Sequence[str]) -> TimeFormat:
     first = cells[0]
     if _ISO.match(first):
         return TimeFormat(iso_ns, dated=True)
-    if _WRITTEN.fullmatch(first):
+    if _written(first):
         return TimeFormat(_written_parser(_order(cells)), dated=True)
     if is_clock(first):
         return _clock_format(cells)
@@ -117,7 +128,7 @@ def _order(cells: Sequence[str]) -> str:
 
     Dates with dots are German. Otherwise it is the reading that all cells bear and in which time goes on least far.
     """
-    parts = [found for found in map(_WRITTEN.fullmatch, cells) if found and found["first"]]
+    parts = [found for found in map(_written, cells) if found and found["first"]]
     if not parts or parts[0]["sign"] == ".":
         return "dmy"
     spans: dict[str, float] = {}
@@ -151,7 +162,7 @@ def _moment(found: re.Match[str], order: str) -> datetime:
 
 def _written_parser(order: str) -> Callable[[str], int]:
     def parse(text: str) -> int:
-        found = _WRITTEN.fullmatch(text.strip())
+        found = _written(text)
         if not found:
             raise ValueError(f"not a date: {text!r}")
         day_ns = whole_ns(_moment(found, order))
@@ -177,7 +188,11 @@ def _of_day_ns(found: re.Match[str], *, of_day: bool) -> int:
     ahead = _ZONES.get((found["zone"] or "z").lower())
     if ahead is None:
         raise ValueError(f"no zone {found['zone']!r}")
-    return ((hour * 60 + minute - ahead) * 60 + second) * NS + _fraction_ns(found["fraction"])
+    if found["offset"]:
+        sign, digits = found["offset"][0], found["offset"][1:].replace(":", "")
+        ahead = (int(digits[:2]) * 60 + int(digits[2:])) * (-1 if sign == "-" else 1)
+    fraction = found["ms"].zfill(3) if found["ms"] else found["fraction"]
+    return ((hour * 60 + minute - ahead) * 60 + second) * NS + _fraction_ns(fraction)
 
 
 def _fraction_ns(digits: str | None) -> int:
