@@ -99,7 +99,9 @@ def test_it_is_gone_from_every_part_over_a_restart_and_new_when_it_comes_back(tm
             )
             assert [one["machine"] for one in check(http.get("/api/v1/machines"))] == ["mixer"]
             alerts = check(http.get("/api/v1/alerts", params={"state": "all"}))
-            assert sorted(one["alert"]["state"] for one in alerts) == ["open", "resolved"], "the old alert is not opened again"
+            assert sorted(one["alert"]["state"] for one in alerts) == ["open", "resolved"], (
+                "the old alert is not opened again"
+            )
         with at(tmp_path / "gateway", broker) as gateway:
             assert gateway.ingest.retired() == frozenset()
             assert [one.last for one in gateway.ingest.nodes() if one.node == "oven-pi"] == [4]
