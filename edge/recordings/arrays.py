@@ -32,7 +32,7 @@ _RATES = frozenset(
         "samplerate", "samplingrate", "samplingfrequency", "sampling_freq", "abtastrate", "abtastfrequenz",
     }
 )  # fmt: skip
-_STEPS = frozenset({"dt", "delta_t", "sample_time", "sampling_interval", "sampling_period", "abtastzeit"})
+_STEPS = frozenset({"dt", "increment", "delta_t", "sample_time", "sampling_interval", "sampling_period", "abtastzeit"})
 _SLOWEST_HZ, _FASTEST_HZ = 50.0, 1e7
 _Array = NDArray[Any]
 

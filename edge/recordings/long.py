@@ -57,6 +57,9 @@ _MIXED = 0.1
 _OFTEN = 3
 _MOST_VALUES = 20_000_000
 _MOST_NAMES = 256
+_MOST_MACHINES = 20_000
+_MOST_TOGETHER = 64
+"""More columns than that are not judged together: the machines then stand one after the other."""
 _FEWEST = 3
 _MOSTLY = 0.5
 _MOST_CLASSES = 32
@@ -68,6 +71,8 @@ class Parts(NamedTuple):
     names: tuple[int, ...]
     values: tuple[int, ...]
     time: int
+    machines: bool = False
+    """Whether the names are those of machines, each of which may stand by itself."""
 
 
 def long_parts(table: Delimited, time: int | None) -> Parts | None:
@@ -97,7 +102,7 @@ def long_parts(table: Delimited, time: int | None) -> Parts | None:
         (at for at, word in enumerate(called) if _MACHINES.match(word) and _mixed(table.beginning(at))), None
     )
     values = tuple(at for at in layout.numeric if at not in (machines, time))
-    return Parts((machines,), values, time) if machines is not None and values else None
+    return Parts((machines,), values, time, machines=True) if machines is not None and values else None
 
 
 def _mixed(cells: Sequence[str]) -> bool:
@@ -124,11 +129,31 @@ class Long:
         self._format: TimeFormat | None = None
         times, codes, values = self._read(parts)
         self._done = 0.0
-        order = np.argsort(times, kind="stable")
-        self._times, starts = np.unique(times[order], return_index=True)
+        self._apart = parts.machines and len(self._codes) > _MOST_TOGETHER
+        machines = self._set_apart(codes) if self._apart else np.zeros_like(codes)
+        order = np.lexsort((times, machines))
+        times, machines = times[order], machines[order]
+        starts = np.flatnonzero((np.diff(times, prepend=times[0] - 1) != 0) | (np.diff(machines, prepend=-1) != 0))
+        self._times = times[starts]
         self._starts = np.append(starts, len(order))
         self._series, self._values = codes[order], values[order]
         self.layout = self._lay_out(parts)
+
+    def _set_apart(self, codes: NDArray[np.int32]) -> NDArray[np.int32]:
+        """The machine of each value, of which `codes` then only say the column."""
+        machines: dict[tuple[str, ...], int] = {}
+        columns: dict[tuple[str, ...], int] = {}
+        unreadable: Counter[int] = Counter()
+        machine_of = np.empty(len(self._codes), dtype=np.int32)
+        column_of = np.empty(len(self._codes), dtype=np.int32)
+        for name, code in self._codes.items():
+            machine_of[code] = machines.setdefault(name[:1], len(machines))
+            column_of[code] = columns.setdefault(name[1:] or ("value",), len(columns))
+            unreadable[int(column_of[code])] += self._unreadable.get(code, 0)
+        self._codes, self._unreadable = columns, dict(+unreadable)
+        found = machine_of[codes]
+        codes[:] = column_of[codes]
+        return found
 
     def rows(self, columns: Sequence[int], time: int | None) -> Iterator[Raw]:
         """See `Source.rows`."""
@@ -182,10 +207,11 @@ class Long:
                 values.append(record.value)
                 if record.unreadable:
                     self._unreadable[code] = self._unreadable.get(code, 0) + 1
-            if len(times) > _MOST_VALUES or len(self._codes) > _MOST_NAMES:
+            most = _MOST_MACHINES if parts.machines else _MOST_NAMES
+            if len(times) > _MOST_VALUES or len(self._codes) > most:
                 raise RecordingError(
                     self._name,
-                    f"its rows say what they are of, and more than {_MOST_VALUES} values or {_MOST_NAMES} names; export it in parts",
+                    f"its rows say what they are of, and more than {_MOST_VALUES} values or {most} names; export it in parts",
                 )
         return np.array(times, dtype=np.int64), np.array(codes, dtype=np.int32), np.array(values)
 
@@ -197,8 +223,13 @@ class Long:
         shown = [repr(own.names[at]) if own.named else f"number {at}" for at in parts.names]
         columns = ", ".join(shown)
         self._notes[:] = [note for note in self._notes if not any(note.startswith(f"column {name} ") for name in shown)]
-        what = "one value a row" if len(parts.values) == 1 else "rows of several machines are mixed"
-        self._notes.append(f"{what}: what it is of is said by {columns}, and a row is a moment")
+        if self._apart:
+            self._notes.append(
+                f"rows of several machines are mixed: they are put one machine after the other, as {columns} says"
+            )
+        else:
+            what = "rows of several machines are mixed" if parts.machines else "one value a row"
+            self._notes.append(f"{what}: what it is of is said by {columns}, and a row is a moment")
         self._notes.extend(
             f"column {self._table.layout.names[at]!r} is no measurement and is ignored"
             for at in self._table.layout.numeric

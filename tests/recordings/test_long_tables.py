@@ -140,3 +140,19 @@ def test_what_is_infinite_is_refused_in_a_long_table_too(tmp_path: Path) -> None
     lines[7] = "90\tmixer\tinf"
     with pytest.raises(RecordingError, match=r"row 6 \(line 8\): a value is infinite"):
         opened(tmp_path, "\n".join(lines))
+
+
+def test_many_machines_whose_rows_are_mixed_are_put_one_after_the_other(tmp_path: Path) -> None:
+    rows = [
+        f"{when(at):%Y-%m-%d %H:%M:%S},pump-{machine:02},{machine + at % 5},{at % 7},{at % 3}"
+        for at in range(MOMENTS)
+        for machine in range(30)
+    ]
+    with opened(tmp_path, "\n".join(["time,asset_id,flow,pressure,level", *rows])) as recording:
+        assert recording.columns == ("flow", "pressure", "level")
+        chunk = recording.head()
+        assert chunk.values[: 2 * MOMENTS, 0].tolist() == [
+            machine + at % 5 for machine in (0, 1) for at in range(MOMENTS)
+        ]
+        assert recording.restarts == [MOMENTS * machine for machine in range(1, 30)]
+        assert "they are put one machine after the other, as 'asset_id' says" in "; ".join(recording.notes)
