@@ -30,7 +30,7 @@ class Sorry:
         language = language_of(request, self._services)
         page = self._rendering.page(
             "sorry.html",
-            "/",
+            "",
             language,
             said=self._services.wording(language).word("page", _SAID.get(problem.status, "sorry_other")),
             detail=problem.detail,
