@@ -23,7 +23,7 @@ _REMAINING = re.compile(
     r"^(rul|remaining_(useful_)?life|(time|days|hours|cycles)_to_failure|ttf|restlebensdauer)(_(s|h|hours|days|cycles))?$"
 )
 _IDENTITY = re.compile(
-    r"(^|_)(id|uid|udi|uuid|guid|serial|serial_?(no|nr|number)|seriennummer|mac)$|"
+    r"(^|_)(id|uid|udi|number|nummer|nr|uuid|guid|serial|serial_?(no|nr|number)|seriennummer|mac)$|"
     r"^(unit|engine|machine|maschine|device|geraet|asset|anlage|simulation_?run|run|lauf|table|experiment|versuch|trajectory)"
     r"_?(no|nr|num|number|nummer|index)?$"
 )
@@ -61,7 +61,7 @@ def is_remaining(called: str) -> bool:
 def is_identity(called: str) -> bool:
     """Whether a column is called like a number that only says which machine, run or piece it is.
 
-    >>> [is_identity(called_as(name)) for name in ("machineID", "UDI", "unit number", "simulationRun", "unit price")]
+    >>> [is_identity(called_as(name)) for name in ("machineID", "UDI", "program number", "simulationRun", "unit price")]
     [True, True, True, True, False]
     """
     return bool(_IDENTITY.search(called))

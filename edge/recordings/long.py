@@ -46,6 +46,8 @@ _VALUES = frozenset(
         "mean",
     }
 )
+_BESIDE = frozenset({"validity", "quality", "qualitaet", "status", "flag", "flags", "qc", "good", "table"})
+"""What is said of a value, and is none itself."""
 _INFLUX = ("_time", "_field", "_value")
 """Columns of InfluxDB's annotated CSV; those that begin without a sign, other than `result` and `table`, are tags."""
 _MACHINES = re.compile(
@@ -96,13 +98,16 @@ def long_parts(table: Delimited, time: int | None) -> Parts | None:
             at for at in table.texts
             if at not in names and not layout.names[at].startswith("_") and called[at] not in ("", "result", "table")
         ]  # fmt: skip
-    if names and value is not None:
-        return Parts(tuple(names), (value,), time)
+    measured = tuple(at for at in layout.numeric if at not in names and called[at] not in _BESIDE)
+    if names and measured == (value,):
+        return Parts(tuple(names), measured, time)
+    if measured and any(_mixed(table.beginning(at)) for at in names):
+        return Parts(tuple(names), measured, time)
     machines = next(
         (at for at, word in enumerate(called) if _MACHINES.match(word) and _mixed(table.beginning(at))), None
     )
-    values = tuple(at for at in layout.numeric if at not in (machines, time))
-    return Parts((machines,), values, time, machines=True) if machines is not None and values else None
+    measured = tuple(at for at in measured if at != machines)
+    return Parts((machines,), measured, time, machines=True) if machines is not None and measured else None
 
 
 def _mixed(cells: Sequence[str]) -> bool:
