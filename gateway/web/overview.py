@@ -221,6 +221,8 @@ class Overview:
             return camera_pill(machine, cameras, alerts, self._words)
         if not machine.online:
             return {"severity": "new", "severity_name": str(self._page["offline"])}
+        if machine.stale:
+            return {"severity": "new", "severity_name": str(self._page["stale_pill"])}
         if machine.paused:
             return {"severity": "new", "severity_name": str(self._page["pause_pill"])}
         name = self._words.word("severities", machine.severity or "unknown")
@@ -228,13 +230,16 @@ class Overview:
 
     def _learning(self, machine: views.Machine) -> str:
         percent, left_s = int(100 * machine.learned), machine.learning_left_s
-        if left_s is None or not machine.online or machine.paused:
+        if left_s is None or not machine.online or machine.stale or machine.paused:
             return str(self._page["learning"]).format(percent=percent)
         return str(self._page["learning_left"]).format(percent=percent, duration=self._words.duration(left_s))
 
     def _notes(self, machine: views.Machine) -> list[str]:
         """What is worth knowing besides the score: what is coming, what moved, and how far it can be trusted."""
         notes: list[str] = []
+        if machine.online and machine.stale:
+            age_s = (self._now_ns - machine.condition_ns) / 1e9
+            return [str(self._page["stale"]).format(duration=self._words.duration(age_s))]
         if machine.online and machine.unjudged:
             # Also while it learns: who then takes something away need not let it learn twice.
             notes.append(str(self._page["unjudged"]).format(count=machine.unjudged))
@@ -269,7 +274,7 @@ class Overview:
     def _facts(self, machine: views.Machine, *, seen: bool) -> str:
         """`seen`: by cameras only, which do not say what it is doing."""
         facts = [machine.node]
-        if machine.online and not seen:  # what it did when it was last heard is no news
+        if machine.online and not machine.stale and not seen:  # what it did when it was last heard is no news
             facts.insert(0, self._words.word("regimes", machine.regime or "unknown"))
         silent_s = (self._now_ns - machine.seen_ns) / 1e9
         if not machine.seen_ns:
