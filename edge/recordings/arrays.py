@@ -56,7 +56,7 @@ class Arrays:
         times = {at for at, (_, label, array) in enumerate(columns) if array.dtype.kind == "M" or name_says_time(label)}
         times |= _axes(columns)
         data = [at for at in range(len(columns)) if at not in times] or sorted(times)
-        measured = [at for at in data if not is_label(called_as(columns[at][1]))] or data
+        measured = [at for at in data if not _is_label(columns[at][1], columns[at][2])] or data
         longest = max(measured, key=lambda at: (len(columns[at][2]), columns[at][2].dtype.kind == "f"))
         chosen = [
             at
@@ -175,6 +175,12 @@ def _flatten(name: str, value: object, found: dict[str, _Array], depth: int) -> 
                 found[f"{name}{_MEMBER}{signal[0]}"] = signal[1]
     elif isinstance(value, np.ndarray):
         found.update(_fields(name, value))
+
+
+def _is_label(label: str, array: _Array) -> bool:
+    """Whether an array is called a label and holds whole numbers; a waveform may be called `outer_race_fault`."""
+    values = array[:_LOOK_ROWS].astype(np.float64)
+    return is_label(called_as(label)) and bool((values == np.round(values)).all())
 
 
 def _axes(columns: Sequence[tuple[str, str, _Array]]) -> set[int]:

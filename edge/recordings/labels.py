@@ -24,8 +24,10 @@ _REMAINING = re.compile(
 )
 _IDENTITY = re.compile(
     r"(^|_)(id|uid|udi|number|nummer|nr|uuid|guid|serial|serial_?(no|nr|number)|seriennummer|mac)$|"
-    r"^(unit|engine|machine|maschine|device|geraet|asset|anlage|simulation_?run|run|lauf|table|experiment|versuch|trajectory)"
-    r"_?(no|nr|num|number|nummer|index)?$"
+    r"^(unit|engine|machine|asset|run|experiment|trajectory)_?(no|num|index)$"
+)
+_THING = re.compile(
+    r"^(unit|engine|machine|maschine|device|geraet|asset|anlage|simulation_?run|run|lauf|table|experiment|versuch|trajectory)$"
 )
 _RARE = 0.5
 _SELDOM = 0.05
@@ -58,13 +60,17 @@ def is_remaining(called: str) -> bool:
     return bool(_REMAINING.match(called))
 
 
-def is_identity(called: str) -> bool:
+def is_identity(called: str, *, switch: bool = False) -> bool:
     """Whether a column is called like a number that only says which machine, run or piece it is.
+
+    Args:
+        called: its name, as `called_as` makes it.
+        switch: whether it is 0 or 1: a `run` then says that the machine runs.
 
     >>> [is_identity(called_as(name)) for name in ("machineID", "UDI", "program number", "simulationRun", "unit price")]
     [True, True, True, True, False]
     """
-    return bool(_IDENTITY.search(called))
+    return bool(_IDENTITY.search(called)) or (not switch and bool(_THING.match(called)))
 
 
 def failure_bits(

@@ -135,6 +135,12 @@ def test_a_variable_says_the_rate_of_a_waveform(
         assert ("as a variable of the file says" in "".join(recording.notes)) == (rate_hz is not None)
 
 
+def test_a_waveform_may_be_called_like_a_label(tmp_path: Path) -> None:
+    savemat(tmp_path / "a.mat", {"outer_race_fault": np.sin(np.arange(50.0)), "load": 270, "label": np.ones(60)})
+    with open_recording(str(tmp_path / "a.mat")) as recording:
+        assert recording.columns == ("outer_race_fault",)
+
+
 def test_newer_mat_files_are_explained(tmp_path: Path) -> None:
     path = tmp_path / "a.mat"
     path.write_bytes(b"MATLAB 7.3 MAT-file, Platform: GLNXA64".ljust(512, b" ") + b"\x89HDF\r\n\x1a\n")

@@ -164,9 +164,27 @@ EXTRA: dict[str, Callable[[int], str]] = {
     **dict.fromkeys(["Index", "lfd. Nr.", "Nr", "#", "sample_nr", "id", "", "anything"], lambda row: str(row + 1)),
     "Unnamed: 0": lambda row: str(3 * row + row % 2),
     **dict.fromkeys(
-        ["anomaly", "changepoint", "Label", "is_anomaly", "class", "Machine failure", "Anomalie", "ground_truth"],
+        [
+            "anomaly",
+            "changepoint",
+            "Label",
+            "is_anomaly",
+            "class",
+            "Machine failure",
+            "Anomalie",
+            "ground_truth",
+            "EVENT",
+            "Engine Condition",
+            "faultNumber",
+            "Attack LABLE (1: attack)",
+            "fail",
+            "Maintenance Flag",
+            "health_state",
+        ],
         lambda row: str(int(row > 30)),
     ),
+    "ATT_FLAG": lambda row: "-999" if row < 30 else "1",
+    **dict.fromkeys(["machineID", "unit_number", "PROGRAM_NUMBER"], lambda row: str(3 + row // 20)),
     "RUL": lambda row: f"{100.5 - row}",
     "device_id": lambda _row: "4711",
     "received": lambda row: f"{at(row).timestamp() + 0.1:.2f}",
@@ -308,11 +326,12 @@ def test_a_bit_for_each_kind_of_failure_beside_the_label_is_a_label(tmp_path: Pa
         assert "column 'BBX' is a label as 'is_broken' is and is ignored" in recording.notes
 
 
-def test_a_switch_is_a_measurement_where_no_label_stands_beside_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["valve", "run", "Maschine"])
+def test_a_switch_is_a_measurement_where_no_label_stands_beside_it(tmp_path: Path, name: str) -> None:
     rows = "\n".join(f"{at % 40 // 30};{at % 9};{int(at > 90)}" for at in range(100))
-    (tmp_path / "run.csv").write_text("valve;pressure;anomaly\n" + rows)
+    (tmp_path / "run.csv").write_text(f"{name};pressure;anomaly\n" + rows)
     with open_recording(str(tmp_path / "run.csv")) as recording:
-        assert recording.columns == ("valve", "pressure")
+        assert recording.columns == (name, "pressure")
 
 
 @pytest.mark.parametrize("header", ["", "machine_nr;cycle;a;b\n"])
