@@ -80,12 +80,16 @@ class _Kept:
     data: bytearray = field(default_factory=bytearray)
     sizes: list[int] = field(default_factory=list)
 
-    def packets(self) -> Iterator[bytes]:
-        """One by one."""
+    def packets(self, count: int) -> Iterator[bytes]:
+        """The first ones; meanwhile others may be added."""
         begin = 0
-        for size in self.sizes:
+        for size in self.sizes[:count]:
             yield bytes(self.data[begin : begin + size])
             begin += size
+
+    def without(self, count: int) -> _Kept:
+        """All but the first ones."""
+        return _Kept(False, self.data[sum(self.sizes[:count]) :], self.sizes[count:])
 
 
 class Unpacker:
@@ -118,8 +122,6 @@ class Unpacker:
         """None: nobody can make anything of what comes, up to the next key picture."""
         self._stayed: Decoder | None = None
         self._wanted_ns = monotonic_ns()
-        self._cost_ns = 0.0
-        """Of one packet."""
 
     def add(self, packet: bytes, *, key: bool) -> None:
         """The next packet; a key picture needs none of those before."""
@@ -140,27 +142,28 @@ class Unpacker:
         since_ns, self._wanted_ns = now_ns - self._wanted_ns, now_ns
         with self._lock:
             kept = self._kept
-            if kept is None or not kept.sizes:
-                return None
-            stays = not kept.from_key or self._cost_ns * len(kept.sizes) > _SHARE * since_ns
-            # What a decoder that stays has had need not be kept.
-            self._kept = _Kept(False) if stays else _Kept(True, kept.data.copy(), kept.sizes.copy())
+            count = 0 if kept is None else len(kept.sizes)
+        if kept is None or count == 0:
+            return None
         decoder, self._stayed = self._stayed, None
         if decoder is None:
             decoder = self._make()
         elif kept.from_key:
             decoder.restart()
         shown, head = False, self._head if kept.from_key else b""
-        for packet in kept.packets():
+        for packet in kept.packets(count):
             decoder.send(head + packet)
             shown, head = _received(decoder) or shown, b""
-        if stays:
+        if not kept.from_key or self._cpu_ns() - cpu_ns > _SHARE * since_ns:
             self._stayed = decoder
+            with self._lock:
+                # What it has had need not be kept.
+                if self._kept is kept:
+                    self._kept = kept.without(count)
         else:
             decoder.end()
             shown = _received(decoder) or shown
             decoder.close()
-        self._cost_ns = (self._cpu_ns() - cpu_ns) / len(kept.sizes)
         return decoder.image(whole=self._whole) if shown else None
 
 
