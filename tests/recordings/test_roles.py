@@ -117,6 +117,15 @@ def test_a_date_with_more_hours_than_a_day_has_is_no_time(tmp_path: Path, stamp:
         read(tmp_path, written([at(row).isoformat(" ") for row in range(3)] + [stamp] * (ROWS - 3)))
 
 
+@pytest.mark.parametrize(
+    ("form", "told"), [("{0}:30:00", "more hours than a day"), ("{0}:30.5", "minutes and seconds"), ("00:{0}:00", "")]
+)
+def test_what_a_time_of_day_is_taken_for_is_told(tmp_path: Path, form: str, told: str) -> None:
+    said = read(tmp_path, written([form.format(f"{row:02}") for row in range(ROWS)]))[3]
+    assert ("the time is taken for" in said) == bool(told)
+    assert told in said
+
+
 def test_times_without_a_unit_are_told(tmp_path: Path) -> None:
     said = read(tmp_path, written([f"{row * 20}" for row in range(ROWS)]))[3]
     assert "taken for seconds, as it counts; if it is another, name the column with it, as time_ms" in said
