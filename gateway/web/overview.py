@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -18,6 +19,7 @@ from gateway.web.camera_card import camera_lines, camera_pill
 from gateway.web.state import machine_views, node_views
 from gateway.web.tending import Tending
 from gateway.web.trouble import BLINDING, sentences, troubles
+from gateway.web.unshown import card_or, unshown_alert, unshown_machine
 from gateway.wording import CERTAIN, Wording, machine_causes
 from wire.messages import Severity
 
@@ -70,12 +72,15 @@ class Overview:
         present = self._services.ledger.open_alerts()
         self._called = self._services.ledger.goods.called()
         notes = self._services.ledger.notes.of([alert.id for alert in present])
-        cards = [(alert, self.alert(alert, together(alert, present), notes.get(alert.id, ()))) for alert in present]
+        cards = [(alert, self._card(alert, present, notes.get(alert.id, ()))) for alert in present]
         self._troubled = {alert.id: alert.since_ns for alert in present if alert.kind == "machine"}
         self._severities = {alert.id: alert.severity for alert in present}
         self._cameras = state.cameras(self._services, self._words)
         tending = Tending(self._services, self._words, self._cameras, self._now_ns)
-        machines = [self._machine(machine) | tending.of(machine) for machine in machine_views(self._services)]
+        machines = [
+            card_or(partial(unshown_machine, machine, self._words), partial(self._tended, machine, tending))
+            for machine in machine_views(self._services)
+        ]
         found = troubles(self._services)
         return {
             "t": self._page,
@@ -92,6 +97,12 @@ class Overview:
             "deliveries": [self._delivery(one) for one in self._services.ledger.deliveries() if not one.retired],
             "nodes": [self._node(node) for node in node_views(self._services)],
         }
+
+    def _card(self, alert: Alert, present: Sequence[Alert], notes: Sequence[Entry]) -> dict[str, Any]:
+        return card_or(
+            partial(unshown_alert, alert, self._words),
+            lambda: self.alert(alert, together(alert, present), notes),
+        )
 
     def alert(self, alert: Alert, others: Sequence[Alert] = (), notes: Sequence[Entry] = ()) -> dict[str, Any]:
         """One alert, which others began at about the same time, and what people wrote with what they did about it."""
@@ -180,6 +191,9 @@ class Overview:
             ),
             "done": alert.done,
         }
+
+    def _tended(self, machine: views.Machine, tending: Tending) -> dict[str, Any]:
+        return self._machine(machine) | tending.of(machine)
 
     def _machine(self, machine: views.Machine) -> dict[str, Any]:
         words, page = self._words, self._page

@@ -16,12 +16,13 @@ import pytest
 from support.broker import until
 from support.gateways import Feed, hears_its_broker
 
+from gateway.alerts import Alert
 from gateway.daemon import Gateway
 from gateway.origins import OriginState
 from gateway.services import Failures
 from gateway.stumbles import Stumbles
 from gateway.web.trouble import TEXTS, Trouble, sentences, troubles
-from gateway.wording import LANGUAGES, Wording
+from gateway.wording import LANGUAGES, Description, Wording
 from wire.messages import Severity, Trust
 
 
@@ -134,3 +135,43 @@ def test_a_machine_is_not_called_good_by_what_was_said_ten_days_ago(
     fresh = page(5.0)
     assert "keine Nachricht" not in fresh
     assert "Alles läuft wie gewohnt" in fresh
+
+
+def test_what_cannot_be_drawn_takes_no_other_card_with_it(
+    gateway: Gateway, feed: Feed, http: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alerts = {machine: feed.alert(id=machine, machine=machine) for machine in ("drill", "lathe")}
+    for machine in alerts:
+        feed.condition(machine=machine, regime=machine)
+    until(lambda: all(gateway.live.machine("oven-pi", machine) is not None for machine in alerts))
+    word, describe = Wording.word, Wording.describe
+
+    def worded(self: Wording, section: str, code: str) -> str:
+        if code == "drill":
+            raise OverflowError("date value out of range")
+        return word(self, section, code)
+
+    def described(self: Wording, alert: Alert, **values: Any) -> Description:
+        if alert.machine == "drill":
+            raise ValueError("year 33715 is out of range")
+        return describe(self, alert, **values)
+
+    monkeypatch.setattr(Wording, "word", worded)
+    monkeypatch.setattr(Wording, "describe", described)
+    there = OriginState("bakery", "oven-pi", "sense", "log1", 1, True, 0, 0, 0, time.time_ns(), Trust.SYNCED)
+    monkeypatch.setattr(gateway.ingest, "nodes", lambda: [there])
+    page = http.get("/?lang=de")
+    assert page.status_code == 200
+
+    def card(name: str) -> str:
+        return page.text[page.text.index(f'id="{name}"') :].partition("</article>")[0]
+
+    drill, lathe = (card(f"machine-oven-pi-{machine}") for machine in ("drill", "lathe"))
+    assert "Diese Maschine kann hier nicht angezeigt werden" in drill
+    assert '<span class="pill new">' in drill
+    assert 'class="meter' in lathe
+    assert "Diese Meldung kann hier nicht ausführlich angezeigt werden" in card(f"alert-{alerts['drill']}")
+    assert 'value="acknowledge"' in card(f"alert-{alerts['drill']}")
+    assert "ausführlich" not in card(f"alert-{alerts['lathe']}")
+    for alert in alerts.values():
+        gateway.ledger.resolve(alert, done="x", by="Anna")
