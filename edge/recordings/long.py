@@ -225,7 +225,7 @@ class Long:
         told = [at for at in range(len(names[0])) if len({name[at] for name in names}) > 1] or [0]
         spoken = [".".join(name[at] for at in told) for name in names]
         own = self._table.layout
-        shown = [repr(own.names[at]) if own.named else f"number {at}" for at in parts.names]
+        shown = [repr(own.names[at]) if own.named else str(at) for at in parts.names]
         columns = ", ".join(shown)
         self._notes[:] = [note for note in self._notes if not any(note.startswith(f"column {name} ") for name in shown)]
         if self._apart:
