@@ -21,8 +21,8 @@ _REDUCED: Final = 1
 """Bit of a page that is another one's thumbnail."""
 _MOST_PAGES, _MOST_VALUES, _LARGEST_TILE = 8, 100_000, 4096
 _WANTED: Final = frozenset(
-    (_KIND, _WIDTH, _HEIGHT, _BITS, _PACKING, _COLOURS, _STRIPS, _SAMPLES, _STRIP_BYTES, _PLANES)
-    + (_TILE_WIDTH, _TILE_HEIGHT, _TILES, _TILE_BYTES, _FORMAT)
+    {_KIND, _WIDTH, _HEIGHT, _BITS, _PACKING, _COLOURS, _STRIPS, _SAMPLES, _STRIP_BYTES, _PLANES}
+    | {_TILE_WIDTH, _TILE_HEIGHT, _TILES, _TILE_BYTES, _FORMAT}
 )
 
 Fields = Mapping[int, tuple[int, ...]]
