@@ -30,22 +30,13 @@ _NAMES = frozenset(
         "tag_name", "tagname", "topic", "var", "var_name", "variable", "variable_name", "varname",
     }
 )  # fmt: skip
+_WEAK = frozenset({"attribute", "item", "key", "measure", "name", "point", "quantity"})
+"""Such columns say of what a value is only where they change from row to row; `name` may be a person's."""
 _VALUES = frozenset(
     {
-        "value",
-        "wert",
-        "messwert",
-        "state",
-        "zustand",
-        "var_value",
-        "varvalue",
-        "val",
-        "reading",
-        "numeric_value",
-        "payload",
-        "mean",
+        "value", "wert", "messwert", "state", "zustand", "var_value", "varvalue", "val", "reading", "numeric_value", "payload", "mean",
     }
-)
+)  # fmt: skip
 _BESIDE = frozenset({"validity", "quality", "qualitaet", "status", "flag", "flags", "qc", "good", "table"})
 """What is said of a value, and is none itself."""
 _INFLUX = ("_time", "_field", "_value")
@@ -54,9 +45,14 @@ _MACHINES = re.compile(
     r"^(device|machine|maschine|unit|engine|asset|anlage|geraet|station|node|host|motor|pump|pumpe|turbine|compressor|sensor|mote|"
     r"module|modul|room|raum|zone)_?(id|name|nr|no|number|nummer|mac|address)?$"
 )
+_NUMBERED = re.compile(
+    r"(id|nr|no|number|nummer|channel|kanal|sensor|device|machine|maschine|unit|asset|anlage|geraet|station|node|mote)$"
+)
+"""What may be told apart by whole numbers; a number called otherwise, as `room` or `signal`, was measured."""
 _MIXED = 0.1
 """Rows that are of another machine than the row before: fewer, and runs follow on each other."""
 _OFTEN = 3
+_SWITCH = frozenset({"0", "1"})
 _MOST_VALUES = 20_000_000
 _MOST_NAMES = 256
 _MOST_MACHINES = 20_000
@@ -92,7 +88,8 @@ def long_parts(table: Delimited, time: int | None) -> Parts | None:
         return Parts(table.texts, layout.numeric, time) if only and _mixed(table.beginning(table.texts[0])) else None
     called = [called_as(name) for name in layout.names]
     value = next((at for at in layout.numeric if called[at] in _VALUES), None)
-    names = [at for at, word in enumerate(called) if word in _NAMES and at not in (value, time) and layout.names[at]]
+    telling = [at for at, word in enumerate(called) if at not in (value, time) and _tells(table, at, word)]
+    names = [at for at in telling if called[at] in _NAMES and (called[at] not in _WEAK or _mixed(table.beginning(at)))]
     if set(_INFLUX) <= set(layout.names):
         names += [
             at for at in table.texts
@@ -103,11 +100,17 @@ def long_parts(table: Delimited, time: int | None) -> Parts | None:
         return Parts(tuple(names), measured, time)
     if measured and any(_mixed(table.beginning(at)) for at in names):
         return Parts(tuple(names), measured, time)
-    machines = next(
-        (at for at, word in enumerate(called) if _MACHINES.match(word) and _mixed(table.beginning(at))), None
-    )
+    machines = next((at for at in telling if _MACHINES.match(called[at]) and _mixed(table.beginning(at))), None)
     measured = tuple(at for at in measured if at != machines)
     return Parts((machines,), measured, time, machines=True) if machines is not None and measured else None
+
+
+def _tells(table: Delimited, column: int, called: str) -> bool:
+    """Whether a column can say what a value is of: it holds text, or few whole numbers and is called like it."""
+    if column in table.texts:
+        return True
+    cells = table.beginning(column) if _NUMBERED.search(called) else []
+    return bool(cells) and all(map(str.isdecimal, cells)) and not set(cells) <= _SWITCH and _mixed(cells)
 
 
 def _mixed(cells: Sequence[str]) -> bool:
