@@ -335,6 +335,20 @@ def test_a_bit_for_each_kind_of_failure_beside_the_label_is_a_label(tmp_path: Pa
         assert "column 'BBX' is a label as 'is_broken' is and is ignored" in recording.notes
 
 
+@pytest.mark.parametrize("order", ["pressure;alarm;heater;fan", "heater;fan;alarm;pressure"])
+def test_switches_beside_an_alarm_are_measurements(tmp_path: Path, order: str) -> None:
+    columns = {
+        "pressure": [at % 9 for at in range(100)],
+        "alarm": [int(at > 90) for at in range(100)],
+        "heater": [at // 10 % 2 for at in range(100)],
+        "fan": [at // 7 % 3 // 2 for at in range(100)],
+    }
+    rows = [";".join(str(columns[name][at]) for name in order.split(";")) for at in range(100)]
+    (tmp_path / "run.csv").write_text("\n".join([order, *rows]))
+    with open_recording(str(tmp_path / "run.csv")) as recording:
+        assert set(recording.columns) == {"pressure", "heater", "fan"}
+
+
 @pytest.mark.parametrize("name", ["valve", "run", "Maschine"])
 def test_a_switch_is_a_measurement_where_no_label_stands_beside_it(tmp_path: Path, name: str) -> None:
     rows = "\n".join(f"{at % 40 // 30};{at % 9};{int(at > 90)}" for at in range(100))
