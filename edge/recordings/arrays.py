@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,7 +26,7 @@ _MEMBER = "\0"
 """Between a struct array and the signal that one of its entries holds; those of equal length are read together."""
 _LOOK_ROWS = 2000
 _DAMAGED = (ValueError, TypeError, KeyError, IndexError, OSError, EOFError, NotImplementedError, zlib.error, struct.error,
-            zipfile.BadZipFile, MemoryError, OverflowError)  # fmt: skip
+            zipfile.BadZipFile, MemoryError, OverflowError, SyntaxError, tokenize.TokenError)  # fmt: skip
 _RATES = frozenset(
     {
         "fs", "sr", "f_s", "fs_hz", "fsamp", "rate_hz", "sample_rate", "sampling_rate", "sampling_frequency", "sample_frequency",

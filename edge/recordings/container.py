@@ -248,7 +248,8 @@ def _recordings_in(archive: zipfile.ZipFile) -> list[str]:
     return sorted(
         entry.filename
         for entry in archive.infolist()
-        if not entry.is_dir()
+        if entry.filename
+        and not entry.is_dir()
         and not entry.filename.startswith("__MACOSX/")
         and not Path(entry.filename).name.startswith(".")
     )

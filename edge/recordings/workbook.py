@@ -10,6 +10,7 @@ import io
 import re
 import xml.etree.ElementTree as ET
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -27,16 +28,8 @@ _BUILT_IN = {
 }
 """What the formats show that every workbook has, by their numbers (section 18.8.30)."""
 _NO_LETTERS = re.compile(r'"[^"]*"|\\.|_.|\*.|\[(?![hms]+\])[^\]]*\]')
-_DAMAGED = (
-    zipfile.BadZipFile,
-    ET.ParseError,
-    KeyError,
-    ValueError,
-    IndexError,
-    OSError,
-    NotImplementedError,
-    RuntimeError,
-)
+_DAMAGED = (zipfile.BadZipFile, ET.ParseError, KeyError, ValueError, IndexError, OSError, EOFError, NotImplementedError,
+            RuntimeError, OverflowError, zlib.error)  # fmt: skip
 
 
 class Sheet(NamedTuple):

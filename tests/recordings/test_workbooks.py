@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import zipfile
 from pathlib import Path
 from xml.sax.saxutils import escape
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from edge.recordings import RecordingError, open_recording
 
@@ -103,6 +106,19 @@ def test_a_workbook_that_cannot_be_read_says_why(tmp_path: Path) -> None:
         archive.writestr("xl/workbook.xml", "<workbook>")
     with pytest.raises(RecordingError, match="damaged Excel file"):
         open_recording(str(tmp_path / "b.xlsx"))
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.integers(0, 10_000), st.binary(min_size=1, max_size=30))
+def test_a_damaged_workbook_is_read_or_refused(tmp_path: Path, place: int, rubbish: bytes) -> None:
+    path = tmp_path / "ofen.xlsx"
+    book(path, {"Blatt": measured([["t", "a", "b"]], [[(43_899.5 + row, MOMENT)] for row in range(ROWS)])})
+    content = bytearray(path.read_bytes())
+    at = place % len(content)
+    content[at : at + len(rubbish)] = rubbish
+    path.write_bytes(content)
+    with contextlib.suppress(RecordingError), open_recording(str(path)) as recording:
+        assert recording.head().values.shape[1] >= 1
 
 
 @pytest.mark.parametrize(
