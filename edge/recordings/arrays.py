@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from edge.recordings.base import CHUNK_ROWS, Layout, Raw, RecordingError
 from edge.recordings.container import Kind, Opened
 from edge.recordings.labels import called_as, is_label
+from edge.recordings.mat_outline import outline_fault
 from edge.recordings.roles import Sample, rises_evenly, roles
 from edge.recordings.time_names import name_says_time
 
@@ -147,8 +148,13 @@ def _load_mat(opened: Opened) -> dict[str, _Array]:
         from scipy.io import loadmat  # noqa: PLC0415  # only MAT files need scipy, and a node may lack it
     except ImportError as exc:
         raise RecordingError(opened.name, "MAT files need scipy: install werkpuls[recordings]") from exc
+    stream = opened.seekable()
+    fault = outline_fault(stream.read())
+    if fault is not None:
+        raise RecordingError(opened.name, f"damaged MAT file: {fault}")
+    stream.seek(0)
     try:
-        content = loadmat(opened.seekable(), simplify_cells=True)
+        content = loadmat(stream, simplify_cells=True)
     except Exception as exc:  # its parser raises a dozen kinds for damaged files, some of them private
         raise RecordingError(opened.name, f"damaged MAT file: {exc}") from exc
     found: dict[str, _Array] = {}
