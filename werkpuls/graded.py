@@ -28,8 +28,8 @@ _SPELLED = {"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "U
 """How German is written in ASCII: the fonts of OpenCV before version 5 have nothing else."""
 _UNICODE_SINCE = 5
 _WHITE: Colour = (255, 255, 255)
-_LINES, _LEAST_PX = 60, 10
-"""A line of text is so much smaller than the picture, and no smaller than can be read."""
+_LINES, _LEAST_PX = (36, 42, 50, 60), 10
+"""A line of text is so much smaller than the picture, the largest for which there is room, and no smaller than can be read."""
 _LINES_PER_ITEM = 6
 """Of many small items the words are to leave something to be seen."""
 _PAD = 0.25
@@ -61,39 +61,69 @@ def graded(image: Image, marks: Sequence[Mark], belt: NDArray[np.float32] | None
     shown = image.copy()
     outlines = [np.rint(mark.contour).astype(np.int32) for mark in marks]
     boxes = np.array([cv2.boundingRect(outline) for outline in outlines], np.int64).reshape(-1, 4)
-    line = _line(image, boxes)
+    line, corners = _arranged(image, [mark.words for mark in marks], boxes)
     thick = max(1, round(line / 9))
     if belt is not None:
         cv2.polylines(shown, [np.rint(belt).astype(np.int32)], isClosed=True, color=BELT, thickness=2 * thick)
     for mark, outline, box in zip(marks, outlines, boxes, strict=True):
         cv2.polylines(shown, [outline], isClosed=True, color=COLOURS[mark.kind], thickness=thick, lineType=cv2.LINE_AA)
         cv2.rectangle(shown, (int(box[0]), int(box[1])), tuple(map(int, box[:2] + box[2:])), COLOURS[mark.kind], thick)
-    taken = np.zeros((0, 4), np.int64)
-    for number, mark in enumerate(marks):
-        size = _size(mark.words, line)
-        others = np.delete(boxes, number, axis=0)
-        left, top = _place(size, boxes[number], others, taken, image)
-        taken = np.vstack((taken, (left, top, *size)))
-        _write(shown, (left, top), mark, line)
+    for mark, corner in zip(marks, corners, strict=True):
+        _write(shown, corner, mark, line)
     return shown
 
 
-def _line(image: Image, boxes: Boxes) -> int:
-    """Height of a line of text in pixels."""
-    line = float(np.sqrt(image.shape[0] * image.shape[1])) / _LINES
+def _arranged(image: Image, words: Sequence[Sequence[str]], boxes: Boxes) -> tuple[int, list[tuple[int, int]]]:
+    """Height of a line of text, and where each item's words stand: as large as there is room for."""
+    corners: list[tuple[int, int]] = []
+    line = 0
+    for lines in _LINES:
+        line = _line(image, boxes, lines)
+        corners, covered = _placed([_size(each, line) for each in words], boxes, image)
+        if not covered:
+            break
+    return line, corners
+
+
+def _placed(sizes: Sequence[tuple[int, int]], boxes: Boxes, image: Image) -> tuple[list[tuple[int, int]], int]:
+    """Upper left corners of all words, and how many pixels of other words and of items they cover."""
+    taken = np.zeros((0, 4), np.int64)
+    covered = 0
+    for number, size in enumerate(sizes):
+        others = np.delete(boxes, number, axis=0)
+        corner = _place(size, boxes[number], others, taken, image)
+        covered += _covered(corner, size, taken) + _covered(corner, size, boxes)
+        taken = np.vstack((taken, (*corner, *size)))
+    return [(int(left), int(top)) for left, top, _, _ in taken], covered
+
+
+def _line(image: Image, boxes: Boxes, lines: int) -> int:
+    """Height of a line of text in pixels, of which so many make the picture's side, or fewer."""
+    line = float(np.sqrt(image.shape[0] * image.shape[1])) / lines
     if len(boxes):
         line = min(line, float(np.median(boxes[:, 2:].max(axis=1))) / _LINES_PER_ITEM)
     return max(_LEAST_PX, round(line))
 
 
 def _place(size: tuple[int, int], own: Boxes, others: Boxes, taken: Boxes, image: Image) -> tuple[int, int]:
-    """Where an item's words stand: above it, below it or on it, wherever they cover least of other words, then of other items."""
+    """Where an item's words stand: above it, below it, beside it or on it.
+
+    That is wherever they cover least of other words, then of other items, then of itself.
+    """
     (height, width), (across, down) = image.shape[:2], size
     x, y, wide, high = map(int, own)
-    lefts, tops = (x, x + wide - across), (y - down, y + high, y, y + high - down)
+    lefts, tops = (x, x + wide - across, x + (wide - across) // 2), (y - down, y + high, y, y + high - down)
     places = [(min(max(0, left), max(0, width - across)), top) for top in tops for left in lefts]
-    inside = [each for each in places if each[1] >= 0 and each[1] + down <= height] or [(0, 0)]
-    return min(inside, key=lambda each: (_covered(each, size, taken), _covered(each, size, others)))
+    middle = y + (high - down) // 2
+    places += [(left, top) for left in (x + wide, x - across) for top in (middle, y, y + high - down)]
+    inside = [each for each in places if _fits(each, size, width, height)] or [(0, 0)]
+    return min(inside, key=lambda each: tuple(_covered(each, size, boxes) for boxes in (taken, others, own[None])))
+
+
+def _fits(corner: tuple[int, int], size: tuple[int, int], width: int, height: int) -> bool:
+    """Whether words in this place lie within the picture; such as are wider than it begin at its left."""
+    (left, top), (across, down) = corner, size
+    return left >= 0 and top >= 0 and top + down <= height and (left + across <= width or left == 0)
 
 
 def _size(words: Sequence[str], line: int) -> tuple[int, int]:
