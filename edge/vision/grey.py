@@ -33,7 +33,8 @@ _MOST = 0.2
 def colourless(image: NDArray[np.uint8]) -> bool:
     """Whether a picture is grey all over, as of a camera without colours or a scan; (height, width, 3) uint8, BGR."""
     blue, green, red = cv2.split(np.ascontiguousarray(image[::_EVERY_PX, ::_EVERY_PX]))
-    return max(float(cv2.norm(green, other, cv2.NORM_INF)) for other in (blue, red)) <= _SPREAD
+    pairs = ((blue, green), (green, red), (red, blue))
+    return max(float(cv2.norm(one, other, cv2.NORM_INF)) for one, other in pairs) <= _SPREAD
 
 
 def enclosed(departure: Departure) -> NDArray[np.float32]:
