@@ -69,6 +69,7 @@ class Gateway:
             self._open(options, opening, where, wall_ns)
             self._opened = opening.pop_all()
         self._seen_alerts: dict[str, int] = {}
+        self._untold = ""
 
     def _open(self, options: GatewayOptions, opening: ExitStack, where: str, wall_ns: Callable[[], int]) -> None:
         password = password_of(options.web, where)
@@ -215,8 +216,19 @@ class Gateway:
 
         Raises:
             DaemonError: a part has ended; a new process takes up where it stopped.
+            LedgerError: the ledger is damaged.
         """
-        self._tell_alerts()
+        try:
+            self._tell_alerts()
+            self._untold = ""
+        except LedgerUnavailable:
+            pass  # next turn again
+        except LedgerError:
+            raise
+        except Exception as exc:  # pages that are open are not worth ending the gateway
+            if str(exc) != self._untold:
+                logging.getLogger(__name__).exception("open pages are not told of alerts")
+            self._untold = str(exc)
         ended = [name for name, alive in self.services.alive.items() if not alive()]
         if not self.web.alive():
             ended.append("web")
@@ -254,12 +266,9 @@ class Gateway:
 
     def _tell_alerts(self) -> None:
         """Live listeners hear of an alert when its version changes."""
-        try:
-            present = {alert.id: alert for alert in self.ledger.open_alerts()}
-            gone = [self.ledger.alert(one) for one in self._seen_alerts.keys() - present.keys()]
-            closed = [alert for alert in gone if alert is not None]
-        except LedgerUnavailable:
-            return  # next turn again
+        present = {alert.id: alert for alert in self.ledger.open_alerts()}
+        gone = [self.ledger.alert(one) for one in self._seen_alerts.keys() - present.keys()]
+        closed = [alert for alert in gone if alert is not None]
         for alert in present.values():
             if self._seen_alerts.get(alert.id) != alert.version:
                 self.live.publish(LiveEvent.of("alert", alert))

@@ -27,6 +27,7 @@ from gateway.ledger_records import AuditEntry, CommandState, Counts, SetApart
 from gateway.ledger_relations import RelationReads
 from gateway.ledger_transaction import COMMAND_LIFE_NS, COMMAND_RETRY_NS, Transaction
 from gateway.outbox import DeadLetter, Kind, Outbox, TargetStatus
+from gateway.stored import ReadAlerts, read
 from gateway.translate import Translator
 from gateway.triage import AlertError, StaleVersion, Triage, UnknownAlert, WrongState
 from wire.commands import PAUSE_S, Action, Command
@@ -84,6 +85,7 @@ class Ledger:
         self.relations = RelationReads(self._file)
         self.lessons = LessonReads(self._file)
         self.notes = NoteReads(self._file)
+        self._read_alerts = ReadAlerts()
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
@@ -240,12 +242,13 @@ class Ledger:
         """One alert in any state, pending ones too."""
         with self._file.read() as db:
             row = db.execute("SELECT body FROM alerts WHERE id = ?", (alert,)).fetchone()
-        return None if row is None else msgspec.json.decode(row["body"], type=Alert)
+        return None if row is None else read(row["body"], Alert)
 
     def open_alerts(self) -> list[Alert]:
         """Open and acknowledged alerts, snoozed ones too; worst first, then longest."""
         return self._alerts(
-            "SELECT body FROM alerts WHERE closed = 0 AND state != 'pending' ORDER BY severity DESC, opened_ns", {}
+            "SELECT id, machine, body FROM alerts WHERE closed = 0 AND state != 'pending' ORDER BY severity DESC, opened_ns",
+            {},
         )
 
     def alerts(
@@ -253,10 +256,14 @@ class Ledger:
     ) -> list[Alert]:
         """Alerts of any state, latest seen first; those that passed before they opened only when asked for."""
         return self._alerts(
-            "SELECT body FROM alerts WHERE (:machine IS NULL OR machine = :machine) AND (:before IS NULL OR last_seen_ns < :before)"
-            " AND (:passed OR state NOT IN ('passed', 'pending')) ORDER BY last_seen_ns DESC, id LIMIT :limit",
+            "SELECT id, machine, body FROM alerts WHERE (:machine IS NULL OR machine = :machine)"
+            " AND (:before IS NULL OR last_seen_ns < :before) AND (:passed OR state NOT IN ('passed', 'pending')) ORDER BY last_seen_ns DESC, id LIMIT :limit",
             {"machine": machine, "before": before_ns, "passed": passed, "limit": limit},
         )
+
+    def unreadable(self) -> frozenset[str]:
+        """Machines of which an alert is left out of these, for it cannot be read."""
+        return self._read_alerts.unreadable
 
     def history(self, alert: str) -> list[Entry]:
         """What happened to an alert, oldest first."""
@@ -266,10 +273,9 @@ class Ledger:
 
     def audit(self, *, limit: int = 200, before: int | None = None) -> list[AuditEntry]:
         """Who did what, latest first; `before` is the id to go on from."""
+        sql = "SELECT * FROM audit WHERE ? IS NULL OR id < ? ORDER BY id DESC LIMIT ?"
         with self._file.read() as db:
-            rows = db.execute(
-                "SELECT * FROM audit WHERE ? IS NULL OR id < ? ORDER BY id DESC LIMIT ?", (before, before, limit)
-            ).fetchall()
+            rows = db.execute(sql, (before, before, limit)).fetchall()
         return [AuditEntry(**dict(row)) for row in rows]
 
     def deliveries(self) -> list[TargetStatus]:
@@ -280,11 +286,13 @@ class Ledger:
         """What was given up, latest first."""
         return self.outbox.dead_letters(limit)
 
-    def set_apart(self, *, limit: int = 100) -> list[SetApart]:
-        """Journal entries that could not be worked on, latest first."""
+    def set_apart(self, *, limit: int = 100, stream: str | None = None, since_ns: int = 0) -> list[SetApart]:
+        """Journal entries that could not be worked on, of one stream or all, set apart since then; latest first."""
         with self._file.read() as db:
             rows = db.execute(
-                "SELECT id, log, seq, stream, at_ns, reason, detail FROM set_apart ORDER BY id DESC LIMIT ?", (limit,)
+                "SELECT id, log, seq, stream, at_ns, reason, detail FROM set_apart"
+                " WHERE (? IS NULL OR stream = ?) AND at_ns >= ? ORDER BY id DESC LIMIT ?",
+                (stream, stream, since_ns, limit),
             ).fetchall()
         return [SetApart(**dict(row)) for row in rows]
 
@@ -340,9 +348,7 @@ class Ledger:
                 " AND (next_ns <= ? OR next_ns > ?) ORDER BY at_ns LIMIT ?",
                 (now_ns, now_ns + COMMAND_RETRY_NS, limit),
             ).fetchall()
-        return [
-            (row["site"], row["node"], row["origin"], msgspec.json.decode(row["body"], type=Command)) for row in rows
-        ]
+        return [(row["site"], row["node"], row["origin"], read(row["body"], Command)) for row in rows]
 
     def command_tried(self, command: str, *, sent: bool, retry_ns: int, reason: str = "") -> None:
         """A command was sent, or could not be; without a reply it is due again at `retry_ns`, until it expires.
@@ -391,4 +397,4 @@ class Ledger:
     def _alerts(self, sql: str, values: dict[str, object]) -> list[Alert]:
         with self._file.read() as db:
             rows = db.execute(sql, values).fetchall()
-        return [msgspec.json.decode(row["body"], type=Alert) for row in rows]
+        return self._read_alerts.of(rows)

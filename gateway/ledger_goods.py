@@ -86,7 +86,7 @@ class GoodsBook:
         ).fetchall()
         found = []
         for site, machine, product, name, body in rows:
-            batch = _read(body)
+            batch = read_batch(body)
             if batch is not None:
                 found.append(batch)
                 continue
@@ -147,7 +147,7 @@ class GoodsBook:
             "SELECT body FROM batches WHERE site = ? AND machine = ? AND product = ? AND batch = ?",
             (site, machine, product, batch),
         ).fetchone()
-        return None if row is None else _read(row["body"])
+        return None if row is None else read_batch(row["body"])
 
 
 class GoodsReads:
@@ -165,7 +165,7 @@ class GoodsReads:
         """Batches that can be read, latest first."""
         with self._file.read() as db:
             rows = db.execute("SELECT body FROM batches ORDER BY last_ns DESC LIMIT ?", (limit,)).fetchall()
-        return [batch for batch in (_read(row["body"]) for row in rows) if batch is not None]
+        return [batch for batch in (read_batch(row["body"]) for row in rows) if batch is not None]
 
     def tallies(self, since_ns: int) -> list[ProductTally]:
         """What was counted since then, to the quarter of an hour, by machine and product."""
@@ -199,7 +199,7 @@ def _called(db: sqlite3.Connection) -> dict[str, str]:
     return dict((*lessons, *told))
 
 
-def _read(body: bytes) -> Batch | None:
+def read_batch(body: bytes) -> Batch | None:
     """A batch as it was kept; without its measures where only these are broken, None where more is."""
     try:
         return msgspec.json.decode(body, type=Batch)

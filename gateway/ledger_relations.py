@@ -5,11 +5,11 @@ from __future__ import annotations
 import sqlite3
 from typing import Literal
 
-import msgspec
-
 from gateway.alerts import Alert
 from gateway.batches import Batch
 from gateway.ledger_file import LedgerFile
+from gateway.ledger_goods import read_batch
+from gateway.stored import ReadAlerts
 
 MOST_BATCHES = 400
 """Read of one product: more than are ever held against a machine, for some that say nothing."""
@@ -20,15 +20,15 @@ class RelationReads:
 
     def __init__(self, file: LedgerFile) -> None:
         self._file = file
+        self._read_alerts = ReadAlerts()
 
     def untold(self) -> list[Alert]:
         """Alerts about goods that are not over, pending ones too, and that have no relation yet; the latest first."""
         with self._file.read() as db:
             rows = db.execute(
-                "SELECT body FROM alerts WHERE closed = 0 AND key LIKE 'quality:%' ORDER BY last_seen_ns DESC LIMIT 100"
+                "SELECT id, machine, body FROM alerts WHERE closed = 0 AND key LIKE 'quality:%' ORDER BY last_seen_ns DESC LIMIT 100"
             ).fetchall()
-        alerts = [msgspec.json.decode(row["body"], type=Alert) for row in rows]
-        return [alert for alert in alerts if alert.relation is None]
+        return [alert for alert in self._read_alerts.of(rows) if alert.relation is None]
 
     def over(self, site: str, machine: str, product: str, *, since_ns: int) -> str:
         """The latest batch of a product on a machine since then that is over; empty where there is none.
@@ -43,7 +43,7 @@ class RelationReads:
         """All of those, oldest first."""
         with self._file.read() as db:
             found = _over(db, "body", (site, machine, product), since_ns=since_ns, limit=MOST_BATCHES)
-        return [msgspec.json.decode(row["body"], type=Batch) for row in found[::-1]]
+        return [batch for row in found[::-1] if (batch := read_batch(row["body"])) is not None]
 
 
 _RECENT = "FROM batches INDEXED BY batches_open WHERE closed IN (0, 1) AND last_ns >= ? AND site = ? AND machine = ?"

@@ -15,6 +15,7 @@ from gateway.ledger_goods import GoodsBook
 from gateway.ledger_lessons import LessonBook
 from gateway.lifecycle import due_ns
 from gateway.outbox import NOTICE, Outbox
+from gateway.stored import read
 from gateway.translate import Translator
 from gateway.triage import Due
 from wire.commands import EXPIRED, Command
@@ -83,7 +84,7 @@ class Transaction:
             "SELECT body FROM alerts WHERE site = ? AND machine = ? AND id IN (SELECT alert FROM sources WHERE site = ?)",
             (site, machine, site),
         ).fetchall()
-        return [_DECODER.decode(row["body"]) for row in rows]
+        return [read(row["body"], Alert) for row in rows]
 
     def put(self, change: Change) -> None:
         """Keeps the alert, appends its history, queues what follows.
@@ -264,10 +265,7 @@ class Transaction:
 
     def _alert(self, sql: str, *values: str) -> Alert | None:
         row = self._db.execute(sql, values).fetchone()
-        return None if row is None else _DECODER.decode(row["body"])
-
-
-_DECODER = msgspec.json.Decoder(Alert)
+        return None if row is None else read(row["body"], Alert)
 
 
 def notice(alert: Alert, reason: Reason, now_ns: int) -> Outgoing:

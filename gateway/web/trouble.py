@@ -102,8 +102,11 @@ def _ledger(services: Services) -> Iterator[Trouble]:
     try:
         services.ledger.counts()
         since_ns = services.wall_ns() - APART_NS
-        if any(one.stream == "finding" and one.at_ns >= since_ns for one in services.ledger.set_apart()):
+        if services.ledger.set_apart(limit=1, stream="finding", since_ns=since_ns):
             yield Trouble("finding")
+        unreadable = services.ledger.unreadable()
+        if unreadable:
+            yield Trouble("alert", machines=tuple(sorted(unreadable)))
     except (LedgerError, LedgerUnavailable):
         yield Trouble("ledger")
 
