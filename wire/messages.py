@@ -10,13 +10,18 @@ journal: `log` names the journal, `seq` counts from 1 without gaps, and `prev` i
 message before this one that still exists. So a receiver that holds everything up to `last` takes a message when
 `prev <= last < seq`; `seq - last - 1` messages were evicted by the node's own disk bound, and `prev > last` means
 that something was lost on the way and has to be sent again.
+
+Versions side by side. Nobody takes a field that he does not know, and a message that is refused is gone. So within one
+schema version a field that comes later has a default that says "nothing of this", the default never changes, and what
+has it is not written (`omit_defaults`): a newer node and an older gateway understand each other as long as the node has
+nothing new to say.
 """
 
 from __future__ import annotations
 
 from typing import Annotated, Literal, TypeAlias
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
 from wire.fields import (
     EARLIEST_NS,
@@ -87,13 +92,19 @@ __all__ = [
     "Unit",
 ]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION: Literal[1] = 1
+_Version = Annotated[Literal[1], Meta(extra_json_schema={"default": SCHEMA_VERSION})]
 
 
-class Message(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind"):
+def _version() -> Literal[1]:
+    # By a function: what a function makes is written always, a plain default is left out.
+    return SCHEMA_VERSION
+
+
+class Message(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, tag_field="kind"):
     """The envelope that every message of a node carries."""
 
-    v: Literal[1] = 1
+    v: _Version = field(default_factory=_version)
     site: Name
     node: Name
     origin: Origin
@@ -119,7 +130,7 @@ class Series(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
     at_ms: list[float] | None = None
 
 
-class Telemetry(Message, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="telemetry"):
+class Telemetry(Message, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, tag="telemetry"):
     """One machine, one interval: columns of values by channel or feature name."""
 
     machine: Name
@@ -164,7 +175,7 @@ class Prognosis(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What begins there: warning (the limit itself) or alarm."""
 
 
-class Condition(Message, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="condition"):
+class Condition(Message, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, tag="condition"):
     """What one machine is doing and how far it is from its normal at one moment."""
 
     machine: Name
@@ -200,7 +211,7 @@ class Condition(Message, frozen=True, kw_only=True, forbid_unknown_fields=True, 
 FindingType: TypeAlias = Literal["machine", "sensor", "quality", "camera", "node"]
 
 
-class Finding(Message, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="finding"):
+class Finding(Message, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, tag="finding"):
     """Something worth a person's look, once when it starts, again when it changes, and when it has cleared."""
 
     id: Identifier
@@ -230,7 +241,7 @@ class Finding(Message, frozen=True, kw_only=True, forbid_unknown_fields=True, ta
     """Of type machine: how well the normal was known that it was found by."""
 
 
-class Inspection(Message, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="inspection"):
+class Inspection(Message, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, tag="inspection"):
     """All items of one frame or tray with their verdicts."""
 
     id: Identifier
@@ -279,7 +290,7 @@ class JournalState(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Entries evicted before they were acknowledged, since the journal was made."""
 
 
-class Health(Message, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="health"):
+class Health(Message, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, tag="health"):
     """The node itself: board, journal, sensors, and what it refused."""
 
     uptime_s: Seconds
@@ -297,7 +308,7 @@ class Health(Message, frozen=True, kw_only=True, forbid_unknown_fields=True, tag
     version: Annotated[str, Meta(max_length=32)] = ""
 
 
-class Reply(Message, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="reply"):
+class Reply(Message, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, tag="reply"):
     """The node's answer to a command."""
 
     command: Identifier
@@ -315,7 +326,7 @@ class Reply(Message, frozen=True, kw_only=True, forbid_unknown_fields=True, tag=
 NodeMessage: TypeAlias = Telemetry | Condition | Finding | Inspection | Health | Reply
 
 
-class Status(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Status(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Retained under `status/<origin>`; the offline form is the connection's last will.
 
     `acked` and `oldest` let a gateway that has never seen this log choose where to begin: at
@@ -331,22 +342,22 @@ class Status(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     oldest: Count = 0
     acked: Count = 0
     next: Count = 1
-    v: Literal[1] = 1
+    v: _Version = field(default_factory=_version)
 
 
-class Ack(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Ack(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Gateway to node, retained: everything of `log` up to `seq` is durable; `resend` asks for what follows it."""
 
     log: Identifier
     seq: Count
     resend: bool = False
-    v: Literal[1] = 1
+    v: _Version = field(default_factory=_version)
 
 
-class TimeBeacon(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class TimeBeacon(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """The gateway's clock, sent every few seconds and never retained, for nodes without one."""
 
     time_ns: TimeNs
     synced: bool
     """Whether the gateway's own clock is synchronised; if not, it is still the site's common time."""
-    v: Literal[1] = 1
+    v: _Version = field(default_factory=_version)
