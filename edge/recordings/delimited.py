@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, islice
 from typing import IO, NamedTuple
@@ -33,6 +34,7 @@ from edge.recordings.times import is_clock, is_day
 
 _LOOK_BYTES = 65_536
 _LOOK_ROWS = 2000
+_BEGINS_NUMBER = re.compile(r"\s*[+-]?[.,]?\d")
 _Row = tuple[int, list[str]]
 """Line number in the file and fields."""
 
@@ -185,7 +187,8 @@ class Delimited:
         if fields == header:
             self._note_once("the header comes again in the table, as where files were joined, and is ignored there")
             return True
-        if fields[0].lstrip().startswith("#"):
+        measured = len(fields) == self._dialect.width and any(_BEGINS_NUMBER.match(field) for field in fields[1:])
+        if fields[0].lstrip().startswith("#") and not measured:
             self._note_once("lines that begin with # are ignored")
             return True
         return row == 0 and is_rule(fields)

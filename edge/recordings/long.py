@@ -53,7 +53,8 @@ _MIXED = 0.1
 """Rows that are of another machine than the row before: fewer, and runs follow on each other."""
 _OFTEN = 3
 _SWITCH = frozenset({"0", "1"})
-_MOST_VALUES = 20_000_000
+_MOST_VALUES = 5_000_000
+"""They are sorted in memory, with some 80 bytes each."""
 _MOST_NAMES = 256
 _MOST_MACHINES = 20_000
 _MOST_TOGETHER = 64

@@ -9,6 +9,8 @@ _HEADER = 128
 _MATRIX, _COMPRESSED = 14, 15
 _TYPES = frozenset({1, 2, 3, 4, 5, 6, 7, 9, 12, 13, _MATRIX, _COMPRESSED, 16, 17, 18})
 _DEEPEST = 32
+_LARGEST = 1 << 29
+"""Bytes of one unpacked element; more do not fit beside scipy's own copy into what people have."""
 
 
 def outline_fault(content: bytes) -> str | None:
@@ -38,9 +40,12 @@ def _fault(part: memoryview, order: str, depth: int) -> str | None:
         inner: memoryview | None = part[start : start + size] if kind == _MATRIX else None
         if kind == _COMPRESSED:
             try:
-                inner = memoryview(zlib.decompress(part[start : start + size]))
+                unpacker = zlib.decompressobj()
+                inner = memoryview(unpacker.decompress(part[start : start + size], _LARGEST))
             except zlib.error as exc:
                 return str(exc)
+            if not unpacker.eof:
+                return f"an element is cut short, or larger than {_LARGEST} bytes unpacked"
         found = None if inner is None else _fault(inner, order, depth + 1)
         if found is not None:
             return found

@@ -11,7 +11,8 @@ from edge.recordings.time_numbers import DAY_NS, NS
 HOUR_NS = 3600 * NS
 _LEAST_ROWS = 20
 _MANY_STEPS = 10
-_DEEP = 0.5
+_DEEP = 0.8
+"""Share of what has passed; a clock that is set right in the first minutes goes back by less."""
 _DISORDER, _MOSTLY_LATE = 0.3, 0.5
 _Times = NDArray[np.int64]
 

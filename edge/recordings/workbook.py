@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import warnings
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime, time, timedelta
 from typing import IO, Any
 
@@ -14,6 +15,8 @@ from edge.recordings.base import RecordingError
 SEPARATOR = "\t"
 _LARGEST = 1 << 30
 """Bytes of one unpacked part; larger ones are no sheet of people."""
+_ROWS = 1 << 20
+"""Of a sheet at most (ECMA-376, part 1, section 18.3.1.73). openpyxl makes each row up to the last that is named."""
 
 
 def sheet_as_text(name: str, disk: IO[bytes], wanted: str, notes: list[str]) -> bytes:
@@ -29,7 +32,13 @@ def sheet_as_text(name: str, disk: IO[bytes], wanted: str, notes: list[str]) -> 
         RecordingError: it is damaged, has no such sheet, or a part of it is larger than a gigabyte.
     """
     try:
-        return _sheet_as_text(name, disk, wanted, notes)
+        import openpyxl  # noqa: PLC0415  # loaded when a file is a workbook, and a node may lack it
+    except ImportError as exc:
+        raise RecordingError(name, "Excel files need openpyxl: install werkpuls[recordings]") from exc
+    try:
+        # What openpyxl warns of, as a date that is none, is told as an unreadable cell.
+        with warnings.catch_warnings(action="ignore"):
+            return _sheet_as_text(name, openpyxl.load_workbook, disk, wanted, notes)
     except (RecordingError, MemoryError):
         raise
     except Exception as exc:
@@ -37,13 +46,13 @@ def sheet_as_text(name: str, disk: IO[bytes], wanted: str, notes: list[str]) -> 
         raise RecordingError(name, f"damaged Excel file: {exc or type(exc).__name__}") from exc
 
 
-def _sheet_as_text(name: str, disk: IO[bytes], wanted: str, notes: list[str]) -> bytes:
-    import openpyxl  # noqa: PLC0415  # loaded when a file is a workbook
-
+def _sheet_as_text(
+    name: str, load_workbook: Callable[..., Any], disk: IO[bytes], wanted: str, notes: list[str]
+) -> bytes:
     with zipfile.ZipFile(disk) as archive:
         if any(entry.file_size > _LARGEST for entry in archive.infolist()):
             raise RecordingError(name, "larger than a gigabyte unpacked; save its table as CSV")
-    book = openpyxl.load_workbook(disk, read_only=True, data_only=True)
+    book = load_workbook(disk, read_only=True, data_only=True)
     sheets = {sheet.title: sheet for sheet in book.worksheets if sheet.sheet_state == "visible"}
     if not sheets:
         raise ValueError("it has no sheet")
@@ -60,7 +69,14 @@ def _table(sheet: Any) -> list[tuple[int, list[str]]]:
     """(row number counted from 1, cells up to the last that holds something) of each row that has any."""
     # What a program wrote down as the sheet's size may be wrong.
     sheet.reset_dimensions()
-    return [(number, cells) for number, row in enumerate(sheet.values, 1) if (cells := list(_cells(row)))]
+    table = []
+    for number, row in enumerate(sheet.values, 1):
+        if number > _ROWS:
+            raise ValueError(f"more rows than a sheet can have ({_ROWS})")
+        cells = list(_cells(row))
+        if cells:
+            table.append((number, cells))
+    return table
 
 
 def _cells(row: Iterable[Any]) -> Iterator[str]:

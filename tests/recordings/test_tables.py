@@ -217,6 +217,19 @@ def test_columns_in_other_letter_case(tmp_path: Path) -> None:
         assert recording.columns == ("Power",)
 
 
+@pytest.mark.parametrize("first", ["#{row}", "#NV"])
+def test_a_row_whose_first_cell_begins_with_a_hash_is_a_row_and_a_line_of_words_is_none(
+    tmp_path: Path, first: str
+) -> None:
+    path = tmp_path / "run.csv"
+    lines = [f"{first.format(row=row)};20,{row % 10};{3 + row % 4}" for row in range(60)]
+    lines.insert(30, "# Pause;Tür offen;")
+    path.write_text("\n".join(["Teil;Temperatur;Druck", *lines]), encoding="utf-8")
+    with open_recording(str(path)) as recording:
+        assert recording.columns == ("Temperatur", "Druck")
+        assert sum(len(chunk.values) for chunk in recording.chunks()) == 60
+
+
 @pytest.mark.parametrize("content", ["", "\n\n", "a,b\n", "# only a comment\n"])
 def test_empty_files(tmp_path: Path, content: str) -> None:
     said = str(refusal(write(tmp_path, content)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import zipfile
 from pathlib import Path
 
@@ -91,6 +92,22 @@ def test_a_workbook_that_cannot_be_read_says_why(tmp_path: Path) -> None:
         archive.writestr("xl/workbook.xml", "<workbook>")
     with pytest.raises(RecordingError, match="damaged Excel file"):
         open_recording(str(tmp_path / "b.xlsx"))
+
+
+def test_a_row_number_beyond_what_a_sheet_can_have_is_refused(tmp_path: Path) -> None:
+    path = book(tmp_path / "a.xlsx", {"Blatt": [["t", "a"]]})
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(tmp_path / "b.xlsx", "w") as new:
+        for part in old.namelist():
+            new.writestr(part, old.read(part).replace(b'<row r="1"', b'<row r="2000000000"'))
+    with pytest.raises(RecordingError, match="damaged Excel file"):
+        open_recording(str(tmp_path / "b.xlsx"))
+
+
+def test_without_openpyxl_a_workbook_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = book(tmp_path / "a.xlsx", {"Blatt": COVER})
+    monkeypatch.setitem(sys.modules, "openpyxl", None)
+    with pytest.raises(RecordingError, match=r"Excel files need openpyxl: install werkpuls\[recordings\]"):
+        open_recording(path)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
