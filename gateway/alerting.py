@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -96,6 +96,7 @@ class Alerting:
         now_ns: the wall clock.
         gather_s: how long inspections and health may wait for their transaction.
         keep_days: delivered events older than this are forgotten.
+        retired: node and origin of daemons that are no longer in use; of what was still on its way, nothing becomes an alert.
     """
 
     def __init__(
@@ -108,6 +109,7 @@ class Alerting:
         now_ns: Callable[[], int] = time.time_ns,
         gather_s: float = 5.0,
         keep_days: float = 400.0,
+        retired: Callable[[], Collection[tuple[str, str]]] = frozenset,
     ) -> None:
         self._ledger = ledger
         self._journal = journal
@@ -115,6 +117,7 @@ class Alerting:
         self._send = send
         self._now_ns = now_ns
         self._gather_s = gather_s
+        self._retired = retired
         self._keep_ns = round(keep_days * _DAY_NS)
         self._codec = Codec()
         self._nodes = NodeWatch(ledger.policy.node_offline_s)
@@ -123,6 +126,8 @@ class Alerting:
         """Site, node, origin, whether it is online (None: no longer in use), and when."""
         self._stale = StaleWatch(ledger.policy.stale_s)
         self._good: list[Good] = []
+        self._back: set[tuple[str, str, str]] = set()
+        """Daemons that came online; what was ended when they were no longer in use is there again."""
         self._passing = Passing(ledger.policy)
         self._waiting: list[Entry] = []
         self._cursor: int | None = None
@@ -263,6 +268,8 @@ class Alerting:
             work.release()
 
     def _apply(self, message: NodeMessage, entry: Entry, work: Transaction, triage: Triage, tally: _Tally) -> None:
+        if isinstance(message, Finding | Health) and (message.node, message.origin) in self._retired():
+            return
         if isinstance(message, Finding):
             triage.observe(observe(message, now_ns=entry.at_ns))
             tally.findings += 1
@@ -297,14 +304,19 @@ class Alerting:
                 self._nodes.forget(site, node, origin)
             else:
                 self._nodes.hear(site, node, origin, online=online, at_ns=at_ns)
+            if online:
+                self._back.add((site, node, origin))
+            else:
+                self._back.discard((site, node, origin))
         seen = self._nodes.observations(now_ns)
         with self._ledger.transaction() as work:
-            kept = self._passing.work(work, seen, self._good, now_ns)
+            kept = self._passing.work(work, seen, self._good, sorted(self._back), now_ns)
             unreadable = work.goods.unreadable
         if unreadable:
             self._count(_Tally(set_apart={"batch": unreadable}))
         self._nodes.told(kept)
         self._good = []
+        self._back.clear()
         self._look_after_goods(())
         if now_ns - self._pruned_ns >= _DAY_NS:
             self._ledger.prune(now_ns - self._keep_ns)

@@ -114,6 +114,8 @@ class Alert(Struct, frozen=True, kw_only=True):
     """Findings that are still there, by source."""
     settled: dict[str, Severity] = {}
     """Findings that a person settled and that the node has not cleared yet."""
+    away: dict[str, Severity] = {}
+    """Findings of daemons that are no longer in use; they are there again when these are heard again."""
     clear_since_ns: int | None = None
     eased_since_ns: int | None = None
     snoozed_until_ns: int | None = None
@@ -153,6 +155,11 @@ class Alert(Struct, frozen=True, kw_only=True):
     confirmed_label: str = ""
     """What they called it, where it is none of the catalogue."""
     confirmed_by: str = ""
+
+    @property
+    def held(self) -> dict[str, Severity]:
+        """Every finding that has not been cleared."""
+        return {**self.away, **self.settled, **self.active}
 
     @property
     def named(self) -> Cause | None:

@@ -140,7 +140,12 @@ class Gateway:
             on_status=self._hear_status,
         )
         self.alerting = Alerting(
-            self.ledger, self.journal, goods=self.goods, send=self.ingest.send_command, now_ns=wall_ns
+            self.ledger,
+            self.journal,
+            goods=self.goods,
+            send=self.ingest.send_command,
+            now_ns=wall_ns,
+            retired=self.ingest.retired,
         )
 
     def _sum_up(

@@ -86,6 +86,19 @@ class Transaction:
         ).fetchall()
         return [read(row["body"], Alert) for row in rows]
 
+    def reported_by(self, site: str, node: str, origin: str) -> list[tuple[Alert, set[str]]]:
+        """Every alert that has findings of a daemon, with these."""
+        daemon = f"{node}/{origin}"
+        # "0" follows "/": by the index, everything that begins with the daemon's name.
+        rows = self._db.execute(
+            "SELECT alert, source FROM sources WHERE site = ? AND source >= ? AND source < ? ORDER BY alert",
+            (site, f"{daemon}/", f"{daemon}0"),
+        ).fetchall()
+        found = {
+            each: {row["source"] for row in rows if row["alert"] == each} for each in {row["alert"] for row in rows}
+        }
+        return [(alert, sources) for each, sources in sorted(found.items()) if (alert := self.get(each)) is not None]
+
     def put(self, change: Change) -> None:
         """Keeps the alert, appends its history, queues what follows.
 
@@ -260,7 +273,7 @@ class Transaction:
         self._db.execute("DELETE FROM sources WHERE alert = ?", (alert.id,))
         self._db.executemany(
             "INSERT INTO sources VALUES (?, ?, ?) ON CONFLICT(site, source) DO UPDATE SET alert = excluded.alert",
-            [(alert.site, source, alert.id) for source in {**alert.active, **alert.settled}],
+            [(alert.site, source, alert.id) for source in alert.held],
         )
 
     def _alert(self, sql: str, *values: str) -> Alert | None:

@@ -65,6 +65,7 @@ def sight(alert: Alert, seen: Observation, policy: Policy) -> Change:
     came_back = alert.clear_since_ns is not None
     pen.set(
         active={**alert.active, seen.source: seen.severity},
+        away=_without(alert.away, seen.source),
         count=alert.count + (1 if fresh else 0),
         flaps=alert.flaps + (1 if came_back else 0),
         clear_since_ns=None,
@@ -102,6 +103,7 @@ def reopen(alert: Alert, seen: Observation, policy: Policy) -> Change:
     pen.set(
         active=active,
         settled={},
+        away=_without(alert.away, seen.source),
         severity=max(active.values(), key=lambda grade: grade.rank),
         count=alert.count + 1,
         last_seen_ns=max(alert.last_seen_ns, seen.at_ns),
@@ -140,6 +142,7 @@ def clear(alert: Alert, source: str, at_ns: int, policy: Policy) -> Change:
     pen.set(
         active=_without(alert.active, source),
         settled=_without(alert.settled, source),
+        away=_without(alert.away, source),
         last_seen_ns=max(alert.last_seen_ns, at_ns),
     )
     if not alert.state.closed:
@@ -218,17 +221,39 @@ def resolve(pen: Pen, at_ns: int, *, by: str, resolution: Resolution, text: str 
 
 
 def retire(alert: Alert, gone: Collection[str], at_ns: int, policy: Policy, *, by: str) -> Change:
-    """Who reported these findings is no longer in use, and will never clear them; an alert that has no others is over."""
+    """Who reported these findings is no longer in use, and will not clear them; an alert that has no others is over."""
     pen = Pen(alert)
-    active = {source: severity for source, severity in alert.active.items() if source not in gone}
-    pen.set(settled={source: severity for source, severity in alert.settled.items() if source not in gone})
+    # What is wrong with a node the gateway sees by itself, anew.
+    lasting = () if alert.kind == "node" else gone
+    pen.set(
+        away={source: severity for source, severity in alert.held.items() if source in alert.away or source in lasting},
+        settled={source: severity for source, severity in alert.settled.items() if source not in gone},
+    )
     if alert.state.closed:
         return pen.change()
-    pen.set(active=active)
-    if active:
+    pen.set(active={source: severity for source, severity in alert.active.items() if source not in gone})
+    if pen.alert.active:
         grade(pen, at_ns, policy)
     else:
         resolve(pen, at_ns, by=by, resolution="retired")
+    return pen.change()
+
+
+def come_back(alert: Alert, back: Collection[str], at_ns: int, policy: Policy) -> Change:
+    """Who reported these findings is heard again: it tells none of them a second time, so they count as before."""
+    found = {source: severity for source, severity in alert.away.items() if source in back}
+    if not found:
+        return Change(alert)
+    pen = Pen(alert)
+    pen.set(away={source: severity for source, severity in alert.away.items() if source not in back})
+    if not alert.state.closed:
+        pen.set(active={**alert.active, **found}, clear_since_ns=None)
+        grade(pen, at_ns, policy)
+    elif alert.state is State.PASSED:
+        worst = max(found.values(), key=lambda severity: severity.rank)
+        pen.write("suspected", at_ns, state=State.PENDING, first_ns=at_ns, active=found, severity=worst)
+    else:
+        _still_there(pen, found, at_ns)
     return pen.change()
 
 
@@ -273,24 +298,8 @@ def _turn(pen: Pen, at_ns: int, policy: Policy) -> None:
         else:
             resolve(pen, at_ns, by=SYSTEM, resolution="passed")
     elif alert.state is State.RESOLVED:
-        worst = max(alert.settled.values(), key=lambda severity: severity.rank)
-        pen.write(
-            "still_there",
-            at_ns,
-            state=State.OPEN,
-            opened_ns=at_ns,
-            active=alert.settled,
-            settled={},
-            severity=worst,
-            reopened=alert.reopened + 1,
-            resolved_ns=None,
-            resolved_by="",
-            resolution="",
-            done="",
-            owner="",
-        )
-        pen.notify("reopened", at_ns)
-        pen.publish("reopened", at_ns)
+        pen.set(settled={})
+        _still_there(pen, alert.settled, at_ns)
     elif alert.snoozed_until_ns is not None and alert.snoozed_until_ns <= at_ns:
         pen.write("snooze_ended", at_ns, snoozed_until_ns=None)
     elif alert.clear_since_ns is not None and alert.clear_since_ns + round(policy.clear_after_s * SECOND_NS) <= at_ns:
@@ -303,11 +312,36 @@ def _turn(pen: Pen, at_ns: int, policy: Policy) -> None:
         pen.publish("changed", at_ns)
 
 
-def take_over(closed: Alert, other: Alert, at_ns: int, policy: Policy) -> tuple[Change, Change]:
-    """Findings that a person settled with one alert, and that did not go away, move to the open alert of the same trouble."""
+def _still_there(pen: Pen, active: Mapping[str, Severity], at_ns: int) -> None:
+    """An alert that was called over is not: this is found still."""
+    pen.write(
+        "still_there",
+        at_ns,
+        state=State.OPEN,
+        opened_ns=at_ns,
+        active=dict(active),
+        severity=max(active.values(), key=lambda severity: severity.rank),
+        reopened=pen.alert.reopened + 1,
+        resolved_ns=None,
+        resolved_by="",
+        resolution="",
+        done="",
+        owner="",
+    )
+    pen.notify("reopened", at_ns)
+    pen.publish("reopened", at_ns)
+
+
+def take_over(
+    closed: Alert, other: Alert, moved: Mapping[str, Severity], at_ns: int, policy: Policy
+) -> tuple[Change, Change]:
+    """Findings of one alert that is over, and that did not go away, move to the open alert of the same trouble."""
     mine, theirs = Pen(closed), Pen(other)
-    mine.set(settled={})
-    theirs.set(active={**closed.settled, **other.active}, clear_since_ns=None)
+    mine.set(
+        settled={source: severity for source, severity in closed.settled.items() if source not in moved},
+        away={source: severity for source, severity in closed.away.items() if source not in moved},
+    )
+    theirs.set(active={**moved, **other.active}, clear_since_ns=None)
     grade(theirs, at_ns, policy)
     if other.state is State.PENDING:
         open_it(theirs, at_ns)

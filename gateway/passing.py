@@ -29,10 +29,29 @@ class Passing:
         """Why subscribers cannot be told of batches now; empty where they can."""
 
     def work(
-        self, work: Transaction, seen: Sequence[Observation], good: Sequence[Good], now_ns: int
+        self,
+        work: Transaction,
+        seen: Sequence[Observation],
+        good: Sequence[Good],
+        back: Sequence[tuple[str, str, str]],
+        now_ns: int,
     ) -> list[Observation]:
-        """Lets time pass up to `now_ns`, with what was seen of nodes and which machines proved good; returns what was kept of `seen`."""
+        """Lets time pass up to `now_ns`.
+
+        Args:
+            work: what it is kept with.
+            seen: what was seen of nodes.
+            good: which machines proved good.
+            back: site, node and origin of daemons that came online.
+            now_ns: the moment.
+
+        Returns:
+            What was kept of `seen`.
+        """
         triage = Triage(work, self._policy)
+        for site, node, origin in back:
+            step = partial(self._come_back, work, triage, (site, node, origin), now_ns)
+            self._part(f"return of {node}/{origin}", node, now_ns, work, step)
         kept = [
             one
             for one in seen
@@ -72,6 +91,11 @@ class Passing:
         work.release()
         self.stumbles.passed(what)
         return True
+
+    @staticmethod
+    def _come_back(work: Transaction, triage: Triage, daemon: tuple[str, str, str], now_ns: int) -> None:
+        for alert, sources in work.reported_by(*daemon):
+            triage.come_back(alert, sources, now_ns)
 
     def _forget(self, work: Transaction, good: Good) -> None:
         for alert in work.holding_any(good.site, good.machine):

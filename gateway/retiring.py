@@ -1,7 +1,8 @@
 """A node, or one daemon of it, is no longer in use: what becomes of it in every part of the gateway.
 
 Its alerts end, for nobody will ever clear them; it and its machines are no longer shown, and nobody is called because it is away. What was
-measured, the history of the alerts and the audit trail stay. When it is heard again, it is a new one.
+measured, the history of the alerts and the audit trail stay. When it is heard again, it is a new one, but for what it had found and not
+cleared: it does not tell that twice, so those alerts are open again.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ def retire(services: Services, node: str, origin: str, *, by: str) -> None:
     if state.online:
         raise StillOnline(f"{node}/{origin}")
     with services.ledger.transaction() as work:
-        _end_alerts(work, services, f"{node}/{origin}", by)
+        _end_alerts(work, services, node, origin, by)
         work.execute(
             "UPDATE commands SET state = 'expired', reason = 'no longer in use'"
             " WHERE site = ? AND node = ? AND origin = ? AND state IN ('queued', 'sent')",
@@ -34,16 +35,13 @@ def retire(services: Services, node: str, origin: str, *, by: str) -> None:
     services.ingest.retire(node, origin)
     services.alerting.forget_node(services.site, node, origin)
     services.live.drop(node, origin)
+    # What alerting had in hand just then; from here on it takes nothing of it any more.
+    with services.ledger.transaction() as work:
+        _end_alerts(work, services, node, origin, by)
 
 
-def _end_alerts(work: Transaction, services: Services, daemon: str, by: str) -> None:
-    # "0" follows "/": by the index, everything that begins with the daemon's name.
-    rows = work.execute(
-        "SELECT alert, source FROM sources WHERE site = ? AND source >= ? AND source < ? ORDER BY alert",
-        (services.site, f"{daemon}/", f"{daemon}0"),
-    ).fetchall()
-    gone = {row["source"] for row in rows}
-    for found in dict.fromkeys(row["alert"] for row in rows):
-        alert = work.get(found)
-        if alert is not None:
+def _end_alerts(work: Transaction, services: Services, node: str, origin: str, by: str) -> None:
+    for alert, sources in work.reported_by(services.site, node, origin):
+        gone = sources - alert.away.keys()
+        if gone:
             work.put(retire_alert(alert, gone, services.wall_ns(), services.ledger.policy, by=by))

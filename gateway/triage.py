@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from gateway.alerts import SECOND_NS, SYSTEM, Alert, Change, Fault, Observation, Policy, State
-from gateway.lifecycle import begin, clear, confirm, pass_time, reopen, resolve, restate, sight, take_over
+from gateway.lifecycle import begin, clear, come_back, confirm, pass_time, reopen, resolve, restate, sight, take_over
 from gateway.pen import Pen
 from gateway.related import Relation
+from wire.messages import Severity
 
 
 class AlertError(Exception):
@@ -94,6 +95,15 @@ class Triage:
         held = self._book.get(alert)
         if held is not None:
             self._present(held, now_ns)
+
+    def come_back(self, alert: Alert, sources: Collection[str], at_ns: int) -> None:
+        """A daemon that was no longer in use is heard again; what it had found there is found still."""
+        back = {source: severity for source, severity in alert.away.items() if source in sources}
+        other = self._book.latest(alert.site, alert.machine, alert.key)
+        if back and alert.state.closed and other is not None and not other.state.closed:
+            self._hand_over(alert, other, back, at_ns)
+        elif back:
+            self._book.put(come_back(alert, back, at_ns, self._policy))
 
     def acknowledge(
         self,
@@ -206,12 +216,15 @@ class Triage:
         if alert.state.closed and not change.alert.state.closed:
             other = self._book.latest(alert.site, alert.machine, alert.key)
             if other is not None and other.id != alert.id and not other.state.closed:
-                mine, theirs = take_over(alert, other, at_ns, self._policy)
-                self._book.put(mine)
-                self._book.put(theirs)
-                return mine.alert
+                return self._hand_over(alert, other, alert.settled, at_ns)
         self._book.put(change)
         return change.alert
+
+    def _hand_over(self, closed: Alert, other: Alert, moved: Mapping[str, Severity], at_ns: int) -> Alert:
+        mine, theirs = take_over(closed, other, moved, at_ns, self._policy)
+        self._book.put(mine)
+        self._book.put(theirs)
+        return mine.alert
 
     def _again(self, held: Alert, seen: Observation) -> None:
         if seen.key == held.key:
@@ -237,7 +250,7 @@ class Triage:
             self._begin(seen)
         elif not latest.state.closed:
             self._book.put(sight(latest, seen, self._policy))
-        elif latest.resolution not in {"merged", "retired"} and self._recent(latest, seen.at_ns):
+        elif seen.source in latest.away or self._returns(latest, seen.at_ns):
             self._book.put(reopen(latest, seen, self._policy))
         else:
             self._begin(seen)
@@ -249,7 +262,9 @@ class Triage:
             change = begin(seen, self._policy, taken=taken)
         self._book.put(change)
 
-    def _recent(self, alert: Alert, at_ns: int) -> bool:
+    def _returns(self, alert: Alert, at_ns: int) -> bool:
+        if alert.resolution in {"merged", "retired"}:
+            return False
         window_s = self._policy.flap_window_s if alert.state is State.PASSED else self._policy.reopen_s
         return at_ns - (alert.resolved_ns or 0) <= window_s * SECOND_NS
 

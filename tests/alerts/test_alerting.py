@@ -395,3 +395,18 @@ def test_an_older_copy_of_the_journal_is_worked_on_all_the_same(site: Site) -> N
     alerting.turn()
     assert len(site.ledger.open_alerts()) == 1
     assert site.ledger.position("alerts", site.journal.log) == 2
+
+
+def test_what_was_on_its_way_when_a_daemon_was_retired_becomes_no_alert_and_brings_it_not_back(site: Site) -> None:
+    site.retired.add(("pi-1", "sense"))
+    site.put("finding", finding(1, site.clock()))
+    site.put("health", health(2, site.clock(), under_voltage=True))
+    site.put("finding", finding(1, site.clock(), node="pi-2", machine="oven"))
+    site.alerting.turn()
+    site.clock.pass_s(60)
+    site.alerting.turn()
+    assert [alert.machine for alert in site.ledger.open_alerts()] == ["oven"]
+    site.retired.clear()
+    site.put("finding", finding(3, site.clock(), id="f2"))
+    site.alerting.turn()
+    assert {alert.machine for alert in site.ledger.open_alerts()} == {"oven", "mixer"}

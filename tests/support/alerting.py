@@ -18,6 +18,7 @@ class Site:
         self.folder = folder
         self.clock = Clock()
         self.commands: list[tuple[str, str, Command]] = []
+        self.retired: set[tuple[str, str]] = set()
         self.journal = Journal(folder / "journal", readers=["alerts"], max_bytes=4_000_000, commit_interval_s=0.01)
         self.ledger = ledger(folder, self.clock)
         self.alerting = self.make()
@@ -29,6 +30,7 @@ class Site:
             send=lambda node, origin, command: self.commands.append((node, origin, command)),
             now_ns=self.clock,
             gather_s=0.0,
+            retired=lambda: self.retired,
         )
 
     def put(self, stream: str, payload: bytes) -> None:

@@ -67,7 +67,7 @@ class MemoryBook:
         return self.alerts.get(alert)
 
     def holding(self, site: str, source: str) -> Alert | None:
-        found = [a for a in self.alerts.values() if a.site == site and (source in a.active or source in a.settled)]
+        found = [a for a in self.alerts.values() if a.site == site and source in a.held]
         assert len(found) <= 1
         return found[0] if found else None
 
