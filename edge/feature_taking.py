@@ -96,6 +96,9 @@ class FeatureTaking:
             series[f"{name}.{RUNNING_SPEED}"] = Column("rpm", [end_ns], [found.signs[RUNNING_SPEED]])
 
     def _keep(self, name: str, channel: Channel, found: Found, held: _Held) -> None:
+        if found.values:
+            # What this block cannot tell, as a line that has become too slow for its length, is not what an earlier one told.
+            held.values.clear()
         for feature, value in found.values.items():
             if math.isfinite(value):
                 self._hold(held, channel, f"{name}.{feature}", value, found.units[feature])
