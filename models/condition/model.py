@@ -110,7 +110,8 @@ class Condition:
             self._suspects.hear(regime, self._departures.moved(sample, normal), signs)
             if self._alarms.raised_in(regime):
                 # A regime without an alarm, as at rest, has little to say of one.
-                self._suspects.weigh(self._columns.info, self.settings.kind, assurance(known_as, ratio))
+                sure = assurance(known_as, ratio)
+                self._suspects.weigh(self._columns.info, self.settings.kind, sure, self._normals.usual)
         judged = Verdict(
             sample.time_s, regime, ratio, 1.0, severity, alarm, 1.0, deviations, certainty=known_as, signs=signs
         )

@@ -7,7 +7,7 @@ alarm too (`evidence.py`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,8 +22,10 @@ FAR_MORE = 10.0
 NEWEST = 0.15
 """Least weight of a new sample: about the last dozen in each regime count."""
 MOST_SAMPLES = 1_000_000
-UNSURE = 0.6
-"""Confidence is worth this much in a regime that was not met before."""
+AT_REST = 0.02
+"""Share of what a current or power is in its strongest regime by which it must change to be a symptom: a resting clamp's noise is many
+percent of nothing."""
+ELECTRICAL = ("current", "power")
 
 
 @dataclass
@@ -84,9 +86,29 @@ class Suspects:
             self._signs[name] = float(before + weight * (value - before))
         self._known = known
 
-    def weigh(self, info: Mapping[str, FeatureInfo], kind: str = "generic", sure: float = 1.0) -> None:
-        """Asks the rules about the picture as it is now; `sure` (0 to 1) is what their confidence is worth."""
-        self._evidence.weigh(weighed(self.picture(), info, kind, known_regime=self._known, signs=self._signs), sure)
+    def weigh(
+        self,
+        info: Mapping[str, FeatureInfo],
+        kind: str = "generic",
+        sure: float = 1.0,
+        usual: Callable[[str], float] = lambda _: 0.0,
+    ) -> None:
+        """Asks the rules about the picture as it is now.
+
+        Args:
+            info: of every feature that is measured.
+            kind: of machine.
+            sure: 0 to 1, what their confidence is worth.
+            usual: what a feature is in the regime where it is largest.
+        """
+        told = [
+            d
+            for d in self.picture()
+            if d.feature not in info
+            or info[d.feature].quantity not in ELECTRICAL
+            or abs(d.value - d.expected) >= AT_REST * usual(d.feature)
+        ]
+        self._evidence.weigh(weighed(told, info, kind, known_regime=self._known, signs=self._signs), sure)
 
     def clear(self) -> None:
         """The alarm is over."""
