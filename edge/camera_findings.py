@@ -15,7 +15,8 @@ CLEAR_AFTER = 2
 
 
 class _Kept(msgspec.Struct):
-    newest_ns: int | None = None
+    newest_ns: str | int | None = None
+    """A position; a number in marks of earlier versions."""
     id: str = ""
     cause: str = ""
 
@@ -35,7 +36,7 @@ class CameraFindings:
         self._name = camera.name
         self._standing = StandingFinding(drafter, fixed, raise_after=RAISE_AFTER, clear_after=CLEAR_AFTER)
         self._standing.kept = Standing(kept.id, kept.cause)
-        self.position = kept.newest_ns
+        self.position = None if kept.newest_ns is None else str(kept.newest_ns)
         """Of the last picture taken up, see `Frame.position`."""
         self.detail = ""
         """What is wrong with the last picture, in English."""

@@ -12,9 +12,10 @@ import cv2
 
 from edge.camera_findings import CameraFindings
 from edge.camera_options import CameraOptions
-from edge.commands import Outcome
+from edge.commands import Outcome, pause
 from edge.drafts import Drafter
-from edge.goods import GoodsPath, Grading
+from edge.goods import GoodsPath
+from edge.grading import Grading
 from edge.item_pictures import ItemPictures
 from edge.products import Products
 from edge.surroundings import Surroundings
@@ -32,7 +33,7 @@ from edge.vision.white import Patch
 from models.quality.card import ModelRefused
 from models.quality.classifier import Classifier
 from models.quality.runtime import RuntimeUnavailable
-from wire.commands import PAUSE_S, Command
+from wire.commands import Command
 from wire.link import LinkConfig
 from wire.messages import SensorState
 
@@ -74,7 +75,7 @@ class CameraWatch:
         # A node has other things to do, and each thread of OpenCV's pool has memory of its own.
         cv2.setNumThreads(1)
         self.options = options
-        self._monotonic_ns = place.world.monotonic_ns
+        self._monotonic_ns, self._wall_ns = place.world.monotonic_ns, place.world.wall_ns
         corners = options.corners
         crop = None if corners is None else BeltCrop(corners)
         grading, self._refused = _grading(options, crop)
@@ -86,6 +87,7 @@ class CameraWatch:
             days=options.keep_days,
             max_mb=options.keep_mb,
             wall_ns=time.time_ns,
+            monotonic_ns=self._monotonic_ns,
         )
         pictures = ItemPictures(
             options.name,
@@ -135,7 +137,15 @@ class CameraWatch:
             fault, detail = "inspection_failed", self.path.trouble
         elif not fault and self.path.products.trouble:
             fault, detail = "profile_refused", self.path.products.trouble
-        return SensorState(name=options.name, machine=options.machine, ok=not fault, fault=fault, detail=detail[:500])
+        left_s = (self.path.paused_until_ns - self._monotonic_ns()) / 1e9
+        return SensorState(
+            name=options.name,
+            machine=options.machine,
+            ok=not fault,
+            fault=fault,
+            detail=detail[:500],
+            paused_left_s=round(left_s, 1) if left_s > 0 else None,
+        )
 
     def counts(self) -> dict[str, int]:
         """For the daemon's summary."""
@@ -144,6 +154,7 @@ class CameraWatch:
             "pictures": self.loop.pictures,
             "inspections": path.inspections,
             "items": path.items,
+            "crumbs": path.crumbs,
             "corrections": path.corrections,
             "opened": self.loop.opened,
         }
@@ -170,9 +181,7 @@ class CameraWatch:
         return Outcome(ok=True, reason=f"makes {command.product} from now on")
 
     def _pause(self, command: Command) -> Outcome:
-        seconds = command.seconds or PAUSE_S
-        self.path.pause(self._monotonic_ns() + round(seconds * 1e9))
-        return Outcome(ok=True, reason=f"paused for {seconds:g} s")
+        return pause(command, self.path.pause, self._monotonic_ns(), self._wall_ns())
 
     def _resume(self, _: Command) -> Outcome:
         self.path.pause(0)

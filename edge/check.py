@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from edge.config import NodeConfig, check_machines
+from edge.config import MachineOptions, NodeConfig, check_machines
 from edge.identity import check_identity
+from edge.sensors.base import Sensor
 from wire.clock import boottime_ns
 
 
@@ -18,6 +20,7 @@ def plan(config: NodeConfig) -> dict[str, Any]:
     check_identity(config)
     options = config.options
     made = check_machines(config, boottime_ns, origin="sense")
+    left_out = _left_out(options.machines, made)
     return {
         "site": options.site,
         "node": options.node,
@@ -32,10 +35,27 @@ def plan(config: NodeConfig) -> dict[str, Any]:
                 "channels": [
                     f"{channel.name} [{channel.unit}]" for sensor in made[machine.name] for channel in sensor.channels
                 ],
+                "left_out": left_out[machine.name],
             }
             for machine in options.machines
         ],
         "cameras": [
             {"name": camera.name, "machine": camera.machine, "type": camera.type} for camera in options.cameras
         ],
+    }
+
+
+def _left_out(machines: Sequence[MachineOptions], made: Mapping[str, Sequence[Sensor]]) -> dict[str, int]:
+    """About how many features of each machine's known channels the model will not judge."""
+    if not machines:
+        return {}
+    # A node with nothing but cameras has no condition model.
+    from edge.feature_count import left_out  # noqa: PLC0415  # see above
+    from edge.path_maker import setup_of  # noqa: PLC0415  # see above
+
+    return {
+        machine.name: left_out(
+            setup_of(machine), [channel for sensor in made[machine.name] for channel in sensor.channels]
+        )
+        for machine in machines
     }

@@ -2,7 +2,8 @@
 
 A command is kept in the journal's marks before the broker is told that it arrived, carried out between two ticks by the thread
 of its machine, and answered by a `Reply` in the same transaction that remembers its id. So a command survives a
-restart, and one that arrives again is not carried out again.
+restart, and one that arrives again is not carried out again. Every list of commands goes the same way to the journal, so that an
+older one is never committed over a newer one.
 """
 
 from __future__ import annotations
@@ -14,15 +15,18 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
+from edge.pausing import pause_until
 from edge.sensors.base import FaultInjectable, UnknownFault
 from models.condition.contract import Confirmed, Word
-from wire.commands import EXPIRED, PAUSE_S, Command
+from wire.commands import EXPIRED, NO_ALARM, PAUSE_S, Command
 from wire.journal import Journal, Record
 from wire.messages import Taught
 
 MARK = "commands"
 REMEMBERED = 256
 """Ids of finished commands; a broker repeats a command within its session, never hundreds of commands later."""
+LATE_S = 2.0
+"""A pause that arrives later than so is said to have begun before."""
 WAITING = 64
 """Commands taken and not yet carried out; more are refused."""
 
@@ -47,10 +51,11 @@ class CommandDesk:
     """Takes commands from any thread and hands each to its machine once.
 
     Args:
-        journal: whose marks remember what was taken and done.
+        journal: whose marks remember what was taken and done; read once.
         machines: names that commands may be for.
         reply: makes the reply's record from a command and its outcome.
-        put: takes records and marks to be committed together.
+        put: takes records and marks to be committed together, in the order of the calls; does not wait.
+        flush: waits until what was put is durable; raises JournalError where it is not.
         wall_ns: best present wall time, None while unknown.
     """
 
@@ -61,14 +66,15 @@ class CommandDesk:
         *,
         reply: Callable[[Command, Outcome], Record],
         put: Callable[[Sequence[Record], Mapping[str, str]], None],
+        flush: Callable[[], None],
         wall_ns: Callable[[], int | None],
     ) -> None:
         self.refused: dict[str, int] = {}
         """Commands refused since start, by reason."""
-        self._journal = journal
         self._machines = frozenset(machines)
         self._reply = reply
         self._put = put
+        self._flush = flush
         self._wall_ns = wall_ns
         self._lock = Lock()
         self._kept = _load(journal.mark(MARK))
@@ -78,18 +84,12 @@ class CommandDesk:
         """Takes a command; when this returns it is durable or refused, and the broker may be told.
 
         Raises:
-            JournalError: it could not be made durable; the gateway, which hears no reply, sends it again.
+            JournalError: it could not be made durable yet; the gateway sends it again where it hears no reply.
         """
-        with self._lock:
-            if command.id in self._kept.done or any(command.id == one.id for one in self._kept.waiting):
-                self._count("command_repeated")
-                return
-            if len(self._kept.waiting) < WAITING:
-                kept = _Kept(waiting=[*self._kept.waiting, command], done=self._kept.done)
-                self._journal.set_marks({MARK: _dump(kept)})
-                self._kept = kept
-                return
-        self._refuse(command, "command_busy", f"{WAITING} commands are waiting already")
+        if not self._keep(command):
+            self._refuse(command, "command_busy", f"{WAITING} commands are waiting already")
+        # Also for one that came before: then it may not have been durable.
+        self._flush()
 
     def settle(self) -> None:
         """Refuses what waits and can never be carried out; call it about once a second."""
@@ -127,7 +127,7 @@ class CommandDesk:
             waiting = [one for one in self._kept.waiting if one.id != command.id]
             done = [*self._kept.done, command.id][-REMEMBERED:]
             self._kept = _Kept(waiting=waiting, done=done)
-            # Under the lock, so that an older state cannot be committed after a newer one.
+            # Under the lock, so that an older list cannot be put after a newer one.
             self._put([record], {MARK: _dump(self._kept)})
 
     def release(self, machine: str) -> None:
@@ -139,6 +139,18 @@ class CommandDesk:
     def refuse(self, command: Command, kind: str, reason: str, code: str | None = None) -> None:
         """Counts and answers a command that a machine could not carry out."""
         self._refuse(command, kind, reason, code)
+
+    def _keep(self, command: Command) -> bool:
+        """Remembers a command; False where too many wait."""
+        with self._lock:
+            if command.id in self._kept.done or any(command.id == one.id for one in self._kept.waiting):
+                self._count("command_repeated")
+                return True
+            if len(self._kept.waiting) >= WAITING:
+                return False
+            self._kept = _Kept(waiting=[*self._kept.waiting, command], done=self._kept.done)
+            self._put([], {MARK: _dump(self._kept)})
+            return True
 
     def _refuse(self, command: Command, kind: str, reason: str, code: str | None = None) -> None:
         logging.getLogger(__name__).warning("command %s (%s) refused: %s", command.id, command.action, reason)
@@ -166,12 +178,12 @@ class Listener(Protocol):
         """The machine makes this from now on."""
 
 
-_WORDS: Mapping[str, tuple[Word, str, str]] = {
-    "relearn": (Word.RELEARN, "forgot everything, learns anew", ""),
-    "confirm_normal": (Word.NORMAL_NOW, "takes what follows as normal", ""),
-    "false_alarm": (Word.FALSE_ALARM, "learned what alarmed as normal", "no alarm is remembered that could be meant"),
+_WORDS: Mapping[str, tuple[Word, str]] = {
+    "relearn": (Word.RELEARN, "forgot everything, learns anew"),
+    "confirm_normal": (Word.NORMAL_NOW, "takes what follows as normal"),
+    "false_alarm": (Word.FALSE_ALARM, "learned what alarmed as normal"),
 }
-"""What each word is to the model, what is answered, and what when it could mean nothing."""
+"""What each word is to the model, and what is answered."""
 
 
 def perform(
@@ -181,6 +193,7 @@ def perform(
     *,
     now_ns: int,
     allow_faults: bool,
+    wall_ns: int | None = None,
 ) -> Outcome:
     """Carries out one command on one machine; never raises for what a command may contain.
 
@@ -190,13 +203,12 @@ def perform(
         sensors: its open sensors by name.
         now_ns: monotonic time.
         allow_faults: whether the configuration lets simulated machines be broken.
+        wall_ns: the same moment on the wall clock, None while unknown.
     """
     if command.action in (*_WORDS, "confirm_fault"):
         return _heed(command, path)
     if command.action == "pause":
-        seconds = command.seconds or PAUSE_S
-        path.pause(now_ns + round(seconds * 1e9))
-        return Outcome(ok=True, reason=f"paused for {seconds:g} s")
+        return pause(command, path.pause, now_ns, wall_ns)
     if command.action == "resume":
         path.resume()
         return Outcome(ok=True, reason="goes on")
@@ -207,18 +219,40 @@ def perform(
     return Outcome(ok=False, reason=f"{command.action} has no meaning for what listens to this machine")
 
 
+def pause(command: Command, begin: Callable[[int], None], now_ns: int, wall_ns: int | None) -> Outcome:
+    """Carries out a pause, as far as it is not over yet.
+
+    Args:
+        command: asks for it.
+        begin: judges nothing until then (monotonic).
+        now_ns: monotonic time.
+        wall_ns: the same moment on the wall clock, None while unknown.
+    """
+    until_ns = pause_until(command, now_ns, wall_ns)
+    asked_s = command.seconds or PAUSE_S
+    if until_ns is None:
+        return Outcome(ok=False, reason=f"a pause of {asked_s:g} s that was over when it arrived", code=EXPIRED)
+    begin(until_ns)
+    left_s = round((until_ns - now_ns) / 1e9, 1)
+    late = asked_s - left_s >= LATE_S
+    return Outcome(ok=True, reason=f"paused for {f'{left_s:g} s, what was left of ' if late else ''}{asked_s:g} s")
+
+
 def _heed(command: Command, path: Listener) -> Outcome:
     """Takes a person's word to the model."""
     if command.action in _WORDS:
-        word, said, nothing = _WORDS[command.action]
-        heard = path.hear(word)
-        return Outcome(ok=True, reason=said if heard else nothing, changed=True)
+        word, said = _WORDS[command.action]
+        return Outcome(ok=True, reason=said, changed=True) if path.hear(word) else _nothing_meant(changed=True)
     if command.cause is None:
         return Outcome(ok=False, reason="confirm_fault needs the cause's name")
     evidence = {item.feature: item.deviation for item in command.evidence}
     if not path.hear(Word.CONFIRMED, Confirmed(command.cause, command.label, evidence)):
-        return Outcome(ok=False, reason="no alarm is remembered that could be meant")
+        return _nothing_meant()
     return Outcome(ok=True, reason=f"keeps what {command.label or command.cause} looks like"[:500], changed=True)
+
+
+def _nothing_meant(*, changed: bool = False) -> Outcome:
+    return Outcome(ok=False, reason="no alarm is remembered that could be meant", changed=changed, code=NO_ALARM)
 
 
 def _set_product(command: Command, path: Listener) -> Outcome:

@@ -34,7 +34,10 @@ from wire.settings import SettingsError
 BAD_CONFIGURATION = 2
 FAILED = 1
 TURN_S = 0.5
+SOURCES_S = 20.0
+"""All machines or cameras together have this long to end; each machine keeps a snapshot of what it learned first."""
 STOP_S = 10.0
+"""The writer, and after it the publisher, have this long. The units allow a stop more than all of it together."""
 BREATH_S = 0.02
 FAREWELL_S = 3.0
 """What was said last is given this long to reach the gateway before a stop; what does not make it waits in the journal."""
@@ -112,7 +115,14 @@ class Daemon(ABC):
             moved=lambda: self.progress.moved("writer"),
             monotonic_ns=clock.monotonic_ns,
         )
-        self.desk = CommandDesk(self.journal, names, reply=self._reply, put=self.writer.put, wall_ns=clock.wall_ns)
+        self.desk = CommandDesk(
+            self.journal,
+            names,
+            reply=self._reply,
+            put=self.writer.put,
+            flush=self.writer.flush,
+            wall_ns=clock.wall_ns,
+        )
         self.publisher = Publisher(self.journal, envelope, clock, self.link, on_command=self.desk.hear)
         self._health = HealthReport(
             self.drafter,
@@ -173,8 +183,7 @@ class Daemon(ABC):
         self.desk.settle()
         self.tend(now_ns)
         if self._health_ns is None or now_ns - self._health_ns >= self.options.report.health_s * 1e9:
-            self._health_ns = now_ns
-            self.writer.put([self._health.record(now_ns, self.sensors(), self.refused())], {})
+            self.tell_health(now_ns)
         stats = self.publisher.stats()
         if self.writer.broken is not None or not self.publisher.alive:
             raise DaemonError(self.writer.broken or f"the publisher ended: {stats.last_error}")
@@ -187,6 +196,11 @@ class Daemon(ABC):
         else:
             self._notifier.status(self.status())
             self._notifier.alive()
+
+    def tell_health(self, now_ns: int) -> None:
+        """Says now how node and sensors are, `now_ns` monotonic."""
+        self._health_ns = now_ns
+        self.writer.put([self._health.record(now_ns, self.sensors(), self.refused())], {})
 
     def stop(self) -> None:
         """Ends everything in the order that loses nothing: sources, writer, publisher (goes offline), journal."""

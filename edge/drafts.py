@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from edge.sensor_setup import CHANNEL_NAME
 from models.condition.contract import Deviation, Explanation, FeatureInfo, PossibleCause, Prognosis, Verdict
 from wire.envelope import Envelope
+from wire.fields import LONGEST_S
 from wire.journal import Record
 from wire.messages import Cause, Condition, Evidence, Finding, Message, Series, Severity, Telemetry
 from wire.messages import Prognosis as Told
@@ -91,6 +92,7 @@ class Drafter:
         *,
         product: str | None = None,
         unsteady: Sequence[str] = (),
+        unjudged: int = 0,
     ) -> Record:
         """What the model said last, be it in this step or, while it is paused or has no data, before it."""
         return self.record(
@@ -111,12 +113,13 @@ class Drafter:
             causes=_causes(explanation.causes if explanation is not None else ()),
             model=self._model,
             certainty=min(max(verdict.certainty, 0.0), 1.0),
-            learning_left_s=None if verdict.learning_left_s is None else _finite(round(verdict.learning_left_s, 1)),
+            learning_left_s=None if verdict.learning_left_s is None else _seconds(verdict.learning_left_s),
             prognosis=_prognosis(verdict.prognosis),
             unsteady=list(filter(CHANNEL_NAME.fullmatch, unsteady))[:MOST_UNSTEADY],
             paused_left_s=None
             if step.paused_until_ns is None
-            else _finite((step.paused_until_ns - step.time_ns) / 1e9),
+            else _seconds((step.paused_until_ns - step.time_ns) / 1e9),
+            unjudged=unjudged,
         )
 
     def finding(self, machine: str, step: Step, change: FindingChange, info: Mapping[str, FeatureInfo]) -> Record:
@@ -153,6 +156,11 @@ def shorten(value: float) -> float | None:
 
 def _finite(value: float) -> float:
     return max(shorten(value) or 0.0, 0.0) if math.isfinite(value) else 1e9
+
+
+def _seconds(value: float) -> float:
+    """To a tenth, and no longer than the wire takes: a pause in the first minute makes a warm-up's pace that of years."""
+    return min(round(_finite(value), 1), LONGEST_S)
 
 
 def _pieces(columns: Sequence[Column], at_ns: int) -> Iterable[Series]:
@@ -219,5 +227,5 @@ def _prognosis(said: Prognosis | None) -> Told | None:
     """Whole seconds: more than anybody can know."""
     if said is None:
         return None
-    low_s, high_s = float(round(max(said.low_s, 0.0))), float(round(max(said.high_s, 0.0)))
+    low_s, high_s = float(round(_seconds(said.low_s))), float(round(_seconds(said.high_s)))
     return Told(low_s=low_s, high_s=high_s, confidence=said.confidence, reaches=Severity(said.reaches))

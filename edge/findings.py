@@ -107,33 +107,28 @@ class Findings:
         if not verdict.alarm:
             return self._clear("") if self._open is not None else None
         causes = explanation.causes if explanation is not None else ()
-        cause = causes[0].code if causes else "unknown"
         opened = self._open
-        evidence = verdict.deviations[:MOST_EVIDENCE]
         if opened is None:
             self._fading = Fading()
         self._fading.take(verdict.score, verdict.limit)
-        if opened is None:
-            since = min((d.since_s for d in evidence if d.since_s is not None), default=verdict.time_s)
-            since_ns = min(round(since * 1e9), now_ns)
-            self._open = FindingChange(
-                self._id("machine", cause, now_ns),
-                "machine",
-                "open",
-                cause,
-                verdict.severity,
-                since_ns,
-                regime=verdict.regime,
-                score=verdict.score,
-                limit=verdict.limit,
-                evidence=evidence,
-                causes=causes,
-                detail=_detail(evidence),
-                prognosis=verdict.prognosis,
-                certainty=verdict.certainty,
-            )
-            self._told_ns, self._next, self._stood = now_ns, (cause, verdict.severity), 0
-            return self._open
+        return self._begin(now_ns, verdict, causes) if opened is None else self._go_on(now_ns, opened, verdict, causes)
+
+    def _begin(self, now_ns: int, verdict: Verdict, causes: tuple[PossibleCause, ...]) -> FindingChange:
+        cause, evidence = _first(causes), verdict.deviations[:MOST_EVIDENCE]
+        since = min((d.since_s for d in evidence if d.since_s is not None), default=verdict.time_s)
+        since_ns = min(round(since * 1e9), now_ns)
+        identifier = self._id("machine", cause, now_ns)
+        opened = FindingChange(
+            identifier, "machine", "open", cause, verdict.severity, since_ns, certainty=verdict.certainty
+        )
+        self._open = _judged(opened, verdict, cause, causes, evidence)
+        self._told_ns, self._next, self._stood = now_ns, (cause, verdict.severity), 0
+        return self._open
+
+    def _go_on(
+        self, now_ns: int, opened: FindingChange, verdict: Verdict, causes: tuple[PossibleCause, ...]
+    ) -> FindingChange | None:
+        cause, evidence = _first(causes), verdict.deviations[:MOST_EVIDENCE]
         recognised = opened.cause != "unknown"
         if recognised and verdict.limit is None and self._next[0] != opened.cause and self._next[1] == verdict.severity:
             # Where there is no limit, as at rest, there is too little to say, also against the name that is being considered.
@@ -151,20 +146,8 @@ class Findings:
         news = age_ns >= PROGNOSIS_EVERY_NS and moved(opened.prognosis, verdict.prognosis, age_ns / 1e9)
         if self._stood < STABLE_FOR or not (another or news):
             return None
-        self._open = replace(
-            opened,
-            state="changed",
-            cause=cause,
-            severity=verdict.severity,
-            since_ns=min(opened.since_ns, now_ns) or now_ns,
-            regime=verdict.regime,
-            score=verdict.score,
-            limit=verdict.limit,
-            evidence=evidence,
-            causes=causes,
-            detail=_detail(evidence),
-            prognosis=verdict.prognosis,
-        )
+        changed = replace(opened, state="changed", since_ns=min(opened.since_ns, now_ns) or now_ns)
+        self._open = _judged(changed, verdict, cause, causes, evidence)
         self._told_ns = now_ns
         return self._open
 
@@ -213,6 +196,32 @@ def moved(told: Prognosis | None, now: Prognosis | None, age_s: float) -> bool:
         return (told is None) != (now is None)
     low_s, high_s = told.low_s - age_s, told.high_s - age_s
     return not (low_s <= (now.low_s + now.high_s) / 2 <= high_s and now.low_s <= (low_s + high_s) / 2 <= now.high_s)
+
+
+def _first(causes: Sequence[PossibleCause]) -> str:
+    return causes[0].code if causes else "unknown"
+
+
+def _judged(
+    finding: FindingChange,
+    verdict: Verdict,
+    cause: str,
+    causes: tuple[PossibleCause, ...],
+    evidence: tuple[Deviation, ...],
+) -> FindingChange:
+    """A finding with what is said of it now."""
+    return replace(
+        finding,
+        cause=cause,
+        severity=verdict.severity,
+        regime=verdict.regime,
+        score=verdict.score,
+        limit=verdict.limit,
+        evidence=evidence,
+        causes=causes,
+        detail=_detail(evidence),
+        prognosis=verdict.prognosis,
+    )
 
 
 def _detail(evidence: Sequence[Deviation]) -> str:

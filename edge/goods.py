@@ -3,36 +3,34 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import blake2s
 from threading import Lock
-from typing import NamedTuple
 
 import msgspec
 
 from edge.camera_findings import CameraFindings
 from edge.camera_options import CameraOptions, minutes
+from edge.counting import Counting
 from edge.drafts import Drafter
-from edge.drift import DriftWatch
+from edge.drift import Drifted, DriftWatch
+from edge.grading import Grading
 from edge.item_pictures import About, Asked, Correction, ItemPictures
 from edge.item_telling import seen_item, told_item
 from edge.lesson import Lesson, PresentLesson
+from edge.pausing import kept_pause, pause_mark
 from edge.products import Products
 from edge.quality_findings import QualityFindings
 from edge.surroundings import Surroundings
 from edge.vision.batches import Batch, Batches
-from edge.vision.calibration import Calibration
 from edge.vision.camera import BadPicture, Frame
 from edge.vision.camera_check import CameraCheck
 from edge.vision.decode import Image
-from edge.vision.inspector import InspectedItem, InspectionResult, Inspector, ProfileMismatch
+from edge.vision.inspector import InspectionResult, Inspector, ProfileMismatch
 from edge.vision.tracking import Tracker
-from models.quality.card import Card
-from models.quality.tallies import Moments
 from wire.commands import Command
 from wire.journal import Record
 from wire.messages import Inspection
@@ -40,28 +38,7 @@ from wire.messages import Inspection
 MOST_ITEMS = 1000
 """The wire's limit."""
 LEAST_PX = 32
-SMALLEST_PX = 20
-"""Of a thing that is smaller in both directions the net sees nothing; it is a crumb, like what the finder calls so."""
-CRUMB = 0.04
-"""So is what has less than this share of the area that goods usually have: what is left on a tray that was emptied."""
 TIDY_NS = 600_000_000_000
-MOST_MM = 100_000.0
-"""The wire takes no longer good."""
-
-
-class Grading(NamedTuple):
-    """Who grades, the card of the model behind it, and how large a pixel of the crop is, where somebody has calibrated it."""
-
-    inspector: Inspector
-    card: Card
-    calibration: Calibration | None = None
-
-    def size_mm(self, item: InspectedItem, crop: Image) -> float | None:
-        """Its longer side; None without a calibration, where it is cut off, or where it reaches to the plane's horizon."""
-        if self.calibration is None or item.cut_off:
-            return None
-        length = round(self.calibration.size_mm(item.found.contour, crop.shape[1], crop.shape[0]).length, 2)
-        return length if length <= MOST_MM else None
 
 
 class GoodsPath:
@@ -103,7 +80,7 @@ class GoodsPath:
         self._pictures = pictures
         self._drafter = drafter
         self._world = world
-        self._tracker = belt
+        self._counting = Counting(belt, world.mark(f"sizes/{options.name}"))
         self._findings = QualityFindings(
             options.name, options.machine, options.reject_above, drafter, world.mark(f"quality/{options.name}")
         )
@@ -117,8 +94,8 @@ class GoodsPath:
         unit = "px" if grading is None or grading.calibration is None else "mm"
         self._drift = DriftWatch(options.name, unit, world.mark(f"charts/{options.name}"))
         self._told: dict[str, str] = {}
-        self._usual_px = Moments()
-        self._paused_ns = 0
+        self.paused_until_ns = kept_pause(world.mark(f"pause/{options.name}"), world.boot)
+        """Until when (monotonic) nothing is judged because a person asked for it."""
         self._filled_ns: int | None = None
         self._tidy_ns = world.monotonic_ns()
         self._lock = Lock()
@@ -127,6 +104,11 @@ class GoodsPath:
     def corrections(self) -> int:
         """How many verdicts people have corrected, since the journal was made."""
         return self._pictures.corrections
+
+    @property
+    def crumbs(self) -> int:
+        """How many things were too small to be goods, since start."""
+        return self._counting.crumbs
 
     @property
     def batch(self) -> Batch | None:
@@ -138,6 +120,9 @@ class GoodsPath:
         with self._lock:
             self.camera.position = frame.position if frame.position is not None else self.camera.position
             now_ns = self._world.monotonic_ns()
+            if now_ns < self.paused_until_ns:
+                self._tell([])
+                return
             if min(crop.shape[:2]) < LEAST_PX:
                 self._tell(self.camera.bad("camera_unreadable", f"{crop.shape[1]} × {crop.shape[0]} pixels", now_ns))
                 return
@@ -146,7 +131,7 @@ class GoodsPath:
                 figure = (fault.feature, fault.value, fault.limit)
                 self._tell(self.camera.bad(fault.cause, fault.detail, now_ns, figure))
                 return
-            if self._grading is None or now_ns < self._paused_ns:
+            if self._grading is None:
                 self._tell(self.camera.good(now_ns))
                 return
             try:
@@ -164,25 +149,31 @@ class GoodsPath:
         """Takes a picture that is none."""
         with self._lock:
             self.camera.position = exc.position if exc.position is not None else self.camera.position
-            self._tell(self.camera.bad("camera_unreadable", str(exc), self._world.monotonic_ns()))
+            self._tell(self._bad("camera_unreadable", str(exc)))
 
     def away(self, why: str) -> None:
         """No picture can be had; what comes later may show another place."""
         with self._lock:
             self._check.forget()
-            self._tell(self.camera.bad("camera_no_image", why, self._world.monotonic_ns()))
+            self._tell(self._bad("camera_no_image", why))
+
+    def _bad(self, cause: str, why: str) -> list[Record]:
+        """What no picture says about the camera; nothing while a person is cleaning under it."""
+        now_ns = self._world.monotonic_ns()
+        return [] if now_ns < self.paused_until_ns else self.camera.bad(cause, why, now_ns)
 
     def say_product(self, product: str) -> None:
         """A person says what is made."""
         with self._lock:
-            self.products.say(product, self._minute())
+            self.products.say(product, self._world.minute())
             self._world.put([], {f"product/{self._options.name}": self.products.state})
 
     def relearn(self) -> str:
         """What follows is the new normal of the present product, which is returned."""
         with self._lock:
-            product = self.products.name(self._minute())
+            product = self.products.name(self._world.minute())
             self._drift.forget(product)
+            self._counting.forget(product)
             self._tell(self._findings.drift("", None, "", self._world.monotonic_ns()))
             return product
 
@@ -190,7 +181,7 @@ class GoodsPath:
         """What comes is collected for a person to look at; a pause is over with that."""
         with self._lock:
             self.lesson.begin(lesson)
-            self._paused_ns = 0
+            self.paused_until_ns = 0
             self._tell([])
 
     def end_lesson(self, lesson: str) -> bool:
@@ -215,8 +206,10 @@ class GoodsPath:
             self._tell([])
 
     def pause(self, until_ns: int) -> None:
-        """Grades nothing until then (monotonic); the camera itself is looked after."""
-        self._paused_ns = until_ns
+        """Judges neither goods nor the camera until then (monotonic): hands and cloths are in the picture. What was found stands."""
+        with self._lock:
+            self.paused_until_ns = until_ns
+            self._tell([])
 
     def correct(self, inspection: str, number: int, verdict: str, by: str, said_ns: int) -> str | None:
         """A person's verdict about an item: it becomes a lesson, and teaches the product's profile where there is one.
@@ -254,18 +247,17 @@ class GoodsPath:
             current.correct(done.before, verdict)
 
     def _inspect(self, grading: Grading, frame: Frame, crop: Image, now_ns: int) -> None:
-        minute, lesson = self._minute(), self.lesson.at(self._world.wall_ns())
-        if lesson is None:
-            result = self._graded(grading.inspector, crop, now_ns, minute)
-        else:
-            grading.inspector.profile = None
-            result = grading.inspector.inspect(crop)
+        minute, lesson = self._world.minute(), self.lesson.at(self._world.wall_ns())
+        result = self._graded(grading.inspector, crop, now_ns, minute, taught=lesson is not None)
         if result.obstructed:
             detail = "something covers so much of the picture that it is no item"
             self._tell(self.camera.bad("camera_blocked", detail, now_ns))
             return
         records = self.camera.good(now_ns)
-        found = self._to_count(result, crop, frame.taken_ns)[:MOST_ITEMS]
+        product = self.products.name(minute) if lesson is None else lesson.product
+        size = (crop.shape[1], crop.shape[0])
+        counted = self._counting.count(result.items, product, size=size, taken_ns=frame.taken_ns, crumbs=result.crumbs)
+        found = counted.items[:MOST_ITEMS]
         if not found:
             # An empty tray, or a belt on which nothing new has come.
             self._tell(records)
@@ -276,7 +268,6 @@ class GoodsPath:
             asked = Asked(lesson.room, tuple(each.verdict for each in found))
             # Nobody knows yet what is good here: that is what the person is asked.
             found = [replace(each, verdict="unsure") for each in found]
-        product = self.products.name(minute) if lesson is None else lesson.product
         batch = self._batches.of(product, now_ns, wall_ns=self._world.wall_ns(), minute=minute)
         sizes = [grading.size_mm(each, crop) for each in found]
         labels = grading.card.labels
@@ -285,8 +276,7 @@ class GoodsPath:
         batch.add(items)
         seen = [seen_item(each, size) for each, size in zip(found, sizes, strict=True) if not each.cut_off]
         drifted = self._drift.take(product, seen) if lesson is None else None
-        text = f"{self._options.name}|{self._world.boot}|{frame.taken_ns}|{frame.position}|{self.inspections}"
-        identity = f"i-{blake2s(text.encode(), digest_size=10).hexdigest()}"
+        identity = self._identity(frame)
         records.append(
             self._drafter.record(
                 Inspection,
@@ -296,27 +286,43 @@ class GoodsPath:
                 machine=self._options.machine,
                 camera=self._options.name,
                 product=product,
+                called=self.products.called(product) if lesson is None else "",
                 batch=batch.id,
                 items=items,
                 model=f"{grading.card.name} {grading.card.sha256[:8]}",
                 charts=dict(drifted.charts) if drifted is not None else {},
                 lesson=lesson.id if lesson is not None else None,
+                crumbs=counted.crumbs,
             )
         )
         if lesson is None:
             # What is collected is judged by nobody: what was found before stands until something is judged again.
-            records.extend(self._findings.batch(batch, now_ns))
-        if drifted is not None:
-            records.extend(
-                self._findings.drift(drifted.cause, drifted.evidence, drifted.detail, now_ns, product=product)
-            )
+            records.extend(self._found(batch, drifted, product, now_ns))
         self.inspections += 1
         self.items += len(items)
         self.lesson.pictured(len(shown) if lesson is not None else 0)
         self._tell(records)
         self._pictures.keep(About(identity, batch.id, product), found, crop, labels, asked)
 
-    def _graded(self, inspector: Inspector, crop: Image, now_ns: int, minute: int | None) -> InspectionResult:
+    def _identity(self, frame: Frame) -> str:
+        text = f"{self._options.name}|{self._world.boot}|{frame.taken_ns}|{frame.position}|{self.inspections}"
+        return f"i-{blake2s(text.encode(), digest_size=10).hexdigest()}"
+
+    def _found(self, batch: Batch, drifted: Drifted | None, product: str, now_ns: int) -> list[Record]:
+        records = list(self._findings.batch(batch, now_ns))
+        if drifted is not None:
+            records.extend(
+                self._findings.drift(drifted.cause, drifted.evidence, drifted.detail, now_ns, product=product)
+            )
+        return records
+
+    def _graded(
+        self, inspector: Inspector, crop: Image, now_ns: int, minute: int | None, *, taught: bool
+    ) -> InspectionResult:
+        """What is in the picture; `taught` by the net alone, as a person is asked."""
+        if taught:
+            inspector.profile = None
+            return inspector.inspect(crop)
         gap_ns = round(self._options.load_gap_s * 1e9)
         if self._options.recognise and (self._filled_ns is None or now_ns - self._filled_ns > gap_ns):
             # The look of a new load says what it is; then it is judged as that.
@@ -330,21 +336,6 @@ class GoodsPath:
             self.products.trouble = str(exc)
             inspector.profile = None
         return inspector.inspect(crop)
-
-    def _to_count(self, result: InspectionResult, crop: Image, taken_ns: int) -> list[InspectedItem]:
-        """All items of a tray; of a belt those that are seen whole for the first time. No crumbs."""
-        items = [item for item in result.items if not self._crumb(item)]
-        for item in items:
-            if not item.cut_off:
-                self._usual_px.add(item.found.area_px)
-        if self._tracker is None:
-            return items
-        size = (crop.shape[1], crop.shape[0])
-        tracked = self._tracker.track([item.found for item in items], size=size, taken_ns=taken_ns)
-        return [item for item, known in zip(items, tracked, strict=True) if known.new]
-
-    def _crumb(self, item: InspectedItem) -> bool:
-        return max(item.found.box[2:]) < SMALLEST_PX or item.found.area_px < CRUMB * self._usual_px.mean
 
     def _tell(self, records: Sequence[Record]) -> None:
         marks = self._marks()
@@ -362,6 +353,8 @@ class GoodsPath:
             f"charts/{name}": self._drift.state,
             f"corrected/{name}": self._pictures.state,
             f"lesson/{name}": self.lesson.state,
+            f"sizes/{name}": self._counting.state,
+            f"pause/{name}": pause_mark(self._world.boot, self.paused_until_ns),
         }
         if self._batches.current is not None:
             marks[f"batch/{name}"] = _json(self._batches.current)
@@ -371,14 +364,6 @@ class GoodsPath:
         if now_ns - self._tidy_ns >= TIDY_NS:
             self._tidy_ns = now_ns
             self._pictures.tidy()
-
-    def _minute(self) -> int | None:
-        """Minutes since local midnight, None while the time is unknown."""
-        wall_ns = self._world.wall_ns()
-        if wall_ns is None:
-            return None
-        local = time.localtime(wall_ns / 1e9)
-        return local.tm_hour * 60 + local.tm_min
 
 
 def _batch(mark: str | None) -> Batch | None:

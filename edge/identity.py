@@ -5,8 +5,8 @@ from __future__ import annotations
 import ssl
 from pathlib import Path
 
+from edge.certificate import NoCertificate, common_name
 from edge.config import NodeConfig
-from edge.doctor.certificate import NoCertificate, common_name
 from wire.settings import SettingsError
 
 

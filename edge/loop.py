@@ -19,6 +19,7 @@ from edge.config import MachineOptions, ReportOptions
 from edge.drafts import Drafter
 from edge.feed import SensorFeed
 from edge.machine import MachinePath
+from edge.pausing import kept_pause, pause_mark
 from edge.reporter import Reporter
 from edge.sensors.base import Channel, Fault, Quantity, SensorConfigError
 from edge.snapshots import BadSnapshot, Snapshots
@@ -210,7 +211,7 @@ class MachineLoop:
         self.state.faults = step.sensor_faults
         # With the findings in one transaction: which of them are open must be right also after a power cut.
         marks = {self._findings_mark: _json(path.snapshot()["findings"])} if step.findings else {}
-        self._shared.put(self._reporter.take(step, lambda: path.unsteady), marks)
+        self._shared.put(self._reporter.take(step, lambda: path.unsteady, path.unjudged), marks)
         if now_ns - self._snapshot_ns >= self._shared.snapshot_s * 1e9:
             self._save()
 
@@ -224,13 +225,20 @@ class MachineLoop:
                 logging.getLogger(__name__).info("%s: %s by %r", self.machine.name, outcome.reason, command.by)
                 self._shared.desk.finish(command, outcome)
             else:
-                self._shared.desk.refuse(command, "command_refused", outcome.reason)
+                self._shared.desk.refuse(command, "command_refused", outcome.reason, outcome.code)
 
     def _perform(self, command: Command, path: MachinePath) -> Outcome:
         sensors = {feed.name: feed.sensor for feed in self._feeds if feed.sensor is not None}
         ears = _Ears(path, self._keep_pause, self._keep_product)
         try:
-            return perform(command, ears, sensors, now_ns=self._now(), allow_faults=self._shared.allow_faults)
+            return perform(
+                command,
+                ears,
+                sensors,
+                now_ns=self._now(),
+                allow_faults=self._shared.allow_faults,
+                wall_ns=self._shared.clock.wall_ns(),
+            )
         except Exception as exc:
             # A command that fails is answered; handing it to a successor again would end that one as well.
             logging.getLogger(__name__).exception("%s: command %s failed", self.machine.name, command.id)
@@ -295,16 +303,15 @@ class MachineLoop:
             logging.getLogger(__name__).warning("%s: no snapshot: %s", self.machine.name, exc)
 
     def _keep_pause(self, until_ns: int) -> None:
-        self._shared.put([], {self._pause_mark: f"{self._shared.clock.boot} {until_ns}"})
+        self._shared.put([], {self._pause_mark: pause_mark(self._shared.clock.boot, until_ns)})
 
     def _keep_product(self, product: str) -> None:
         self._reporter.product = product
         self._shared.put([], {self._product_mark: product})
 
     def _kept_pause(self) -> int:
-        """Until when (monotonic) the machine is paused; 0 when it is not. A pause does not outlive the boot."""
-        boot, _, until = (self._shared.mark(self._pause_mark) or "").partition(" ")
-        return int(until) if boot == self._shared.clock.boot and until.isdecimal() else 0
+        """Until when (monotonic) the machine is paused; 0 when it is not."""
+        return kept_pause(self._shared.mark(self._pause_mark), self._shared.clock.boot)
 
     def _now(self) -> int:
         return self._shared.clock.monotonic_ns()

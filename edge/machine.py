@@ -117,6 +117,11 @@ class MachinePath:
         return tuple(getattr(self._model, "unsteady", ()))
 
     @property
+    def unjudged(self) -> Sequence[str]:
+        """Features that the model has no room for; empty where it does not tell."""
+        return tuple(getattr(self._model, "unjudged", ()))
+
+    @property
     def paused(self) -> bool:
         """Whether someone asked for quiet."""
         return self._paused

@@ -25,23 +25,7 @@ class PathMaker:
     """
 
     def __init__(self, machine: MachineOptions, boot: str) -> None:
-        bearing = machine.bearing
-        speed = machine.running_speed_rpm
-        self._setup = MachineSetup(
-            name=machine.name,
-            kind=machine.kind,
-            interval_s=machine.interval_s,
-            running_speed_hz=None if speed is None else speed / 60.0,
-            gear_teeth=machine.gear_teeth,
-            bearing=None
-            if bearing is None
-            else Bearing(bearing.balls, bearing.ball_mm, bearing.pitch_mm, bearing.contact_deg),
-            iso_class=machine.iso_class,
-            nominal_hz=float(machine.mains_hz),
-            tachometer=None if machine.tachometer is None else machine.tachometer.made(),
-            set_points=tuple(point.made() for point in machine.set_points),
-            boot=boot,
-        )
+        self._setup = setup_of(machine, boot)
         self._settings = Settings(
             warmup=max(round(machine.warmup_s / machine.interval_s), LEAST_WARMUP),
             kind=machine.kind,
@@ -60,5 +44,25 @@ class PathMaker:
             path.restore(state)
             if isinstance(path.model, Condition):
                 # What was learned is the snapshot's; how to judge is the present configuration's.
-                path.model.settings = self._settings
+                path.model.judge_by(self._settings)
         return path
+
+
+def setup_of(machine: MachineOptions, boot: str = "") -> MachineSetup:
+    """What a machine's options say of it; `boot` is the id of the present boot."""
+    bearing, speed = machine.bearing, machine.running_speed_rpm
+    return MachineSetup(
+        name=machine.name,
+        kind=machine.kind,
+        interval_s=machine.interval_s,
+        running_speed_hz=None if speed is None else speed / 60.0,
+        gear_teeth=machine.gear_teeth,
+        bearing=None
+        if bearing is None
+        else Bearing(bearing.balls, bearing.ball_mm, bearing.pitch_mm, bearing.contact_deg),
+        iso_class=machine.iso_class,
+        nominal_hz=float(machine.mains_hz),
+        tachometer=None if machine.tachometer is None else machine.tachometer.made(),
+        set_points=tuple(point.made() for point in machine.set_points),
+        boot=boot,
+    )

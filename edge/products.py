@@ -94,6 +94,11 @@ class Products:
         self.trouble = known[2]
         return known[1]
 
+    def called(self, name: str) -> str:
+        """What people call a product by whose profile was judged; empty where that is its name, or not known."""
+        profile = self._read[name][1] if name in self._read else None
+        return profile.product if profile is not None and profile.product != name else ""
+
     def teach(self, name: str, example: Example, *, good: bool, made: str) -> bool:
         """Adds a corrected item to a product's profile; False where there is none, or too few good items would be left in it.
 

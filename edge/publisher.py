@@ -210,7 +210,7 @@ class Publisher:
         if inbound.retain:
             raise Refused("time", "a retained time beacon tells an old time")
         beacon = self._codec.decode_as(TimeBeacon, inbound.payload)
-        self._clock.hear(beacon.time_ns, synced=beacon.synced)
+        self._clock.hear(beacon.time_ns)
         if not self._clock_known:
             self._wake()
 

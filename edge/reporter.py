@@ -43,12 +43,15 @@ class Reporter:
         self.product: str | None = None
         """What the machine makes, told with its condition."""
 
-    def take(self, step: Step, unsteady: Callable[[], Sequence[str]] = tuple) -> list[Record]:
+    def take(
+        self, step: Step, unsteady: Callable[[], Sequence[str]] = tuple, unjudged: Sequence[str] = ()
+    ) -> list[Record]:
         """The records of this step, findings first.
 
         Args:
             step: of the machine's path.
             unsteady: features that changed while they were learned; asked when a condition is told.
+            unjudged: features that the model has no room for.
         """
         if step.verdict is not None:
             self._verdict, self._explanation = step.verdict, step.explanation
@@ -84,6 +87,7 @@ class Reporter:
                     self._info,
                     product=self.product,
                     unsteady=unsteady(),
+                    unjudged=len(unjudged),
                 )
             )
         for channel, column in step.series.items():

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from edge.config import MachineOptions, NodeConfig, check_machines, read_node, surroundings_of
-from edge.daemon import STALL_S, STOP_S, Daemon, run
+from edge.daemon import SOURCES_S, STALL_S, Daemon, run
 from edge.feed import SensorFeed
 from edge.loop import LoopState, MachineLoop, Shared
 from edge.path_maker import PathMaker
@@ -16,6 +16,7 @@ from edge.snapshots import Snapshots
 from models.condition.model import MODEL
 from wire.clock import boottime_ns
 from wire.messages import SensorState
+from wire.service import join_all
 from wire.settings import SettingsError
 
 ORIGIN: Final = "sense"
@@ -90,7 +91,7 @@ class Sense(Daemon):
         """Ends the machines' threads; each keeps a snapshot."""
         for loop in self.loops.values():
             loop.stop()
-        return [name for name, loop in self.loops.items() if not loop.join(STOP_S)]
+        return join_all({name: loop.join for name, loop in self.loops.items()}, SOURCES_S)
 
     def sensors(self) -> list[SensorState]:
         """Of all machines."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -19,3 +20,11 @@ class Surroundings(NamedTuple):
     wall_ns: Callable[[], int | None]
     """Best present wall time, None while unknown."""
     boot: str
+
+    def minute(self) -> int | None:
+        """Minutes since local midnight, None while the time is unknown."""
+        wall_ns = self.wall_ns()
+        if wall_ns is None:
+            return None
+        local = time.localtime(wall_ns / 1e9)
+        return local.tm_hour * 60 + local.tm_min

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from edge.commands import Outcome
 from edge.config import NodeConfig, read_node
-from edge.daemon import STALL_S, STOP_S, Daemon, run
+from edge.daemon import SOURCES_S, STALL_S, Daemon, run
 from edge.surroundings import Surroundings
 from edge.vision.camera import CameraConfigError
 from wire.commands import Command
 from wire.messages import SensorState
+from wire.service import join_all
 from wire.settings import SettingsError
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class Watch(Daemon):
         """Ends the cameras' threads."""
         for camera in self.cameras.values():
             camera.loop.stop()
-        return [name for name, camera in self.cameras.items() if not camera.loop.join(STOP_S)]
+        return join_all({name: camera.loop.join for name, camera in self.cameras.items()}, SOURCES_S)
 
     def sensors(self) -> list[SensorState]:
         """Of all cameras."""
@@ -119,13 +120,18 @@ class Watch(Daemon):
                 outcome = Outcome(ok=False, reason=f"failed: {type(exc).__name__}: {exc}"[:500])
             if outcome is not None:
                 outcomes.append(outcome)
+        if command.action in ("pause", "resume"):
+            # Before the answer: whoever is told that it is done finds the cameras as they are now.
+            self.tell_health(self.clock.monotonic_ns())
         best = next((one for one in outcomes if one.ok), None)
         if best is not None:
             self.log.info("%s: %s by %r", command.machine, best.reason, command.by)
             self.desk.finish(command, best)
             return
-        reason = outcomes[0].reason if outcomes else "the item's picture is no longer held"
-        self.desk.refuse(command, "command_refused", reason)
+        reason, code = (
+            (outcomes[0].reason, outcomes[0].code) if outcomes else ("the item's picture is no longer held", None)
+        )
+        self.desk.refuse(command, "command_refused", reason, code)
 
 
 def main(config_path: Path, *, json_output: bool = False) -> int:

@@ -21,10 +21,12 @@ MOST_ALLOWED = 2.0
 HELD_RECORDS = 20_000
 """Kept in memory while the journal cannot take them; telemetry beyond it is dropped and counted, events are kept on."""
 HELD_EVENTS = 100_000
+PROMPT_S = 5.0
+"""Longest wait for a commit that somebody waits for."""
 
 
 class Writer:
-    """The only one who appends to a daemon's journal.
+    """The only one who appends to a daemon's journal and sets its marks: what is handed over later is never committed earlier.
 
     Args:
         journal: where to.
@@ -49,6 +51,9 @@ class Writer:
         self._changed = Condition()
         self._held: list[Record] = []
         self._marks: dict[str, str] = {}
+        self._handed = 0
+        self._written = 0
+        self._failures = 0
         self._urgent = False
         self._stopping = False
         self._allowed = MOST_ALLOWED
@@ -64,18 +69,35 @@ class Writer:
         if not records and not marks:
             return
         with self._changed:
+            self._handed += 1
             self._held.extend(records)
             self._marks.update(marks or {})
             self._urgent = self._urgent or any(record.event for record in records)
             if len(self._held) > HELD_RECORDS:
                 self._shed()
-            self._changed.notify()
+            self._changed.notify_all()
+
+    def flush(self) -> None:
+        """Waits until everything handed over so far is durable.
+
+        Raises:
+            JournalError: it is not: the journal takes nothing now, or not in time. What was handed over is kept, and written
+                when it works again.
+        """
+        with self._changed:
+            wanted, failures = self._handed, self._failures
+            if self._written < wanted and self.failing is None and self._thread.is_alive():
+                self._urgent = True
+                self._changed.notify_all()
+                self._changed.wait_for(lambda: self._written >= wanted or self._failures != failures, PROMPT_S)
+            if self._written < wanted:
+                raise JournalError(self.failing or "the journal does not take it in time")
 
     def stop(self, timeout_s: float) -> bool:
         """Writes what is held and ends; True when everything is durable."""
         with self._changed:
             self._stopping = True
-            self._changed.notify()
+            self._changed.notify_all()
         if self._thread.is_alive():
             self._thread.join(timeout_s)
         return not self._held and not self._thread.is_alive()
@@ -90,14 +112,21 @@ class Writer:
                 elif not self._urgent and not self._stopping:
                     wait_s = max(GATHER_S, (1.0 - self._earned()) * self._commit_s)
                     self._changed.wait_for(lambda: self._urgent or self._stopping, min(wait_s, self._commit_s))
-                records, marks = self._held, self._marks
+                records, marks, urgent, handed = self._held, self._marks, self._urgent, self._handed
                 self._held, self._marks, self._urgent = [], {}, False
-            if (records or marks) and not self._write(records, marks):
-                with self._changed:
+            written = not (records or marks) or self._write(records, marks)
+            with self._changed:
+                if written:
+                    self._written = handed
+                else:
+                    self._failures += 1
                     self._held = records + self._held
                     self._marks = {**marks, **self._marks}
+                    self._urgent = self._urgent or urgent
                     if len(self._held) > HELD_RECORDS:
                         self._shed()
+                self._changed.notify_all()
+                if not written:
                     if self._stopping:
                         return
                     self._changed.wait_for(lambda: self._stopping, RETRY_S)

@@ -8,7 +8,6 @@ journal's reader follows it, and only tells the journal what it need not hold an
 from __future__ import annotations
 
 import logging
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -18,16 +17,17 @@ from typing import Protocol
 from gateway.alerts import observe
 from gateway.goods import Goods, GoodsUnavailable
 from gateway.ledger import Ledger
-from gateway.ledger_file import LedgerUnavailable
+from gateway.ledger_file import LedgerError, LedgerUnavailable, of_the_file
 from gateway.ledger_transaction import COMMAND_RETRY_NS, Transaction
-from gateway.lifecycle import clear
 from gateway.nodewatch import NodeWatch
+from gateway.passing import Passing
 from gateway.stale import Good, StaleWatch
+from gateway.stumbles import Stumble
 from gateway.triage import Triage
 from wire.backoff import Backoff
 from wire.codec import Codec, Refused
 from wire.commands import Command
-from wire.journal import Entry, Journal
+from wire.journal import Entry, Journal, JournalError
 from wire.messages import Condition, Finding, Health, Inspection, NodeMessage, Reply
 
 READER = "alerts"
@@ -62,14 +62,18 @@ class AlertingStats:
     set_apart: dict[str, int]
     """Entries that could not be worked on, by reason; `batch`: batches that could not be read."""
     failures: int
+    """Turns that did not work, and parts of them."""
     last_error: str
+    """Why the last turn did not work; empty after one that did."""
+    stumbles: dict[str, Stumble]
+    """What cannot be worked on now, while the rest goes on."""
     batches_error: str
     """Why subscribers cannot be told of batches now; empty where they can."""
     goods_error: str
     """Why pictures of goods cannot be kept now; empty where they can."""
     running: bool
     progress_ns: int
-    """Monotonic time of the loop's last turn, for a watchdog."""
+    """Monotonic time of the last turn that worked, or that only the disk kept from it, for a watchdog."""
 
 
 @dataclass(slots=True)
@@ -115,9 +119,11 @@ class Alerting:
         self._codec = Codec()
         self._nodes = NodeWatch(ledger.policy.node_offline_s)
         self._lock = threading.Lock()
-        self._heard: list[tuple[str, str, str, bool, int]] = []
+        self._heard: list[tuple[str, str, str, bool | None, int]] = []
+        """Site, node, origin, whether it is online (None: no longer in use), and when."""
         self._stale = StaleWatch(ledger.policy.stale_s)
         self._good: list[Good] = []
+        self._passing = Passing(ledger.policy)
         self._waiting: list[Entry] = []
         self._cursor: int | None = None
         self._committed = 0
@@ -126,7 +132,6 @@ class Alerting:
         self._tally = _Tally()
         self._failures = 0
         self._last_error = ""
-        self._batches_error = ""
         self._goods_error = ""
         self._progress_ns = time.monotonic_ns()
         self._backoff = Backoff(0.5, 30.0)
@@ -148,6 +153,11 @@ class Alerting:
         with self._lock:
             self._heard.append((site, node, origin, online, self._now_ns()))
 
+    def forget_node(self, site: str, node: str, origin: str) -> None:
+        """It is no longer in use, from any thread."""
+        with self._lock:
+            self._heard.append((site, node, origin, None, self._now_ns()))
+
     def stats(self) -> AlertingStats:
         """The state now."""
         return AlertingStats(
@@ -157,9 +167,10 @@ class Alerting:
             inspections=self._tally.inspections,
             duplicates=self._tally.duplicates,
             set_apart=dict(self._tally.set_apart),
-            failures=self._failures,
+            failures=self._failures + self._passing.stumbles.count,
             last_error=self._last_error,
-            batches_error=self._batches_error,
+            stumbles=self._passing.stumbles.present(),
+            batches_error=self._passing.batches_error,
             goods_error=self._goods_error,
             running=self._thread.is_alive(),
             progress_ns=self._progress_ns,
@@ -217,6 +228,7 @@ class Alerting:
             for entry in entries:
                 self._work_on(entry, work, triage, tally)
             work.advance(READER, self._journal.log, up_to)
+            self._passing.untold(work, self._now_ns())
         self._committed = up_to
         self._last_commit_s = time.monotonic()
         self._count(tally)
@@ -231,9 +243,9 @@ class Alerting:
                 self._apply(message, entry, work, triage, tally)
             else:
                 tally.duplicates += 1
-        except (sqlite3.OperationalError, sqlite3.InterfaceError, MemoryError):
-            raise
-        except Exception as exc:  # noqa: BLE001  # a message that the code stumbles over must not block those behind it
+        except Exception as exc:  # a message that the code stumbles over must not block those behind it
+            if of_the_file(exc):
+                raise
             work.take_back()
             reason = exc.kind if isinstance(exc, Refused) else "error"
             tally.set_apart[reason] = tally.set_apart.get(reason, 0) + 1
@@ -281,44 +293,22 @@ class Alerting:
         with self._lock:
             heard, self._heard = self._heard, []
         for site, node, origin, online, at_ns in heard:
-            self._nodes.hear(site, node, origin, online=online, at_ns=at_ns)
+            if online is None:
+                self._nodes.forget(site, node, origin)
+            else:
+                self._nodes.hear(site, node, origin, online=online, at_ns=at_ns)
         seen = self._nodes.observations(now_ns)
         with self._ledger.transaction() as work:
-            triage = Triage(work, self._ledger.policy)
-            for observation in seen:
-                triage.observe(observation)
-            for good in self._good:
-                for alert in work.holding_any(good.site, good.machine):
-                    for source in good.forgotten(alert):
-                        held = work.get(alert.id) or alert
-                        work.put(clear(held, source, good.at_ns, self._ledger.policy))
-            triage.tick(now_ns)
-            tally = self._report_batches(work)
-        self._count(tally)
-        self._nodes.told(seen)
+            kept = self._passing.work(work, seen, self._good, now_ns)
+            unreadable = work.goods.unreadable
+        if unreadable:
+            self._count(_Tally(set_apart={"batch": unreadable}))
+        self._nodes.told(kept)
         self._good = []
         self._look_after_goods(())
         if now_ns - self._pruned_ns >= _DAY_NS:
             self._ledger.prune(now_ns - self._keep_ns)
             self._pruned_ns = now_ns
-
-    def _report_batches(self, work: Transaction) -> _Tally:
-        """Apart from the rest: whatever is wrong with batches, alerts go on."""
-        work.savepoint()
-        try:
-            work.report_batches()
-        except (sqlite3.OperationalError, sqlite3.InterfaceError, MemoryError):
-            raise
-        except Exception as exc:  # see above
-            work.take_back()
-            if not self._batches_error:
-                logging.getLogger(__name__).exception("batches cannot be told of")
-            self._batches_error = str(exc) or type(exc).__name__
-            return _Tally()
-        work.release()
-        self._batches_error = ""
-        unreadable = work.goods.unreadable
-        return _Tally(set_apart={"batch": unreadable} if unreadable else {})
 
     def _send_commands(self) -> None:
         if self._send is None:
@@ -347,12 +337,19 @@ class Alerting:
     def _main(self) -> None:
         more = False
         while not self._stopping.is_set():
-            self._progress_ns = time.monotonic_ns()
             try:
                 more = self.turn(0.0 if more else 0.5)
                 self._backoff.reset()
+                self._last_error = ""
+                self._progress_ns = time.monotonic_ns()
+            except LedgerError as exc:
+                # Nothing that is read from it can be trusted. The daemon ends with its thread, and its start says what is damaged.
+                self._failed(exc)
+                return
             except Exception as exc:  # noqa: BLE001  # whatever it was, the thread lives on and says so
                 self._failed(exc)
+                if isinstance(exc, LedgerUnavailable | JournalError):  # a new process would find the same disk
+                    self._progress_ns = time.monotonic_ns()
                 self._stopping.wait(self._backoff.next())
         try:
             # What waited for company; and the position, so that the next start reads nothing again.

@@ -22,7 +22,7 @@ from msgspec import Meta, Struct
 
 from gateway.related import Relation
 from wire.commands import Action
-from wire.messages import Cause, Evidence, Finding, FindingType, NonNegative, Prognosis, Severity
+from wire.messages import Cause, Evidence, Finding, FindingType, Prognosis, Seconds, Severity
 
 SECOND_NS = 1_000_000_000
 SYSTEM = "system"
@@ -54,31 +54,31 @@ class State(StrEnum):
         return self in {State.OPEN, State.ACKNOWLEDGED}
 
 
-Resolution: TypeAlias = Literal["", "cleared", "done", "false_alarm", "merged", "passed"]
+Resolution: TypeAlias = Literal["", "cleared", "done", "false_alarm", "merged", "passed", "retired"]
 Reason: TypeAlias = Literal["opened", "escalated", "reopened", "changed", "resolved"]
 
 
 class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[alerts]` in gateway.toml: how patient the alerts are. All in seconds."""
 
-    min_open_s: NonNegative = 30.0
+    min_open_s: Seconds = 30.0
     """A finding below `alarm` must persist this long before it becomes an alert."""
-    clear_after_s: NonNegative = 600.0
+    clear_after_s: Seconds = 600.0
     """How long every finding must have been clear before an alert resolves by itself."""
-    ease_after_s: NonNegative = 1800.0
+    ease_after_s: Seconds = 1800.0
     """How long a lower severity must last before the alert's own severity follows it down."""
-    reopen_s: NonNegative = 86_400.0
+    reopen_s: Seconds = 86_400.0
     """The same trouble of the same machine within this time reopens the alert instead of making a new one; and a finding
     that a person declared settled but that the node still reports after this time reopens it too."""
-    renotify_s: NonNegative = 28_800.0
+    renotify_s: Seconds = 28_800.0
     """An alert that comes back by itself is announced again only when the last message about it is older than this."""
     flap_opens: Annotated[int, Meta(ge=2)] = 3
     """A pending alert that has come and gone this often within `flap_window_s` is opened as flapping."""
-    flap_window_s: NonNegative = 3600.0
+    flap_window_s: Seconds = 3600.0
     """The time in which comings and goings are counted."""
-    node_offline_s: NonNegative = 300.0
+    node_offline_s: Seconds = 300.0
     """A node that has been away this long becomes an alert."""
-    stale_s: NonNegative = 3600.0
+    stale_s: Seconds = 3600.0
     """A node that has called a machine good for this long without a break has forgotten what it had found there before."""
 
 

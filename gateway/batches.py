@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from gateway.alerts import SECOND_NS
 from models.quality.tallies import Moments, wilson
-from wire.messages import Inspection, NonNegative
+from wire.messages import Inspection, Seconds
 
 Verdict: TypeAlias = Literal["good", "reject", "unsure"]
 OTHER = "other"
@@ -21,9 +21,9 @@ OTHER = "other"
 class BatchPolicy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[batches]` in gateway.toml: when a batch's scrap is reported to subscribers."""
 
-    idle_close_s: NonNegative = 1800.0
+    idle_close_s: Seconds = 1800.0
     """A batch without an inspection for this long is over."""
-    report_every_s: NonNegative = 900.0
+    report_every_s: Seconds = 900.0
     """While a batch runs, a changed number of rejects is reported at most this often."""
 
 

@@ -129,8 +129,9 @@ def local_zone() -> tzinfo:
     try:
         if name:
             return ZoneInfo(name)
-        with Path("/etc/localtime").open("rb") as file:
-            return ZoneInfo.from_file(file, key="localtime")
+        place = Path("/etc/localtime")
+        with place.open("rb") as file:
+            return ZoneInfo.from_file(file, key=place.resolve().as_posix().partition("/zoneinfo/")[2] or "localtime")
     except (ZoneInfoNotFoundError, ValueError, OSError):
         return UTC
 

@@ -26,11 +26,17 @@ from typing import Annotated
 from msgspec import Meta, Struct, field
 
 from gateway.alerts import Alert, State, group_of
-from wire.messages import Evidence, Name, NonNegative, Severity, Share
+from wire.messages import Evidence, Name, Severity, Share
 
 HOUR_NS = 3_600_000_000_000
 DEFAULT = "default"
+MOST_KW = 1e6
+"""A gigawatt; no machine takes more, and a rise beyond it was no reading."""
 _WATTS = {"W": 1e-3, "kW": 1.0}
+# With these bounds every date is one that can be written, and every amount a number.
+_Hours = Annotated[float, Meta(ge=0.0, le=876_000.0, description="hours, at most a century")]
+_Money = Annotated[float, Meta(ge=0.0, le=1e12)]
+_Kilowatts = Annotated[float, Meta(ge=0.0, le=MOST_KW)]
 
 
 class BySeverity(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -47,11 +53,11 @@ class BySeverity(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class LeadHours(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How many hours ahead an outage is to be reckoned with, by severity. Assumptions: correct them."""
 
-    watch: NonNegative = 336.0
+    watch: _Hours = 336.0
     """Hours ahead at severity watch."""
-    warning: NonNegative = 72.0
+    warning: _Hours = 72.0
     """Hours ahead at severity warning."""
-    alarm: NonNegative = 0.0
+    alarm: _Hours = 0.0
     """Hours ahead at severity alarm."""
 
 
@@ -60,11 +66,11 @@ class Costs(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     currency: Annotated[str, Meta(pattern=r"^[A-Z]{3}$")] = "EUR"
     """ISO 4217 code of every amount of money."""
-    energy_price_per_kwh: NonNegative = 0.0
+    energy_price_per_kwh: _Money = 0.0
     """Price of a kilowatt-hour."""
     probability: BySeverity = BySeverity()
     lead_hours: LeadHours = LeadHours()
-    item_cost: dict[Name, NonNegative] = {}
+    item_cost: dict[Name, _Money] = {}
     """What one rejected item costs, by product; `default` for all others."""
 
 
@@ -76,13 +82,13 @@ class MachineFacts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """What people call it."""
     capacity_share: Share = 1.0
     """Share of the site's capacity that is lost while it stands."""
-    hourly_downtime_cost: NonNegative = 0.0
+    hourly_downtime_cost: _Money = 0.0
     """Money lost in an hour in which it stands."""
-    outage_hours: dict[Name, NonNegative] = field(default_factory=lambda: {DEFAULT: 8.0})
+    outage_hours: dict[Name, _Hours] = field(default_factory=lambda: {DEFAULT: 8.0})
     """How long a repair takes, by cause or group of causes (`bearing`); `default` for all others."""
-    repair_cost: dict[Name, NonNegative] = {}
+    repair_cost: dict[Name, _Money] = {}
     """What a repair costs, by cause or group of causes; `default` for all others."""
-    extra_power_kw: dict[Name, NonNegative] = {}
+    extra_power_kw: dict[Name, _Kilowatts] = {}
     """Power wasted while a cause lasts, by cause or group; without one, what the evidence measured."""
 
     @property
@@ -151,9 +157,10 @@ def money(alert: Alert, costs: Costs, facts: MachineFacts, *, now_ns: int) -> Mo
     )
 
 
-def scrap(rejects: int, product: str, costs: Costs) -> float:
-    """What rejected items cost."""
-    return round(rejects * costs.item_cost.get(product, costs.item_cost.get(DEFAULT, 0.0)), 2)
+def scrap(rejects: int, product: str, costs: Costs) -> float | None:
+    """What rejected items cost; None where nobody said what one of that product costs."""
+    each = costs.item_cost.get(product, costs.item_cost.get(DEFAULT))
+    return None if each is None else round(rejects * each, 2)
 
 
 def by_cause(figures: Mapping[str, float], cause: str, otherwise: float) -> float:
@@ -180,4 +187,4 @@ def extra_power_kw(evidence: Sequence[Evidence]) -> float:
     The largest, not the sum: mean, peak and phases of one supply would otherwise count several times.
     """
     rises = (_WATTS[item.unit] * (item.value - item.expected) for item in evidence if item.unit in _WATTS)
-    return max((rise for rise in rises if rise > 0), default=0.0)
+    return max((rise for rise in rises if 0 < rise <= MOST_KW), default=0.0)

@@ -1,19 +1,17 @@
-"""The gateway daemon: puts the parts together, watches over them, stops them in the order that loses nothing."""
+"""The gateway daemon: puts the parts together, watches over them, and stops them so that nothing is lost."""
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from datetime import tzinfo
 from pathlib import Path
-from threading import Thread
-from typing import Any, Final, Self
+from typing import Any, Final, Protocol, Self
 
 import msgspec
-import uvicorn
 
 from gateway.alerting import READER as ALERTS_READER
 from gateway.alerting import Alerting
@@ -29,86 +27,31 @@ from gateway.notify import Notifier as PeopleNotifier
 from gateway.origins import OriginState
 from gateway.relating import Relating
 from gateway.remembered import silent_machines
-from gateway.services import Services
+from gateway.services import Failures, Services
 from gateway.store.base import StoreConfigError, StoreUnavailable
 from gateway.store.registry import open_store, pause_s
 from gateway.storing import READER as STORE_READER
 from gateway.storing import Storing
 from gateway.translate import Translator
 from gateway.web.app import build
+from gateway.web.server import CannotServe, WebServer
 from gateway.wording import LANGUAGES, Wording
 from wire.broker import link_config
 from wire.journal import Journal, JournalError
-from wire.service import Notifier, StopSignals
+from wire.service import Notifier, StopSignals, stop_together
 from wire.settings import SettingsError
 from wire.topics import GATEWAY
 
 BAD_CONFIGURATION: Final = 2
 FAILED: Final = 1
 TURN_S = 0.5
-START_S = 20.0
+STOP_S = 45.0
+"""Longest wait for all parts together; the unit allows a stop twice as much, for the files are closed after it."""
 STALL_S = 60.0
 
 
 class DaemonError(Exception):
     """The daemon cannot go on and must be started again; the text says why."""
-
-
-class WebServer:
-    """uvicorn in a thread of its own."""
-
-    def __init__(self, options: GatewayOptions, app: Any) -> None:
-        web = options.web
-        self._server = uvicorn.Server(
-            uvicorn.Config(
-                app,
-                host=web.host,
-                port=web.port,
-                ssl_certfile=web.cert,
-                ssl_keyfile=web.key,
-                log_config=None,  # the daemon's own
-                log_level="warning",
-                access_log=False,
-                server_header=False,
-                lifespan="off",
-                timeout_graceful_shutdown=3,
-                limit_concurrency=200,
-            )
-        )
-        self._thread = Thread(target=self._run, name="web", daemon=True)
-        self._error = ""
-
-    def start(self) -> None:
-        """Listens.
-
-        Raises:
-            DaemonError: the address is taken or not ours.
-        """
-        self._thread.start()
-        deadline = time.monotonic() + START_S
-        while not self._server.started:
-            if not self._thread.is_alive() or time.monotonic() > deadline:
-                config = self._server.config
-                raise DaemonError(f"cannot serve the page on {config.host}:{config.port} {self._error}".rstrip())
-            time.sleep(0.01)
-
-    def alive(self) -> bool:
-        """Whether it serves."""
-        return self._thread.is_alive()
-
-    def stop(self) -> None:
-        """Ends it after the requests under way."""
-        self._server.should_exit = True
-        if self._thread.is_alive():
-            self._thread.join(10)
-
-    def _run(self) -> None:
-        try:
-            asyncio.run(self._server.serve())
-        except SystemExit:
-            self._error = "(address in use, or not allowed)"  # uvicorn has logged which
-        except Exception as exc:  # noqa: BLE001  # a certificate that cannot be used, for one; told by `start` or `turn`
-            self._error = f"({exc})"
 
 
 class Gateway:
@@ -128,11 +71,23 @@ class Gateway:
         self._seen_alerts: dict[str, int] = {}
 
     def _open(self, options: GatewayOptions, opening: ExitStack, where: str, wall_ns: Callable[[], int]) -> None:
-        folder = options.state.dir
         password = password_of(options.web, where)
         zone = zone_of(options, where) or local_zone()
         titles = {facts.name: facts.title for facts in options.machines if facts.title}
         wordings = {code: Wording(code, zone=zone, titles=titles) for code in LANGUAGES}
+        self._open_files(
+            options, opening, Translator(options.costs, options.machines, list(wordings.values())), wall_ns
+        )
+        self._make_intake(options, wall_ns)
+        self._make_readers(options, wordings, zone, wall_ns)
+        self.services = self._sum_up(options, titles, wordings, wall_ns)
+        self.web = WebServer(options.web, build(self.services, password=password))
+        opening.callback(self._stop_parts)
+
+    def _open_files(
+        self, options: GatewayOptions, opening: ExitStack, translator: Translator, wall_ns: Callable[[], int]
+    ) -> None:
+        folder = options.state.dir
         self.journal = Journal(
             folder / "journal.sqlite",
             readers=[STORE_READER, ALERTS_READER],
@@ -140,7 +95,6 @@ class Gateway:
             min_free_bytes=options.journal.min_free_mb * MB,
         )
         opening.callback(self.journal.close)
-        translator = Translator(options.costs, options.machines, list(wordings.values()))
         self.ledger = Ledger(
             folder / "ledger.sqlite",
             policy=options.alerts,
@@ -153,6 +107,10 @@ class Gateway:
         opening.callback(self.goods.close)
         self.store = open_store(options.store)
         opening.callback(self.store.close)
+
+    def _make_readers(
+        self, options: GatewayOptions, wordings: dict[str, Wording], zone: tzinfo, wall_ns: Callable[[], int]
+    ) -> None:
         self.forwarder = Forwarder(self.ledger, options.subscribers, now_ns=wall_ns)
         self.people = PeopleNotifier(
             self.ledger, options.persons, wordings=wordings, settings=options.notify, zone=zone, now_ns=wall_ns
@@ -160,7 +118,7 @@ class Gateway:
         self.storing = Storing(
             self.journal,
             self.store,
-            apart=folder / "rejected.sqlite",
+            apart=options.state.dir / "rejected.sqlite",
             pause_s=pause_s(options.store),
             wall_ns=wall_ns,
         )
@@ -168,7 +126,11 @@ class Gateway:
             self.journal,
             wall_ns=wall_ns,
             known=lambda found: silent_machines(self.store, options.site, found, now_ns=wall_ns()),
+            retired=self.ingest.retired,
         )
+        self.relating = Relating(self.ledger, self.store, now_ns=wall_ns)
+
+    def _make_intake(self, options: GatewayOptions, wall_ns: Callable[[], int]) -> None:
         self.ingest = Ingest(
             options.site,
             self.journal,
@@ -179,8 +141,11 @@ class Gateway:
         self.alerting = Alerting(
             self.ledger, self.journal, goods=self.goods, send=self.ingest.send_command, now_ns=wall_ns
         )
-        self.relating = Relating(self.ledger, self.store, now_ns=wall_ns)
-        self.services = Services(
+
+    def _sum_up(
+        self, options: GatewayOptions, titles: dict[str, str], wordings: dict[str, Wording], wall_ns: Callable[[], int]
+    ) -> Services:
+        return Services(
             site=options.site,
             language=options.language,
             titles=titles,
@@ -202,21 +167,30 @@ class Gateway:
                 "live": self.live.alive,
                 "relating": lambda: self.relating.stats().running,
             },
+            failures={
+                "storing": lambda: _failures(self.storing.stats()),
+                "alerting": lambda: _failures(self.alerting.stats()),
+                "notifying": lambda: _failures(self.people.stats()),
+                "relating": lambda: _failures(self.relating.stats()),
+            },
             wall_ns=wall_ns,
         )
-        self.web = WebServer(options, build(self.services, password=password))
-        # The other way round: streams and requests first, then intake, then the readers, then the files.
-        for part in (
-            self.people,
-            self.forwarder,
-            self.relating,
-            self.alerting,
-            self.storing,
-            self.ingest,
-            self.web,
-            self.live,
-        ):
-            opening.callback(part.stop)
+
+    def _stop_parts(self) -> None:
+        """All at once: each keeps what it was given, and what it was not given yet waits in the journal or the ledger."""
+        parts = {
+            "web": self.web.stop,
+            "live": self.live.stop,
+            "ingest": self.ingest.stop,
+            "storing": self.storing.stop,
+            "alerting": self.alerting.stop,
+            "relating": self.relating.stop,
+            "forwarding": self.forwarder.stop,
+            "notifying": self.people.stop,
+        }
+        hanging = stop_together(parts, STOP_S)
+        if hanging:
+            logging.getLogger(__name__).warning("did not end in time: %s", ", ".join(hanging))
 
     def start(self) -> None:
         """Readers first, so that nothing waits for them; the broker last.
@@ -224,7 +198,10 @@ class Gateway:
         Raises:
             DaemonError: the page's address cannot be used.
         """
-        self.web.start()
+        try:
+            self.web.start()
+        except CannotServe as exc:
+            raise DaemonError(str(exc)) from exc
         self.live.start()
         self.storing.start()
         self.alerting.start()
@@ -258,7 +235,7 @@ class Gateway:
         return f"{broker}, {ingest.accepted} messages taken in, {storing.backlog} waiting for the store"
 
     def stop(self) -> None:
-        """Ends everything in the order that loses nothing, each part whatever became of the others."""
+        """Ends every part, whatever becomes of the others, and then closes the files."""
         self._opened.close()
 
     def __enter__(self) -> Self:
@@ -289,6 +266,19 @@ class Gateway:
         for alert in closed:
             self.live.publish(LiveEvent.of("alert", alert))
         self._seen_alerts = {alert.id: alert.version for alert in present.values()}
+
+
+class _Failing(Protocol):
+    """What a part that goes on after a failure says of itself."""
+
+    @property
+    def failures(self) -> int: ...
+    @property
+    def last_error(self) -> str: ...
+
+
+def _failures(stats: _Failing) -> Failures:
+    return Failures(stats.failures, stats.last_error)
 
 
 def main(config_path: Path, *, check: bool = False, json_output: bool = False) -> int:

@@ -61,6 +61,8 @@ class Scrap(Struct, frozen=True, kw_only=True):
     until: str
     final: bool
     """Whether the batch is over; corrections may still follow."""
+    product_name: str = ""
+    """What people call the product."""
 
 
 class Cost(Struct, frozen=True, kw_only=True):
@@ -81,6 +83,8 @@ class Cost(Struct, frozen=True, kw_only=True):
     """0 to 1; repair and downtime already contain it."""
     cause: str = ""
     product: str = ""
+    product_name: str = ""
+    """What people call the product."""
 
 
 class Explanation(Struct, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ What becomes of a delivery depends on the answer:
 |---|---|---|
 | 2xx | taken | delivered |
 | none, 3xx, 401, 403, 404, 408, 425, 429, 5xx | cannot take it now, or not set up right | tried again, later and later, for `give_up_days` |
-| 410 | does not want any more | the subscriber is disabled, visibly; its queue is kept until a person enables it |
+| 410 | does not want any more | the subscriber is disabled, visibly; its queue is kept until a person enables it, within `outbox.HELD_DAYS` |
 | any other 4xx | refuses this very event | a dead letter after `REFUSALS` tries |
 
 What is given up becomes a dead letter, which a person can send again. A redirect is never followed: it would carry a signed

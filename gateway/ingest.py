@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from threading import Event, Lock, Thread
@@ -33,6 +34,8 @@ LINGER_S = 0.05
 LINGER_STEP_S = 0.01
 BEACON_S = 5.0
 TICK_S = 0.25
+RETIRE_S = 10.0
+"""Longest wait until a daemon has been forgotten."""
 NS = 1_000_000_000
 
 __all__ = ["Ingest", "IngestStats", "OriginState"]
@@ -106,6 +109,7 @@ class Ingest:
         # What is told to the nodes: never ahead of the disk, as the intake is while the journal cannot append.
         self._durable = {key: self._intake.origins.last(key) for key in self._intake.origins.present()}
         self._queue: SimpleQueue[Inbound] = SimpleQueue()
+        self._leaving: SimpleQueue[tuple[str, str, Future[None]]] = SimpleQueue()
         self._queue_limit = 4 * link.receive_maximum
         self._lock = Lock()
         self._stopping = Event()
@@ -150,6 +154,26 @@ class Ingest:
         """Every daemon heard of, by node and origin."""
         with self._lock:
             return self._intake.origins.states()
+
+    def retired(self) -> frozenset[tuple[str, str]]:
+        """Node and origin of those that are no longer in use."""
+        return self._intake.origins.retired
+
+    def retire(self, node: str, origin: str) -> None:
+        """Forgets a daemon, durably; when it comes back it is a new one.
+
+        Raises:
+            KeyError: it is not known.
+            StillOnline: it is connected.
+            JournalError, TimeoutError: that cannot be kept now; it is still known.
+        """
+        done: Future[None] = Future()
+        self._leaving.put((node, origin, done))
+        try:
+            done.result(RETIRE_S)
+        except TimeoutError:
+            done.cancel()
+            raise
 
     def send_command(self, node: str, origin: str, command: Command) -> Delivery:
         """Hands a command to the broker, which keeps it for an offline node until it expires.
@@ -214,6 +238,7 @@ class Ingest:
         while not self._stopping.is_set():
             try:
                 self._tick()
+                self._let_go()
                 inbounds = self._take()
                 if inbounds:
                     self._work(inbounds)
@@ -223,6 +248,25 @@ class Ingest:
             except Exception as exc:  # noqa: BLE001  # counted, shown; not acknowledged, so it comes again
                 self._fail(exc)
                 self._stopping.wait(TICK_S)
+
+    def _let_go(self) -> None:
+        # On this thread, so that marks of a batch and these cannot overtake each other.
+        while not self._leaving.empty():
+            node, origin, done = self._leaving.get_nowait()
+            if not done.set_running_or_notify_cancel():
+                continue
+            try:
+                with self._lock:
+                    marks = self._intake.origins.leaving(node, origin)
+                    self._journal.append([], marks=marks, commit=True)
+                    self._intake.origins.retire(node, origin)
+            except JournalCorrupt as exc:
+                done.set_exception(exc)
+                raise
+            except Exception as exc:  # noqa: BLE001  # whatever it is, who asked hears it
+                done.set_exception(exc)
+            else:
+                done.set_result(None)
 
     def _take(self) -> list[Inbound]:
         try:

@@ -97,7 +97,7 @@ class Intake:
                 # Nothing was accepted then: accepting is the last thing that is done with a message.
                 self.refusals.count("internal", inbound.topic, repr(exc))
                 self._log.exception("error over a message of %s", inbound.topic)
-        if batch.changed:
+        if batch.changed or self.origins.unkept:
             batch.marks = self.origins.marks(batch.changed)
         return batch
 
@@ -123,6 +123,8 @@ class Intake:
         status = self._codec.decode_as(Status, inbound.payload)
         if (status.site, status.node, status.origin) != (topic.site, *where):
             raise Refused("topic", f"status of {status.site}/{status.node}/{status.origin}")
+        if self.origins.is_gone(status):
+            return
         batch.daemons.append(where)
         answer = self.origins.hear_status(status, now_ns, live=not (inbound.retain or inbound.duplicate))
         if answer is not None:

@@ -360,18 +360,12 @@ class Ledger:
     def prune(self, before_ns: int) -> int:
         """Forgets events that every target has received before a moment, and says so in the audit trail; returns how many.
 
-        Alerts, history, audit trail, dead letters and whatever still waits are kept.
+        Alerts, history and audit trail are kept, and what waits or was given up within the bounds of `Outbox.expire`.
         """
         with self.transaction() as work:
-            work.execute(
-                "DELETE FROM deliveries WHERE seq IN (SELECT seq FROM outbox o WHERE at_ns < ? AND NOT EXISTS"
-                " (SELECT 1 FROM deliveries d WHERE d.seq = o.seq AND d.state != 'delivered'))",
-                (before_ns,),
-            )
-            gone = work.execute(
-                "DELETE FROM outbox WHERE at_ns < ? AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.seq = outbox.seq)",
-                (before_ns,),
-            ).rowcount
+            for target, count in Outbox.expire(work.db, now_ns=self._now_ns()).items():
+                work.audit("system", "drop", target, f"{count} events that nobody took")
+            gone = Outbox.forget(work.db, before_ns)
             if gone:
                 work.audit("system", "prune", "outbox", f"{gone} delivered events")
         return gone

@@ -106,6 +106,15 @@ def _require_sound(connection: sqlite3.Connection) -> None:
         raise LedgerError(f"damaged: {check}")
 
 
+def of_the_file(error: Exception) -> bool:
+    """Whether the file or the memory is to blame and not what was to be written, so that nothing may be passed over for it.
+
+    Damage comes as a plain `sqlite3.DatabaseError` (SQLITE_CORRUPT, SQLITE_NOTADB), a full disk or a lock as one of its kinds.
+    """
+    written = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError, sqlite3.NotSupportedError)
+    return isinstance(error, sqlite3.Error | MemoryError) and not isinstance(error, written)
+
+
 @contextmanager
 def translated() -> Iterator[None]:
     """SQLite's errors by what the caller does about them."""

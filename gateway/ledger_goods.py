@@ -68,6 +68,16 @@ class GoodsBook:
         verdicts = [item.verdict for item in seen.items if not item.cut_off]
         counts = (len(verdicts), verdicts.count("reject"), verdicts.count("unsure"))
         self._count(seen.site, seen.machine, seen.product, min(seen.time_ns, self._now_ns), counts)
+        if seen.called:
+            self._db.execute(
+                "INSERT INTO products VALUES (?, ?, ?) ON CONFLICT(site, product) DO UPDATE SET called = excluded.called"
+                " WHERE called != excluded.called",
+                (seen.site, seen.product, seen.called),
+            )
+
+    def called(self) -> dict[str, str]:
+        """See `GoodsReads.called`."""
+        return _called(self._db)
 
     def open_batches(self) -> list[Batch]:
         """Those of which there may be something to tell. One that cannot be read is closed and logged: the others are told of."""
@@ -147,12 +157,9 @@ class GoodsReads:
         self._file = file
 
     def called(self) -> dict[str, str]:
-        """What people call the products that they taught from the page, by product; as it was said last."""
+        """What people call the products that they taught, by product: as cameras say it, else as it was said on the page last."""
         with self._file.read() as db:
-            rows = db.execute(
-                "SELECT product, label FROM lessons WHERE teach IS NOT NULL ORDER BY at_ns, id"
-            ).fetchall()
-        return {row["product"]: row["label"] for row in rows}
+            return _called(db)
 
     def batches(self, *, limit: int = 100) -> list[Batch]:
         """Batches that can be read, latest first."""
@@ -183,6 +190,12 @@ class GoodsReads:
                 if row is not None:
                     found[key] = Correction(**dict(row))
         return found
+
+
+def _called(db: sqlite3.Connection) -> dict[str, str]:
+    taught = db.execute("SELECT product, label FROM lessons WHERE teach IS NOT NULL ORDER BY at_ns, id").fetchall()
+    told = db.execute("SELECT product, called FROM products").fetchall()
+    return dict((*taught, *told))
 
 
 def _read(body: bytes) -> Batch | None:

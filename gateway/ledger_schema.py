@@ -82,6 +82,11 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX lessons_recent ON lessons(at_ns)",
         "CREATE INDEX lessons_camera ON lessons(site, node, camera, at_ns)",
     ),
+    (
+        """CREATE TABLE products(
+            site TEXT NOT NULL, product TEXT NOT NULL, called TEXT NOT NULL, PRIMARY KEY(site, product)) WITHOUT ROWID""",
+    ),
+    ("ALTER TABLE targets ADD COLUMN dropped INTEGER NOT NULL DEFAULT 0",),
 )
 
 

@@ -16,13 +16,15 @@ from gateway.ledger_lessons import LessonBook
 from gateway.lifecycle import due_ns
 from gateway.outbox import NOTICE, Outbox
 from gateway.translate import Translator
+from gateway.triage import Due
 from wire.commands import EXPIRED, Command
 from wire.messages import Inspection, Reply
 
 COMMAND_LIFE_NS = 24 * 3600 * SECOND_NS
 COMMAND_RETRY_NS = 60 * SECOND_NS
-KEPT_APART = 1000
 """After so long without a reply a command is sent again."""
+KEPT_APART = 1000
+"""So many entries that could not be worked on are kept."""
 
 
 class Transaction:
@@ -42,6 +44,8 @@ class Transaction:
         """What is being taught to cameras."""
         self.queued = 0
         """Events and notices put into the outbox."""
+        self.untold: list[tuple[Alert, Exception]] = []
+        """Alerts of which no event could be made for services, and why."""
 
     def get(self, alert: str) -> Alert | None:
         """By id."""
@@ -62,12 +66,16 @@ class Transaction:
             key,
         )
 
-    def due(self, now_ns: int) -> Sequence[Alert]:
+    def due(self, now_ns: int) -> Sequence[Due]:
         """Alerts that time alone changes by now, a bounded number at once."""
         rows = self._db.execute(
-            "SELECT body FROM alerts WHERE due_ns <= ? ORDER BY due_ns LIMIT 500", (now_ns,)
+            "SELECT id, machine FROM alerts WHERE due_ns <= ? ORDER BY due_ns LIMIT 500", (now_ns,)
         ).fetchall()
-        return [_DECODER.decode(row["body"]) for row in rows]
+        return [Due(row["id"], row["machine"]) for row in rows]
+
+    def postpone(self, alert: str, *, until_ns: int) -> None:
+        """Time does not change this alert before then, unless something else does."""
+        self._db.execute("UPDATE alerts SET due_ns = ? WHERE id = ?", (until_ns, alert))
 
     def holding_any(self, site: str, machine: str) -> Sequence[Alert]:
         """Every alert of a machine that has findings, active or settled."""
@@ -78,14 +86,16 @@ class Transaction:
         return [_DECODER.decode(row["body"]) for row in rows]
 
     def put(self, change: Change) -> None:
-        """Keeps the alert, appends its history, queues what follows."""
-        self._put_alert(change.alert)
+        """Keeps the alert, appends its history, queues what follows.
+
+        An alert of which no event can be made is for people all the same; while it is not over, the event is tried again.
+        """
+        told = [self._perform(effect) for effect in change.effects]
+        self._put_alert(change.alert if all(told) else msgspec.structs.replace(change.alert, restate=True))
         self._db.executemany(
             "INSERT INTO history VALUES (:alert, :version, :at_ns, :what, :by, :text, :state, :severity, :cause)",
             [msgspec.to_builtins(entry) for entry in change.entries],
         )
-        for effect in change.effects:
-            self._perform(effect)
 
     def inspected(self, seen: Inspection) -> None:
         """Counts an inspection."""
@@ -94,11 +104,12 @@ class Transaction:
     def report_batches(self) -> int:
         """Tells subscribers about batches that ended or changed; returns how many."""
         ready = [batch for batch in self.goods.open_batches() if due(batch, self._batches, now_ns=self._now_ns)]
+        called = self.goods.called() if ready else {}
         for batch in ready:
             told = reported(batch, now_ns=self._now_ns, closed=is_over(batch, self._batches, now_ns=self._now_ns))
             self.goods.put(told)
             if self._translator is not None:
-                self.queue(self._translator.of_batch(told, now_ns=self._now_ns))
+                self.queue(self._translator.of_batch(told, now_ns=self._now_ns, called=called))
         return len(ready)
 
     def replied(self, reply: Reply) -> bool:
@@ -195,7 +206,8 @@ class Transaction:
         self._db.execute(f"ROLLBACK TO {name}")
         self._db.execute(f"RELEASE {name}")
 
-    def _perform(self, effect: Effect) -> None:
+    def _perform(self, effect: Effect) -> bool:
+        """False where services could not be told."""
         if isinstance(effect, Notify):
             self.queue([notice(effect.alert, effect.reason, self._now_ns)])
         elif isinstance(effect, Instruct):
@@ -214,7 +226,14 @@ class Transaction:
             )
             self.instruct(command, site=alert.site, node=alert.node, origin=alert.origin)
         elif self._translator is not None:
-            self.queue(self._translator.of_alert(effect.alert, effect.reason, now_ns=self._now_ns))
+            called = self.goods.called() if effect.alert.kind == "quality" else None
+            try:
+                events = self._translator.of_alert(effect.alert, effect.reason, now_ns=self._now_ns, called=called)
+            except Exception as exc:  # noqa: BLE001  # told by the caller; people must not miss an alert for it
+                self.untold.append((effect.alert, exc))
+                return False
+            self.queue(events)
+        return True
 
     def _put_alert(self, alert: Alert) -> None:
         self._db.execute(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from gateway.alerts import (
     SECOND_NS,
@@ -215,6 +215,21 @@ def resolve(pen: Pen, at_ns: int, *, by: str, resolution: Resolution, text: str 
     )
     if visible:
         pen.publish("resolved", at_ns)
+
+
+def retire(alert: Alert, gone: Collection[str], at_ns: int, policy: Policy, *, by: str) -> Change:
+    """Who reported these findings is no longer in use, and will never clear them; an alert that has no others is over."""
+    pen = Pen(alert)
+    active = {source: severity for source, severity in alert.active.items() if source not in gone}
+    pen.set(settled={source: severity for source, severity in alert.settled.items() if source not in gone})
+    if alert.state.closed:
+        return pen.change()
+    pen.set(active=active)
+    if active:
+        grade(pen, at_ns, policy)
+    else:
+        resolve(pen, at_ns, by=by, resolution="retired")
+    return pen.change()
 
 
 def due_ns(alert: Alert, policy: Policy) -> int | None:

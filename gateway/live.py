@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from threading import Event, Lock, Thread
 from typing import TypeVar
@@ -24,6 +24,8 @@ REBUILD_ENTRIES = 20_000
 """How far back the view looks at start; conditions repeat within minutes."""
 BATCH = 500
 KEPT_REPLIES = 500
+LISTENS = "sense"
+"""The daemon that tells of machines' conditions and readings."""
 MAX_MACHINES = 2000
 MAX_NODES = 2000
 MAX_VALUES = 512
@@ -53,6 +55,7 @@ class Live:
         journal: the gateway's; it needs no reader for this.
         wall_ns: the wall clock.
         known: machines to show although the journal has nothing of them any more; asked once, on the view's own thread.
+        retired: node and origin of daemons that are no longer in use; what the journal still holds of them is not shown.
     """
 
     def __init__(
@@ -61,8 +64,10 @@ class Live:
         *,
         wall_ns: Callable[[], int] = time.time_ns,
         known: Callable[[frozenset[tuple[str, str]]], Iterable[MachineState]] = lambda _found: (),
+        retired: Callable[[], Collection[tuple[str, str]]] = frozenset,
     ) -> None:
         self._journal = journal
+        self._retired = retired
         self._wall_ns = wall_ns
         self._known = known
         self._codec = Codec()
@@ -109,6 +114,15 @@ class Live:
         """Latest health of every daemon of every node."""
         with self._lock:
             return [self._nodes[key] for key in sorted(self._nodes)]
+
+    def drop(self, node: str, origin: str) -> None:
+        """Forgets a daemon and its machines; a machine that another daemon of the node tells of comes back with its next message."""
+        with self._lock:
+            self._nodes.pop((node, origin), None)
+            for key, state in list(self._machines.items()):
+                listened_to = state.condition is not None or bool(state.values)
+                if key[0] == node and listened_to is (origin == LISTENS):
+                    del self._machines[key]
 
     def reply(self, command: str) -> Reply | None:
         """A node's answer to a command, if it came lately."""
@@ -167,8 +181,11 @@ class Live:
         except Exception as exc:  # noqa: BLE001  # a store that cannot be read now; those that speak are shown anyway
             log.warning("machines that have been silent for long are not shown: %s", exc)
             return
+        gone = self._retired()
         with self._lock:
             for state in silent[:MAX_MACHINES]:
+                if (state.node, LISTENS) in gone:
+                    continue
                 self._machines.setdefault((state.node, state.machine), state)
 
     def _take(self, entry: Entry, *, told: bool) -> None:
@@ -177,6 +194,8 @@ class Live:
             message = self._codec.decode(entry.payload, now_ns=max(self._wall_ns(), entry.at_ns))
         except Refused:
             self.unreadable += 1
+            return
+        if (message.node, message.origin) in self._retired():
             return
         with self._lock:
             self._remember(message)

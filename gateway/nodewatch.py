@@ -73,6 +73,10 @@ class NodeWatch:
             daemon.online = online
             daemon.since_ns = at_ns
 
+    def forget(self, site: str, node: str, origin: str) -> None:
+        """It is no longer in use."""
+        self._daemons.pop((site, node, origin), None)
+
     def is_offline(self, site: str, node: str, origin: str) -> bool:
         """Whether that daemon said goodbye, or its last will did."""
         daemon = self._daemons.get((site, node, origin))

@@ -97,8 +97,10 @@ class NotifyStats:
     sent: int
     failed: int
     given_up: int
+    failures: int
+    """Attempts that did not work, and rounds."""
     last_error: str
-    """Of the last attempt; empty after one that worked."""
+    """Of the last round or attempt; empty after one that worked."""
     running: bool
 
 
@@ -148,8 +150,8 @@ class Notifier:
                 self._addresses[address] = (person, _sender(person, number, url))
                 wants.append((address, wanted))
         ledger.outbox.register("person", wants, now_ns=now_ns())
-        self._sent = self._failed = self._given_up = 0
-        self._last_error = ""
+        self._sent = self._failed = self._given_up = self._stopped = 0
+        self._last_error = self._round_error = ""
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._main, name="notify", daemon=True)
 
@@ -166,7 +168,14 @@ class Notifier:
 
     def stats(self) -> NotifyStats:
         """The state now."""
-        return NotifyStats(self._sent, self._failed, self._given_up, self._last_error, self._thread.is_alive())
+        return NotifyStats(
+            sent=self._sent,
+            failed=self._failed,
+            given_up=self._given_up,
+            failures=self._failed + self._stopped,
+            last_error=self._round_error or self._last_error,
+            running=self._thread.is_alive(),
+        )
 
     def _main(self) -> None:
         seen = 0
@@ -175,9 +184,11 @@ class Notifier:
                 busy = [self._round(address) for address in self._addresses]
                 if not any(busy):
                     seen = self._ledger.outbox.wait(seen, self._retry.poll_s)
+                self._round_error = ""
             except Exception as exc:  # noqa: BLE001  # whatever it was, the thread lives on and says so
-                self._last_error = f"{type(exc).__name__}: {exc}"
-                logging.getLogger(__name__).warning("telling people stopped for a moment: %s", self._last_error)
+                self._stopped += 1
+                self._round_error = f"{type(exc).__name__}: {exc}"
+                logging.getLogger(__name__).warning("telling people stopped for a moment: %s", self._round_error)
                 self._stopping.wait(self._retry.poll_s)
 
     def _round(self, address: str) -> bool:
@@ -204,7 +215,8 @@ class Notifier:
             return
         wording, page_url = self._wordings[person.language], self._settings.page_url
         try:
-            title, body = message(alert, about.reason, wording, now_ns=now_ns, page_url=page_url)
+            called = self._ledger.goods.called()
+            title, body = message(alert, about.reason, wording, now_ns=now_ns, page_url=page_url, called=called)
             taken = sender.send(title, body, item.severity)
         except Exception as exc:  # noqa: BLE001  # one message that fails must not hold back the others
             # Only its type: what a service's client says may hold the address.
@@ -240,9 +252,17 @@ class _Notice(Struct, frozen=True):
     reason: Reason
 
 
-def message(alert: Alert, reason: Reason, wording: Wording, *, now_ns: int, page_url: str = "") -> tuple[str, str]:
-    """Title and body of one message: machine, what, since when, how sure, what to check first."""
-    said = wording.describe(alert, now_ns=now_ns, reason=reason)
+def message(
+    alert: Alert,
+    reason: Reason,
+    wording: Wording,
+    *,
+    now_ns: int,
+    page_url: str = "",
+    called: Mapping[str, str] | None = None,
+) -> tuple[str, str]:
+    """Title and body of one message: machine, what, since when, how sure, what to check first; `called`: see `Wording.describe`."""
+    said = wording.describe(alert, now_ns=now_ns, reason=reason, called=called)
     lines = list(said.lines)
     if page_url:
         lines.append(wording.text("link", url=f"{page_url.rstrip('/')}/alerts/{alert.id}"))

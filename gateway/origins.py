@@ -19,6 +19,11 @@ MAX_ORIGINS = 1000
 MAX_LOGS = 4000
 MAX_LOGS_OF_A_NODE = 200
 INDEX_MARK = "ingest:logs"
+RETIRED_MARK = "ingest:retired"
+
+
+class StillOnline(Exception):
+    """It is connected: what works is in use."""
 
 
 class Key(NamedTuple):
@@ -82,6 +87,18 @@ class Origins:
     _logs: dict[Key, Sequence] = field(default_factory=dict)
     _early: set[Key] = field(default_factory=set)
     _indexed: set[Key] = field(default_factory=set)
+    _retired: frozenset[tuple[str, str]] = frozenset()
+    _retired_kept: frozenset[tuple[str, str]] = frozenset()
+
+    @property
+    def retired(self) -> frozenset[tuple[str, str]]:
+        """Node and origin of those that are no longer in use, until they come back."""
+        return self._retired
+
+    @property
+    def unkept(self) -> bool:
+        """Whether one came back, which `marks` have not told yet."""
+        return self._retired != self._retired_kept
 
     def restore(self, mark: Callable[[str], str | None]) -> None:
         """Takes up what an earlier run kept; `mark` reads the journal's marks."""
@@ -93,6 +110,11 @@ class Origins:
                 self._logs[key] = Sequence(msgspec.json.decode(kept, type=LogState), begun=True)
                 self._origins.setdefault((node, origin), _Origin()).log = log
         self._indexed = set(self._logs)
+        gone = mark(RETIRED_MARK)
+        self._retired = (
+            frozenset() if gone is None else frozenset(msgspec.json.decode(gone, type=list[tuple[str, str]]))
+        )
+        self._retired_kept = self._retired
 
     def marks(self, changed: Mapping[Key, object]) -> dict[str, str]:
         """What to keep together with the messages just accepted."""
@@ -101,7 +123,40 @@ class Origins:
         if begun != self._indexed:
             self._indexed = begun
             kept[INDEX_MARK] = msgspec.json.encode(sorted(begun)).decode()
+        if self.unkept:
+            self._retired_kept = self._retired
+            kept[RETIRED_MARK] = msgspec.json.encode(sorted(self._retired)).decode()
         return kept
+
+    def leaving(self, node: str, origin: str) -> dict[str, str]:
+        """What to keep before a daemon is retired.
+
+        Raises:
+            KeyError: it is not known.
+            StillOnline: it is connected.
+        """
+        if self._origins[(node, origin)].online:
+            raise StillOnline(f"{node}/{origin}")
+        begun = sorted(key for key, sequence in self._logs.items() if sequence.begun and key[:2] != (node, origin))
+        retired = sorted({*self._retired, (node, origin)})
+        return {
+            INDEX_MARK: msgspec.json.encode(begun).decode(),
+            RETIRED_MARK: msgspec.json.encode(retired).decode(),
+        }
+
+    def retire(self, node: str, origin: str) -> None:
+        """Forgets a daemon with its logs; once it is online again it is a new one.
+
+        That it is gone is remembered: the broker keeps its goodbye, and says it whenever the gateway connects.
+        """
+        del self._origins[(node, origin)]
+        self._logs = {key: sequence for key, sequence in self._logs.items() if key[:2] != (node, origin)}
+        self._indexed = {key for key, sequence in self._logs.items() if sequence.begun}
+        self._retired = self._retired_kept = self._retired | {(node, origin)}
+
+    def is_gone(self, status: Status) -> bool:
+        """Whether it is the goodbye of one that is no longer in use, and nothing new."""
+        return not status.online and (status.node, status.origin) in self._retired
 
     def hear_status(self, status: Status, now_ns: int, *, live: bool) -> Answer | None:
         """A daemon came or went.
@@ -119,6 +174,7 @@ class Origins:
                 daemon's journal ends before what it once sent.
         """
         where = (status.node, status.origin)
+        self._retired -= {where}
         known = self._origins.get(where)
         if known is None:
             if len(self._origins) >= MAX_ORIGINS:

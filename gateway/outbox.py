@@ -22,6 +22,10 @@ from wire.messages import Severity
 Kind: TypeAlias = Literal["subscriber", "person"]
 NOTICE = "notice"
 """Type of what goes to people; everything else goes to subscribers."""
+HELD_DAYS = 30
+"""What waits for a target that is not served (disabled, or no longer configured) is dropped after so long …"""
+MOST_HELD = 10_000
+"""… and beyond so many, the oldest first; of every target as many dead letters are kept. Nobody would ever empty these queues."""
 
 
 class Wants(Struct, frozen=True, kw_only=True):
@@ -67,10 +71,12 @@ class TargetStatus(Struct, frozen=True, kw_only=True):
     disabled: str
     """Why nothing is sent to it; empty when it is served."""
     retired: bool
-    """No longer configured; what waits for it waits on."""
+    """No longer configured; what waits for it waits on for a while."""
     pending: int
     delivered: int
     dead: int
+    dropped: int
+    """Events that nobody will get any more: they waited too long while it was not served, or were too many dead letters."""
     oldest_pending_ns: int | None
     last_delivered_ns: int | None
     last_error: str
@@ -103,7 +109,7 @@ class Outbox:
         self._generation = 0
 
     def register(self, kind: Kind, targets: Sequence[tuple[str, Wants]], *, now_ns: int) -> None:
-        """Makes these the targets of that kind; one left out is retired, and what waits for it is kept."""
+        """Makes these the targets of that kind; one left out is retired, and what waits for it is kept for a while."""
         with self._file.write() as db:
             db.execute("UPDATE targets SET retired = 1 WHERE kind = ?", (kind,))
             for name, wants in targets:
@@ -194,7 +200,7 @@ class Outbox:
             )
 
     def disable(self, kind: Kind, name: str, *, reason: str) -> None:
-        """Stops serving a target; its queue is kept."""
+        """Stops serving a target; its queue is kept for a while, see `expire`."""
         with self._file.write() as db:
             db.execute("UPDATE targets SET disabled = ? WHERE kind = ? AND name = ?", (reason, kind, name))
 
@@ -217,12 +223,48 @@ class Outbox:
         )
         return bool(cursor.rowcount)
 
+    @staticmethod
+    def expire(db: sqlite3.Connection, *, now_ns: int) -> dict[str, int]:
+        """Drops what `HELD_DAYS` and `MOST_HELD` allow, within the ledger's transaction; returns how many by `kind:name`."""
+        before_ns = now_ns - HELD_DAYS * 86_400_000_000_000
+        dropped: dict[str, int] = {}
+        for kind, name, served in db.execute(
+            "SELECT kind, name, retired = 0 AND disabled = '' FROM targets ORDER BY kind, name"
+        ).fetchall():
+            mine = {"kind": kind, "name": name, "before": before_ns, "most": MOST_HELD}
+            count = 0
+            for state in ("dead",) if served else ("dead", "pending"):
+                aged = "since_ns < :before OR " if state == "pending" else ""
+                count += db.execute(
+                    f"DELETE FROM deliveries WHERE kind = :kind AND name = :name AND state = '{state}' AND ({aged}id IN"  # noqa: S608 - fixed words
+                    f" (SELECT id FROM deliveries WHERE kind = :kind AND name = :name AND state = '{state}'"
+                    " ORDER BY seq DESC LIMIT -1 OFFSET :most))",
+                    mine,
+                ).rowcount
+            if count:
+                db.execute("UPDATE targets SET dropped = dropped + ? WHERE kind = ? AND name = ?", (count, kind, name))
+                dropped[f"{kind}:{name}"] = count
+        return dropped
+
+    @staticmethod
+    def forget(db: sqlite3.Connection, before_ns: int) -> int:
+        """Deletes events from before a moment that nobody waits for any more, within the ledger's transaction; returns how many."""
+        db.execute(
+            "DELETE FROM deliveries WHERE seq IN (SELECT seq FROM outbox o WHERE at_ns < ? AND NOT EXISTS"
+            " (SELECT 1 FROM deliveries d WHERE d.seq = o.seq AND d.state != 'delivered'))",
+            (before_ns,),
+        )
+        return db.execute(
+            "DELETE FROM outbox WHERE at_ns < ? AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.seq = outbox.seq)",
+            (before_ns,),
+        ).rowcount
+
     def status(self) -> list[TargetStatus]:
         """Every target, served or not."""
         with self._file.read() as db:
             rows = db.execute(
                 "SELECT t.kind, t.name, t.disabled, t.retired, COALESCE(SUM(d.state = 'pending'), 0) AS pending,"
-                " COALESCE(SUM(d.state = 'delivered'), 0) AS delivered, COALESCE(SUM(d.state = 'dead'), 0) AS dead,"
+                " COALESCE(SUM(d.state = 'delivered'), 0) AS delivered, COALESCE(SUM(d.state = 'dead'), 0) AS dead, t.dropped,"
                 " MIN(CASE WHEN d.state = 'pending' THEN d.since_ns END) AS oldest_pending_ns,"
                 " MAX(CASE WHEN d.state = 'delivered' THEN d.last_ns END) AS last_delivered_ns,"
                 " (SELECT error FROM deliveries p WHERE p.kind = t.kind AND p.name = t.name AND p.state = 'pending'"

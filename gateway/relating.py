@@ -106,6 +106,7 @@ class RelatingStats:
     told: int
     failures: int
     last_error: str
+    """Why the last turn did not work; empty after one that did."""
     running: bool
 
 
@@ -216,6 +217,7 @@ class Relating:
             try:
                 self.turn()
                 self._backoff.reset()
+                self._last_error = ""
             except (StoreUnavailable, LedgerUnavailable) as exc:
                 wait_s = self._failed(exc, None)
             except Exception as exc:  # noqa: BLE001  # whatever it was, alerts go out without the answer

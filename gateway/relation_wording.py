@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import ceil
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gateway.alerts import Alert
 from gateway.related import Moved, Related, Relation
-
-if TYPE_CHECKING:
-    from gateway.wording import Wording
+from gateway.speech import Speech
 
 _SHOWN = 2
 _WEEK_NS = 6 * 86_400_000_000_000
 """After so long the name of a weekday would mean another day."""
 
 
-def related_text(words: Wording, alert: Alert, *, now_ns: int, called: Mapping[str, str] | None = None) -> str:
+def related_text(words: Speech, alert: Alert, *, now_ns: int, called: Mapping[str, str] | None = None) -> str:
     """The sentence about an alert's relation; empty where it has none. `called` are products' names as people say them."""
     if alert.relation is None:
         return ""
@@ -42,7 +40,7 @@ def related_text(words: Wording, alert: Alert, *, now_ns: int, called: Mapping[s
     )
 
 
-def _goods(words: Wording, section: dict[str, Any], relation: Relation, now_ns: int) -> str:
+def _goods(words: Speech, section: dict[str, Any], relation: Relation, now_ns: int) -> str:
     moved = relation.moved
     by = moved.after - moved.before
     low, high = sorted((abs(moved.low), abs(moved.high)))
@@ -55,7 +53,7 @@ def _goods(words: Wording, section: dict[str, Any], relation: Relation, now_ns: 
     )
 
 
-def _change(words: Wording, section: dict[str, Any], one: Related) -> str:
+def _change(words: Speech, section: dict[str, Any], one: Related) -> str:
     moved: Moved = one.moved
     return str(section["rose" if moved.after > moved.before else "fell"]).format(
         what=str(section[one.aspect]).format(channel=words.feature(one.channel)),
@@ -74,7 +72,7 @@ def _short(value: float) -> float:
     return float(f"{value:.2g}")
 
 
-def _since(words: Wording, section: dict[str, Any], since_ns: int, now_ns: int) -> str:
+def _since(words: Speech, section: dict[str, Any], since_ns: int, now_ns: int) -> str:
     moment, now = words.local(since_ns), words.local(now_ns)
     if moment.date() == now.date():
         return str(section["since_time"]).format(time=moment.strftime("%H:%M"))

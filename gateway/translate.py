@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -38,9 +38,14 @@ class Translator:
         self._facts = {facts.name: facts for facts in machines}
         self._wordings = tuple(wordings)
 
-    def of_alert(self, alert: Alert, reason: Reason, *, now_ns: int) -> list[Outgoing]:
-        """The alert itself and, for a machine in trouble, the capacity and the money at stake."""
-        made = [self._event(ALERT, alert, self._alert(alert, reason, now_ns), now_ns)]
+    def of_alert(
+        self, alert: Alert, reason: Reason, *, now_ns: int, called: Mapping[str, str] | None = None
+    ) -> list[Outgoing]:
+        """The alert itself and, for a machine in trouble, the capacity and the money at stake.
+
+        `called` are the names that people gave products.
+        """
+        made = [self._event(ALERT, alert, self._alert(alert, reason, now_ns, called or {}), now_ns)]
         if alert.kind != "machine":
             return made
         facts = self._facts.get(alert.machine, MachineFacts(name=alert.machine))
@@ -49,14 +54,16 @@ class Translator:
             made.append(self._event(COST, alert, self._cost(alert, facts, now_ns), now_ns))
         return made
 
-    def of_batch(self, batch: Batch, *, now_ns: int) -> list[Outgoing]:
-        """A batch's scrap and, where items have a cost, the money."""
+    def of_batch(self, batch: Batch, *, now_ns: int, called: Mapping[str, str] | None = None) -> list[Outgoing]:
+        """A batch's scrap and, where its items have a cost, the money; `called` as in `of_alert`."""
+        product_name = (called or {}).get(batch.product, batch.product)
         key = f"{batch.site}/{batch.machine}/{batch.product}/{batch.batch}"
         name = hashlib.blake2b(key.encode(), digest_size=10).hexdigest()
         data = Scrap(
             machine=batch.machine,
             batch=batch.batch,
             product=batch.product,
+            product_name=product_name,
             items=batch.items,
             rejects=batch.rejects,
             unsure=batch.unsure,
@@ -66,8 +73,8 @@ class Translator:
             final=batch.closed,
         )
         made = [self._wrap(SCRAP, name, batch.revision, batch.site, batch.machine, "good", data, now_ns)]
-        if self._costs.item_cost:
-            lost = scrap(batch.rejects, batch.product, self._costs)
+        lost = scrap(batch.rejects, batch.product, self._costs)
+        if lost is not None:
             cost = Cost(
                 reference=f"batch:{batch.batch}",
                 kind="scrap",
@@ -81,6 +88,7 @@ class Translator:
                 total=lost,
                 probability=1.0,
                 product=batch.product,
+                product_name=product_name,
             )
             made.append(self._wrap(COST, name, batch.revision, batch.site, batch.machine, "good", cost, now_ns))
         return made
@@ -118,10 +126,10 @@ class Translator:
             cause=alert.cause,
         )
 
-    def _alert(self, alert: Alert, reason: Reason, now_ns: int) -> AlertData:
+    def _alert(self, alert: Alert, reason: Reason, now_ns: int, called: Mapping[str, str]) -> AlertData:
         texts: dict[str, Explanation] = {}
         for wording in self._wordings:
-            said = wording.describe(alert, now_ns=now_ns)
+            said = wording.describe(alert, now_ns=now_ns, called=called)
             check = wording.cause(alert.cause, alert.label).check
             texts[wording.language] = Explanation(title=said.title, text="\n".join(said.lines), check=check)
         between, prognosis = alert.expected_ns, alert.prognosis

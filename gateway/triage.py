@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from gateway.alerts import SECOND_NS, SYSTEM, Alert, Change, Fault, Observation, Policy, State
 from gateway.lifecycle import begin, clear, confirm, pass_time, reopen, resolve, restate, sight, take_over
@@ -27,6 +27,13 @@ class StaleVersion(AlertError):
     """The alert has changed since the person looked at it; look again."""
 
 
+class Due(NamedTuple):
+    """An alert whose time has come."""
+
+    id: str
+    machine: str
+
+
 class Book(Protocol):
     """Where alerts are kept. Whatever is `put` is durable together with its history and effects, or not at all."""
 
@@ -42,7 +49,7 @@ class Book(Protocol):
         """The alert of this trouble that is not closed; without one, the one closed last."""
         ...
 
-    def due(self, now_ns: int) -> Sequence[Alert]:
+    def due(self, now_ns: int) -> Sequence[Due]:
         """Alerts whose `due_ns` has come."""
         ...
 
@@ -79,10 +86,14 @@ class Triage:
         """Lets time pass for every alert that waits for it; returns how many changed."""
         due = self._book.due(now_ns)
         for listed in due:
-            alert = self._book.get(listed.id)  # one before it may have changed it
-            if alert is not None:
-                self._present(alert, now_ns)
+            self.wait(listed.id, now_ns)
         return len(due)
+
+    def wait(self, alert: str, now_ns: int) -> None:
+        """Lets time pass for one alert, as it is now: one before it may have changed it."""
+        held = self._book.get(alert)
+        if held is not None:
+            self._present(held, now_ns)
 
     def acknowledge(
         self,
@@ -226,7 +237,7 @@ class Triage:
             self._begin(seen)
         elif not latest.state.closed:
             self._book.put(sight(latest, seen, self._policy))
-        elif latest.resolution != "merged" and self._recent(latest, seen.at_ns):
+        elif latest.resolution not in {"merged", "retired"} and self._recent(latest, seen.at_ns):
             self._book.put(reopen(latest, seen, self._policy))
         else:
             self._begin(seen)

@@ -1,4 +1,7 @@
-"""A certificate authority for one site, in a folder: the broker's certificate and one per node.
+"""A certificate authority for one site, in a folder: the broker's certificate and one per node; and another one for the page.
+
+The page's is apart because everything that an authority signs for the gateway's host, nodes take for their broker. The page's key
+lies with the gateway, the broker's does not: who takes the gateway shall not be able to pose as the broker.
 
 The files are what mosquitto and `wire.link` read: PEM, `<name>.crt` and `<name>.key`, keys readable by their owner only. A
 node's name is its certificate's common name, which the broker takes for the user name, to which its access list refers.
@@ -26,6 +29,8 @@ DAYS = 3650
 """Machines are retrofitted once; who wants shorter lives passes `days`."""
 AUTHORITY = "ca"
 SERVER = "broker"
+PAGE_AUTHORITY = "page-ca"
+PAGE = "page"
 _HOST = re.compile(r"^[A-Za-z0-9*]([A-Za-z0-9.*-]{0,251}[A-Za-z0-9])?$")
 
 
@@ -44,15 +49,16 @@ class Authority:
     """The certificate authority in a folder.
 
     Args:
-        folder: holds `ca.crt` and `ca.key`, and what is issued.
+        folder: holds the authority's files, and what is issued.
+        called: its files are `<called>.crt` and `<called>.key`.
 
     Raises:
         CertificateError: there is none, or its files cannot be read; `Authority.create` makes one.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, called: str = AUTHORITY) -> None:
         self._folder = folder
-        self.files = Files(folder / f"{AUTHORITY}.crt", folder / f"{AUTHORITY}.key")
+        self.files = _files(folder, called)
         try:
             self._certificate = x509.load_pem_x509_certificate(self.files.certificate.read_bytes())
             key = serialization.load_pem_private_key(self.files.key.read_bytes(), password=None)
@@ -63,11 +69,12 @@ class Authority:
         self._key = key
 
     @classmethod
-    def create(cls, folder: Path, *, name: str = "Werkpuls", days: int = DAYS) -> Authority:
+    def create(cls, folder: Path, called: str = AUTHORITY, *, name: str = "Werkpuls", days: int = DAYS) -> Authority:
         """Makes a new authority.
 
         Args:
             folder: is made if it does not exist.
+            called: name of its files.
             name: of the authority, for people.
             days: how long it is valid.
 
@@ -83,14 +90,27 @@ class Authority:
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()), critical=False)
         )
         folder.mkdir(parents=True, exist_ok=True)
-        _write(Files(folder / f"{AUTHORITY}.crt", folder / f"{AUTHORITY}.key"), builder.sign(key, hashes.SHA256()), key)
-        return cls(folder)
+        _write(_files(folder, called), builder.sign(key, hashes.SHA256()), key)
+        return cls(folder, called)
+
+    @classmethod
+    def open_or_create(
+        cls, folder: Path, called: str = AUTHORITY, *, name: str = "Werkpuls", days: int = DAYS
+    ) -> tuple[Authority, bool]:
+        """The authority of a folder, and whether it was made just now.
+
+        Raises:
+            CertificateError: its files are there and cannot be read, or cannot be made.
+        """
+        if _files(folder, called).certificate.exists():
+            return cls(folder, called), False
+        return cls.create(folder, called, name=name, days=days), True
 
     def issue_server(self, hosts: Sequence[str], *, name: str = SERVER, days: int = DAYS) -> Files:
-        """A certificate for the broker.
+        """A certificate for the broker, or for the page.
 
         Args:
-            hosts: every name and IP address under which nodes reach it.
+            hosts: every name and IP address under which it is reached.
             name: of the files.
             days: how long it is valid.
 
@@ -120,7 +140,7 @@ class Authority:
         days: int,
         alternatives: x509.SubjectAlternativeName | None,
     ) -> Files:
-        if name == AUTHORITY or not re.match(NAME_PATTERN, name):
+        if name in (AUTHORITY, PAGE_AUTHORITY) or not re.match(NAME_PATTERN, name):
             raise CertificateError(f"{name!r} cannot be the name of a certificate's files")
         key = ec.generate_private_key(ec.SECP256R1())
         issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
@@ -133,9 +153,13 @@ class Authority:
         )
         if alternatives is not None:
             builder = builder.add_extension(alternatives, critical=False)
-        files = Files(self._folder / f"{name}.crt", self._folder / f"{name}.key")
+        files = _files(self._folder, name)
         _write(files, builder.sign(self._key, hashes.SHA256()), key)
         return files
+
+
+def _files(folder: Path, name: str) -> Files:
+    return Files(folder / f"{name}.crt", folder / f"{name}.key")
 
 
 def _subject(common_name: str) -> x509.Name:
@@ -186,20 +210,47 @@ def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
 
 
 def _write(files: Files, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> None:
+    """Both files or none: the certificate waits beside its place until the key is in its own.
+
+    So a key whose certificate still waits is what a power cut left of an earlier run, and was never given to anybody.
+    """
+    waiting = files.certificate.with_name(f"{files.certificate.name}.new")
+    if waiting.exists() and not files.certificate.exists():
+        files.key.unlink(missing_ok=True)
     for path in files:
         if path.exists():
             raise CertificateError(f"{path} exists already; nothing is overwritten")
     key_pem = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    _write_new(files.key, key_pem, 0o600)
-    _write_new(files.certificate, certificate.public_bytes(serialization.Encoding.PEM), 0o644)
+    at = waiting
+    try:
+        waiting.unlink(missing_ok=True)
+        _write_new(waiting, certificate.public_bytes(serialization.Encoding.PEM), 0o644)
+        at = files.key
+        _write_new(files.key, key_pem, 0o600)
+        waiting.rename(files.certificate)
+        _sync(files.key.parent)
+    except OSError as exc:
+        if not isinstance(exc, FileExistsError):
+            files.key.unlink(missing_ok=True)
+        waiting.unlink(missing_ok=True)
+        raise CertificateError(f"{at}: {exc.strerror}") from exc
 
 
 def _write_new(path: Path, content: bytes, mode: int) -> None:
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    except OSError as exc:
-        raise CertificateError(f"{path}: {exc.strerror}") from exc
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    _sync(path.parent)
+
+
+def _sync(folder: Path) -> None:
+    """A name survives a power cut only with its folder."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -20,7 +20,7 @@ from models.quality.card import ModelRefused
 from models.quality.classifier import WEIGHTS, Classifier
 from models.quality.runtime import RuntimeUnavailable
 from werkpuls.options import needs_opencv
-from werkpuls.pictures import GRADED, WITHOUT_COLOUR, Photo, colourless, corners, cropped, photos, readable
+from werkpuls.pictures import GRADED, WITHOUT_COLOUR, Photo, corners, cropped, photos, readable
 from werkpuls.words import Words
 
 if TYPE_CHECKING:
@@ -159,6 +159,7 @@ class _Desk:
         Whether it is sharp is for eyes to say: a camera has a limit of its own for that.
         """
         from edge.vision.camera_check import CameraCheck, CheckLimits  # noqa: PLC0415  # needs OpenCV
+        from edge.vision.grey import colourless  # noqa: PLC0415  # as above
 
         if colourless(crop):
             _say(self._told.told(f"{path}: {WITHOUT_COLOUR}"), PROBLEM)

@@ -63,6 +63,8 @@ def _lines(found: dict[str, Any], words: Words) -> Iterator[str]:
             yield words.say("edge.sensor", sensor=sensor)
         known = ", ".join(machine["channels"])
         yield words.say("edge.channels", channels=known) if known else words.say("edge.no_channels")
+        if machine["left_out"]:
+            yield words.say("edge.left_out", count=machine["left_out"])
     for camera in found["cameras"]:
         yield words.say("edge.camera", **camera)
     if not found["machines"] and not found["cameras"]:

@@ -36,12 +36,8 @@ ENDINGS = (
 """What is taken for a photo in a folder; those that are neither JPEG nor PNG are named as such and not passed over silently."""
 GRADED, RULED = ".graded.png", ".corners.jpg"
 """Pictures that a command made; they are never read again."""
-WITHOUT_COLOUR = (
-    "no colour is in it: on a light background goods look like shadows then, and crusts are graded by their colour"
-)
+WITHOUT_COLOUR = "no colour is in it: crusts are graded by their colour"
 _SMALLEST_PX = 32
-_EVERY_PX, _GREY = 4, 3
-"""Of a grey picture, channels differ by no more than this, however it was compressed; looked at in every so many rows and columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +93,6 @@ def read(path: Path) -> Photo:
         height, width = image.shape[:2]
         return Photo(path, problem=f"{path}: {width} × {height} pixels are too few to find anything in")
     return Photo(path, image)
-
-
-def colourless(image: NDArray[np.uint8]) -> bool:
-    """Whether a picture is grey all over, as of a camera without colours or a scan; (height, width, 3) uint8, BGR."""
-    few = image[::_EVERY_PX, ::_EVERY_PX].astype(np.int16)
-    return bool((few.max(axis=2) - few.min(axis=2)).max() <= _GREY)
 
 
 def cropped(photo: Photo, belt: BeltCrop | None) -> Photo:

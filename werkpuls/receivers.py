@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import os
 import signal
 import sys
 import threading
@@ -45,7 +46,10 @@ class Receiver:
         port: 0 takes a free one.
         host: address to listen on.
         now_s: the receiver's clock.
-        keep: file that every event is appended to as one JSON line, before it is acknowledged.
+        keep: file that every event is appended to as one JSON line, and is on the disk before it is acknowledged.
+
+    Raises:
+        OSError, ValueError: what `keep` holds cannot be read.
     """
 
     def __init__(
@@ -72,12 +76,14 @@ class Receiver:
         self.requests = 0
         self._keys = tuple(keys)
         self._now_s = now_s
-        self._keep = keep
+        self._kept = None if keep is None else _Kept(keep)
         self._on_event = on_event
         self._ids: set[str] = set()
         self._lock = threading.Lock()
         self._arrived = threading.Condition(self._lock)
-        self._load()
+        for event in [] if self._kept is None else self._kept.load():
+            self.events.append(event)
+            self._ids.add(event["id"])
         handler = type("Handler", (_Handler,), {"receiver": self})
         self._server = _Server((host, port), handler)
         self._thread = threading.Thread(
@@ -131,33 +137,78 @@ class Receiver:
         if str(event.get("subject")) in self.refuse_subjects:
             return self._refuse(self.refuse_subjects[str(event.get("subject"))], "subject", "cannot digest that")
         with self._lock:
-            if event_id in self._ids:
-                self.duplicates += 1
-                return 200, "had that"
-            if event.get("type") in TYPES[self.kind]:
+            return self._take_once(event_id, event)
+
+    def _take_once(self, event_id: str, event: dict[str, Any]) -> tuple[int, str]:
+        if event_id in self._ids:
+            self.duplicates += 1
+            return 200, "had that"
+        if event.get("type") in TYPES[self.kind]:
+            try:
                 self._store(event)
-            self._ids.add(event_id)
-            self._arrived.notify_all()
+            except OSError as exc:
+                self.refused["not_kept"] = self.refused.get("not_kept", 0) + 1
+                return 503, f"cannot be kept now: {exc.strerror}"
+        self._ids.add(event_id)
+        self._arrived.notify_all()
         return 202, "taken"
 
     def _store(self, event: dict[str, Any]) -> None:
-        if self._keep is not None:
-            with self._keep.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(event, ensure_ascii=False) + "\n")
+        if self._kept is not None:
+            self._kept.add(event)
         self.events.append(event)
         self._on_event(event)
-
-    def _load(self) -> None:
-        if self._keep is not None and self._keep.exists():
-            for line in self._keep.read_text(encoding="utf-8").splitlines():
-                event = json.loads(line)
-                self.events.append(event)
-                self._ids.add(event["id"])
 
     def _refuse(self, status: int, reason: str, text: str) -> tuple[int, str]:
         with self._lock:
             self.refused[reason] = self.refused.get(reason, 0) + 1
         return status, text
+
+
+class _Kept:
+    """Events in a file, one JSON object a line."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def load(self) -> list[dict[str, Any]]:
+        """What is there. A line that a power cut left unfinished was never acknowledged: it is cut off, and comes again."""
+        if not self._path.exists():
+            return []
+        content = self._path.read_bytes()
+        whole = content[: content.rfind(b"\n") + 1]
+        if len(whole) < len(content):
+            os.truncate(self._path, len(whole))
+        return [json.loads(line) for line in whole.splitlines()]
+
+    def add(self, event: dict[str, Any]) -> None:
+        """One more, on the disk when this returns.
+
+        Raises:
+            OSError: it is not there; nor is a part of it.
+        """
+        new = not self._path.exists()
+        with self._path.open("ab", buffering=0) as file:
+            before = file.tell()
+            try:
+                line = json.dumps(event, ensure_ascii=False).encode() + b"\n"
+                while line:
+                    line = line[file.write(line) :]
+                os.fsync(file.fileno())
+            except OSError:
+                file.truncate(before)
+                raise
+        if new:
+            _sync_folder(self._path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """A new file's name survives a power cut only with its folder."""
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
 
 
 class _Server(ThreadingHTTPServer):
@@ -216,7 +267,7 @@ def summary(event: dict[str, Any]) -> str:
     elif what == "cost":
         said = f"{data['total']:.2f} {data['currency']} {data['state']}"
     elif what == "scrap":
-        said = f"{data['rejects']} of {data['items']} {data['product']} rejected"
+        said = f"{data['rejects']} of {data['items']} {data.get('product_name') or data['product']} rejected"
     else:
         said = f"{data['reason']}: {data['texts'].get('en', {}).get('title', data['cause'])}"
     return f"{event['time']} {event['subject']} {what}: {said}"

@@ -17,11 +17,11 @@ import numpy as np
 
 from edge.config import MachineOptions, NodeOptions
 from edge.machine import MachineSetup
+from edge.path_maker import setup_of
 from edge.recordings import Options, Recording, RecordingError, expand, open_recording
 from edge.recordings.base import CHUNK_ROWS
 from edge.recordings.channels import Overrides
 from edge.sensors.replay import ReplayConfig
-from models.condition.bearing import Bearing
 from werkpuls.options import Values, names
 from werkpuls.scoring import COLUMNS, LEAST_WARMUP, Mismatch, Plan, Scored, Scorer
 from werkpuls.words import Words
@@ -139,7 +139,7 @@ def add_arguments(parser: argparse.ArgumentParser, words: Words) -> None:
 def run(args: argparse.Namespace, words: Words) -> int:
     """Scores the files; 0 done, 1 a recording cannot be used (which, where, why), 2 wrong use."""
     try:
-        plan = _plan(args)
+        plan = plan_of(args)
     except SettingsError as exc:
         _say(words.say("common.bad_settings", what=words.told(exc)))
         return WRONG_USE
@@ -180,6 +180,7 @@ def _score_all(args: argparse.Namespace, plan: Plan, writer: _Writer | None, wor
                     writer,
                     lambda share, at=number, file=name: advance(at + share, file),
                     alone=args.fresh or len(expanded) == 1,
+                    fresh=args.fresh,
                 )
             except (RecordingError, Mismatch) as exc:
                 tally.problem = str(exc)
@@ -196,11 +197,24 @@ def _score_all(args: argparse.Namespace, plan: Plan, writer: _Writer | None, wor
             if tally.rows and scorer.learned and scorer.unsteady and (args.fresh or number == len(expanded) - 1):
                 moved = ", ".join(scorer.unsteady[:5]) + (" and more" if len(scorer.unsteady) > 5 else "")
                 tally.notes.append(f"not steady while learned, a fault may have been among it: {moved}")
+            if scorer.unjudged and (args.fresh or number == len(expanded) - 1):
+                tally.notes.append(
+                    f"more is measured than can be judged: {len(scorer.unjudged)} features are left out, {scorer.unjudged[0]} "
+                    "among them; with --columns you choose what counts"
+                )
             yield tally
 
 
 def _score_one(
-    name: str, options: Options, scorer: Scorer, tally: Tally, writer: _Writer | None, advance: Any, *, alone: bool
+    name: str,
+    options: Options,
+    scorer: Scorer,
+    tally: Tally,
+    writer: _Writer | None,
+    advance: Any,
+    *,
+    alone: bool,
+    fresh: bool,
 ) -> None:
     with open_recording(name, options) as recording:
         if alone:
@@ -218,6 +232,10 @@ def _score_one(
                     advance(recording.progress())
         finally:
             tally.notes.extend(recording.notes)
+            if recording.restarts and not fresh:
+                tally.notes.append(
+                    "several runs or machines follow on each other: with --fresh each is learned by itself"
+                )
             if tally.first_alarm_row is not None and recording.rate_hz is None:
                 tally.first_alarm_line = recording.line(tally.first_alarm_row)
 
@@ -254,7 +272,7 @@ def _line(name: str, scored: Scored) -> tuple[object, ...]:
     )
 
 
-def _plan(args: argparse.Namespace) -> Plan:
+def plan_of(args: argparse.Namespace) -> Plan:
     """What is known beforehand.
 
     Raises:
@@ -263,28 +281,17 @@ def _plan(args: argparse.Namespace) -> Plan:
     if args.node is None:
         if args.machine is not None:
             raise SettingsError("--machine", "", "needs --node: the node's file says what is known of the machine")
-        return Plan(MachineSetup(name="recording"), args.warmup, block_s=args.block)
+        return Plan(MachineSetup(name="recording"), args.warmup, block_s=args.block, fresh=args.fresh)
     options = load(args.node, NodeOptions)
     machine = _machine(options, str(args.node), args.machine)
-    bearing = machine.bearing
-    setup = MachineSetup(
-        name=machine.name,
-        kind=machine.kind,
-        running_speed_hz=None if machine.running_speed_rpm is None else machine.running_speed_rpm / 60.0,
-        gear_teeth=machine.gear_teeth,
-        bearing=None
-        if bearing is None
-        else Bearing(bearing.balls, bearing.ball_mm, bearing.pitch_mm, bearing.contact_deg),
-        iso_class=machine.iso_class,
-        nominal_hz=float(machine.mains_hz),
-    )
     return Plan(
-        setup,
+        setup_of(machine),
         args.warmup,
         warmup_s=machine.warmup_s,
         block_s=args.block,
         overrides=_overrides(machine, args.node),
         false_alarms_per_month=machine.false_alarms_per_month,
+        fresh=args.fresh,
         mains_known=True,
     )
 

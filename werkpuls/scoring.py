@@ -1,13 +1,12 @@
 """Runs recordings through a machine's path, offline: the same checks, features and model as on a node.
 
-A table's row is one tick. In a table of single measurements as they arrived (one cell a row), the rows in which every
-channel speaks about once are one tick together, and the last known value of a silent channel is held. A waveform's block
-is one tick.
+What is one tick: see `werkpuls.ticks`. A waveform's block is one.
 """
 
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -32,6 +31,7 @@ from models.condition.contract import Verdict
 from models.condition.features import Features
 from models.condition.model import Condition
 from models.condition.settings import Settings
+from werkpuls.ticks import Tick, gathered, in_order, interval_ns, row_by_row
 from werkpuls.wave_rate import take_rate
 
 COLUMNS = ("file", "row", "time", "regime", "score", "limit", "severity", "alarm", "sensor_fault", "cause", "channel")
@@ -44,6 +44,8 @@ _LISTENED_NS = 2_000_000_000
 _PROFILE_ROWS = 8192
 LEAST_WARMUP = 8
 """Readings that a normal can be learned from at all."""
+_MOST_MISSING = 0.5
+_NAMED_AT_MOST = 8
 _MAINS = (50.0, 60.0)
 _MONTH_S = 30 * 86_400.0
 _LEAST_BUDGET, _MOST_BUDGET = 1e-12, 0.1
@@ -69,17 +71,6 @@ class Scored(NamedTuple):
     """Whether the model had not come to the end of its warm-up."""
 
 
-class Tick(NamedTuple):
-    """What belongs to one moment: the rows it is made of, and their readings."""
-
-    rows: Sequence[int]
-    times_ns: Sequence[int]
-    """Of each row, as in the recording."""
-    end_ns: int
-    """The path's time of the last of them."""
-    blocks: Sequence[Block]
-
-
 @dataclass(frozen=True, slots=True)
 class Plan:
     """How recordings are to be scored.
@@ -95,6 +86,8 @@ class Plan:
     overrides: Overrides | None = None
     false_alarms_per_month: float = 1.0
     """How many false excesses of the limit are allowed; with the time between ticks it is a probability."""
+    fresh: bool = False
+    """Whether each run of a recording that has several has a model of its own."""
     mains_known: bool = False
     """Whether the setup's mains frequency is the machine's own; otherwise a recorded current tells it."""
 
@@ -110,6 +103,8 @@ class Scorer:
         self._plan = plan
         self._channels: list[Channel] = []
         self._waves: list[WaveChannel] = []
+        self._order: list[int | None] | None = None
+        """Where the recording has the channels that were learned; None where it has them as they are."""
         self._model: Condition | None = None
         self._features: Features | None = None
         self._clock_ns = _START_NS
@@ -128,6 +123,11 @@ class Scorer:
         """Features that changed so much in the warm-up that a fault may have been in it."""
         return self._model.unsteady if self._model is not None else ()
 
+    @property
+    def unjudged(self) -> tuple[str, ...]:
+        """Features that the model has no room for."""
+        return self._model.unjudged if self._model is not None else ()
+
     def score(self, recording: Recording) -> Iterator[list[Scored]]:
         """Every row or block of a recording, in stretches.
 
@@ -139,20 +139,29 @@ class Scorer:
             take_rate(recording)
         setup = replace(self._plan.setup, interval_s=0.0)
         setup = self._learn_channels(recording, setup)
+        path, features = self._begin(recording, setup)
+        ticks = self._ticks(recording, self._clock_ns - int(recording.head().time_ns[0]))
+        runs = 0
+        for tick in self._heard(ticks, features):
+            self._clock_ns = max(self._clock_ns + _LEAST_STEP_NS, tick.end_ns)
+            if self._plan.fresh and not self._waves and bisect_right(recording.restarts, tick.rows[-1]) > runs:
+                runs = bisect_right(recording.restarts, tick.rows[-1])
+                self._model, self._features, self._left = None, None, self._plan.warmup
+                path, _ = self._begin(recording, setup)
+            step = path.step(self._clock_ns, [SensorReading(SENSOR, tick.blocks)])
+            yield self._rows(recording, tick, step)
+            self._count(len(tick.rows))
+        self._clock_ns += round(self._channels[0].period_s * 1e9)
+
+    def _begin(self, recording: Recording, setup: MachineSetup) -> tuple[MachinePath, Features]:
+        """The way of the next run's samples, with what was learned before, and what computes its features."""
         if self._model is None:
             self._model = Condition(self._settings(recording))
         if self._features is None:
             self._features = setup.features()
         self._features.interrupt()
-        path = MachinePath(setup, self._channels, self._model, self._features)
         self._last, self._last_cause = None, ("", "")
-        ticks = self._ticks(recording, self._clock_ns - int(recording.head().time_ns[0]))
-        for tick in self._heard(ticks, self._features):
-            self._clock_ns = max(self._clock_ns + _LEAST_STEP_NS, tick.end_ns)
-            step = path.step(self._clock_ns, [SensorReading(SENSOR, tick.blocks)])
-            yield self._rows(recording, tick, step)
-            self._count(len(tick.rows))
-        self._clock_ns += round(self._channels[0].period_s * 1e9)
+        return MachinePath(setup, self._channels, self._model, self._features), self._features
 
     def _learn_channels(self, recording: Recording, setup: MachineSetup) -> MachineSetup:
         head = recording.head()
@@ -176,26 +185,45 @@ class Scorer:
             self._waves = self._waves or waves
             if not self._plan.mains_known:
                 setup = _with_mains(setup, waves, head, recording.rate_hz)
-        names, learned = [c.name for c in channels], [c.name for c in self._channels]
-        if self._channels and names != learned:
-            raise Mismatch(
-                f"{recording.name}: has the channels {', '.join(names)} where {', '.join(learned)} were learned; "
-                "score it apart, or with --fresh"
-            )
+        self._order = None
+        if self._channels:
+            self._match([channel.name for channel in channels], recording)
         self._channels = self._channels or channels
         return setup
 
+    def _match(self, names: list[str], recording: Recording) -> None:
+        """Finds the learned channels in a later recording, wherever they stand in it.
+
+        Raises:
+            Mismatch: most of them are not there, or it is a waveform of others.
+        """
+        learned = [channel.name for channel in self._channels]
+        if names == learned:
+            return
+        missing = [name for name in learned if name not in names]
+        if recording.rate_hz is not None or len(missing) > _MOST_MISSING * len(learned):
+            raise Mismatch(
+                f"{recording.name}: has the channels {_listed(names)} where {_listed(learned)} were learned; "
+                "score it apart, or with --fresh"
+            )
+        self._order = [names.index(name) if name in names else None for name in learned]
+        more = [name for name in names if name not in learned]
+        if more:
+            recording.notes.append(f"not learned and left out: {_listed(more)}")
+        if missing:
+            recording.notes.append(f"learned and not there: {_listed(missing)}")
+
     def _settings(self, recording: Recording) -> Settings:
         """The model's settings: warm-up in ticks, and the alarm budget a month as a probability per tick."""
-        plan, head = self._plan, recording.head()
+        plan, head = self._plan, in_order(recording.head(), self._order)
         rows_a_tick, tick_s = 1.0, self._channels[0].period_s
         if recording.rate_hz is None:
             steps = np.diff(head.time_ns)
             tick_s = float(np.median(steps[steps > 0])) / 1e9 if (steps > 0).any() else 1.0
             if is_gappy(head):
-                interval_ns = _interval_ns(head)
-                ticks = sum(1 for _ in _gathered(iter([head]), interval_ns, self._channels, 0))
-                rows_a_tick, tick_s = len(head.values) / ticks, interval_ns / 1e9
+                usual_ns = interval_ns(head)
+                ticks = sum(1 for _ in gathered(iter([head]), usual_ns, self._channels, 0))
+                rows_a_tick, tick_s = len(head.values) / ticks, usual_ns / 1e9
         setup = plan.setup
         settings = Settings(
             kind=setup.kind,
@@ -220,10 +248,11 @@ class Scorer:
         """The recording's ticks; `shift_ns` makes its time the path's."""
         if recording.rate_hz is not None:
             return self._wave_ticks(recording, recording.rate_hz, shift_ns)
-        head = recording.head()
+        head = in_order(recording.head(), self._order)
+        chunks = (in_order(chunk, self._order) for chunk in recording.chunks())
         if is_gappy(head):
-            return _gathered(recording.chunks(), _interval_ns(head), self._channels, shift_ns)
-        return _row_by_row(recording.chunks(), self._channels, shift_ns)
+            return gathered(chunks, interval_ns(head), self._channels, shift_ns)
+        return row_by_row(chunks, self._channels, shift_ns)
 
     def _wave_ticks(self, recording: Recording, rate_hz: float, shift_ns: int) -> Iterator[Tick]:
         for cut in blocks(recording, self._plan.block_s):
@@ -275,6 +304,16 @@ class Scorer:
         ]
 
 
+def _listed(names: Sequence[str]) -> str:
+    """Names for a message, not more than fit.
+
+    >>> _listed(["a", "b"]), _listed([str(at) for at in range(20)])
+    ('a, b', '0, 1, 2, 3, 4, 5, 6, 7 and 12 more')
+    """
+    more = len(names) - _NAMED_AT_MOST
+    return ", ".join(names[:_NAMED_AT_MOST]) + (f" and {more} more" if more > 0 else "")
+
+
 def spoken_time(time_ns: int, *, dated: bool) -> str:
     """ISO 8601 (as written in the recording, or UTC where it states an offset), or seconds since its start.
 
@@ -305,64 +344,6 @@ def _cause(step: Step) -> tuple[str, str]:
         return cause, ""
     info = step.sample.info.get(deviations[0].feature)
     return cause, info.channel if info else ""
-
-
-def _row_by_row(chunks: Iterator[Chunk], channels: Sequence[Channel], shift_ns: int) -> Iterator[Tick]:
-    for chunk in chunks:
-        for at, (time_ns, written_ns, values) in enumerate(_moments(chunk)):
-            at_ns = time_ns + shift_ns
-            yield Tick((chunk.row + at,), (written_ns,), at_ns, _blocks(channels, at_ns, values))
-
-
-def _gathered(chunks: Iterator[Chunk], interval_ns: int, channels: Sequence[Channel], shift_ns: int) -> Iterator[Tick]:
-    """Rows until a channel speaks again, half an interval at least and two at most."""
-    rows: list[int] = []
-    times: list[int] = []
-    made: list[Block] = []
-    spoken: set[str] = set()
-    first_ns = last_ns = 0
-    for chunk in chunks:
-        for at, (time_ns, written_ns, values) in enumerate(_moments(chunk)):
-            arrived = _blocks(channels, time_ns + shift_ns, values)
-            if rows:
-                age_ns = time_ns - first_ns
-                again = any(block.channel.name in spoken for block in arrived)
-                if (again and age_ns >= interval_ns // 2) or age_ns >= 2 * interval_ns:
-                    yield Tick(rows, times, last_ns + shift_ns, made)
-                    rows, times, made, spoken = [], [], [], set()
-            first_ns = first_ns if rows else time_ns
-            last_ns = time_ns
-            rows.append(chunk.row + at)
-            times.append(written_ns)
-            made.extend(arrived)
-            spoken.update(block.channel.name for block in arrived)
-    if rows:
-        yield Tick(rows, times, last_ns + shift_ns, made)
-
-
-def _moments(chunk: Chunk) -> Iterator[tuple[int, int, np.ndarray[tuple[int], np.dtype[np.float64]]]]:
-    """(time, time as written, values) of each row."""
-    written_ns = chunk.time_ns if chunk.written_ns is None else chunk.written_ns
-    return zip(chunk.time_ns.tolist(), written_ns.tolist(), chunk.values, strict=True)
-
-
-def _blocks(
-    channels: Sequence[Channel], time_ns: int, values: np.ndarray[tuple[int], np.dtype[np.float64]]
-) -> list[Block]:
-    known = ~np.isnan(values)
-    return [
-        Block(channel, time_ns, values[at : at + 1])
-        for at, (channel, there) in enumerate(zip(channels, known.tolist(), strict=True))
-        if there
-    ]
-
-
-def _interval_ns(head: Chunk) -> int:
-    """How often the busy channels of a gappy table speak: the median time between two values of one channel."""
-    gaps = [np.diff(head.time_ns[~np.isnan(column)]) for column in head.values.T]
-    joined = np.concatenate(gaps) if gaps else np.zeros(0)
-    joined = joined[joined > 0]
-    return int(np.median(joined)) if len(joined) else 1_000_000_000
 
 
 def _with_mains(setup: MachineSetup, waves: Sequence[WaveChannel], head: Chunk, rate_hz: float) -> MachineSetup:

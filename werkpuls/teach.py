@@ -18,7 +18,7 @@ from models.quality.card import ModelRefused
 from models.quality.classifier import WEIGHTS, Classifier
 from models.quality.runtime import RuntimeUnavailable
 from werkpuls.options import needs_opencv
-from werkpuls.pictures import WITHOUT_COLOUR, colourless, corners, cropped, photos
+from werkpuls.pictures import WITHOUT_COLOUR, corners, cropped, photos
 from werkpuls.words import Words
 from wire.messages import NAME_PATTERN
 from wire.naming import plain_name
@@ -133,7 +133,8 @@ class _Lesson:
 
 def _lesson(inspector: Inspector, given: Sequence[Path], args: argparse.Namespace, words: Words) -> _Lesson:
     """Whole items on photos; photos that cannot be used, or show none, are named and left out."""
-    from werkpuls.closeup import inspect  # noqa: PLC0415  # needs OpenCV
+    from edge.vision.grey import colourless  # noqa: PLC0415  # needs OpenCV
+    from werkpuls.closeup import inspect  # noqa: PLC0415  # as above
 
     lesson = _Lesson()
     for photo in photos(given):

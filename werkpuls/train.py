@@ -78,6 +78,7 @@ def run(args: argparse.Namespace, words: Words) -> int:
 
 
 def _train(args: argparse.Namespace, count: int, steps: int) -> Card:
+    from models.training.cache import Cache  # noqa: PLC0415  # as above
     from models.training.dataset import PART, joined, rendered  # noqa: PLC0415  # as above
     from models.training.fit import continue_training, train  # noqa: PLC0415  # needs TensorFlow
     from models.training.recipe import Story, make, unpack  # noqa: PLC0415  # as above
@@ -86,8 +87,9 @@ def _train(args: argparse.Namespace, count: int, steps: int) -> Card:
     own, held_back = (None, None) if args.photos is None else _own(args.photos)
     folder = args.start or (None if own is None else WEIGHTS)
     before = None if folder is None else read_card(folder / "goods.json")
-    checks = [joined([*rendered(seed, args.checks, cropper, args.cache)]) for seed in (CALIBRATION_SEED, TEST_SEED)]
-    parts = rendered(args.seed, count, cropper, args.cache)
+    kept = None if args.cache is None else Cache(args.cache, cropper)
+    checks = [joined([*rendered(seed, args.checks, cropper, kept)]) for seed in (CALIBRATION_SEED, TEST_SEED)]
+    parts = rendered(args.seed, count, cropper, kept)
     number = -(-count // PART)
     if folder is None or before is None:
         weights = train(parts, number, steps, args.seed, threads=args.threads)

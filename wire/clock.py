@@ -133,16 +133,15 @@ class Clock:
         stamp = self.stamp(self.boot, self.monotonic_ns())
         return None if stamp is None else stamp.time_ns
 
-    def hear(self, beacon_time_ns: int, *, synced: bool = True) -> None:
+    def hear(self, beacon_time_ns: int) -> None:
         """Takes the gateway's time, which arrived just now.
 
         A beacon is late by the time it travelled, so the largest of the last few offsets is the best one. An
-        own synchronised clock is better than any beacon. `synced` tells whether the gateway itself is; if not,
-        its clock still is the time that this site shares.
+        own synchronised clock is better than any beacon. Whether the gateway's is synchronised makes no difference:
+        it is the time that this site shares.
         """
         if beacon_time_ns < EARLIEST_NS:
             return
-        del synced
         with self._lock:
             self._beacons.append(beacon_time_ns - self.monotonic_ns())
             best = max(self._beacons)

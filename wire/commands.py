@@ -34,6 +34,8 @@ PAUSE_S = 1800.0
 """A pause without `seconds` takes so long."""
 EXPIRED = "command_expired"
 """`Reply.code` to a command that arrived after its `expires_ns`."""
+NO_ALARM = "command_no_alarm"
+"""`Reply.code` to a person's word about an alarm where the node remembers none that could be meant: nothing was learned."""
 
 
 class Command(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

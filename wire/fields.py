@@ -41,7 +41,17 @@ Measure = Annotated[float, Meta(ge=-1e6, le=1e6, description="a lightness or a l
 Count = Annotated[int, Meta(ge=0)]
 TimeNs = Annotated[int, Meta(ge=0, le=2**63 - 1, description="nanoseconds since 1970-01-01T00:00:00Z")]
 
-Past = Annotated[float, Meta(le=0.0, description="milliseconds relative to the message's own time, never after it")]
+LONGEST_S = 3.2e9
+"""A century: no time in a message is longer, so that every moment reckoned from one is a date that can be written."""
+Seconds = Annotated[float, Meta(ge=0.0, le=LONGEST_S, description="seconds, at most a century")]
+Past = Annotated[
+    float,
+    Meta(
+        ge=-1000.0 * LONGEST_S,
+        le=0.0,
+        description="milliseconds relative to the message's own time, never after it, at most a century before",
+    ),
+]
 
 Origin: TypeAlias = Literal["sense", "watch"]
 

@@ -30,6 +30,7 @@ from wire.fields import (
     Origin,
     Past,
     Prev,
+    Seconds,
     Seq,
     Severity,
     Share,
@@ -69,6 +70,7 @@ __all__ = [
     "Prev",
     "Prognosis",
     "Reply",
+    "Seconds",
     "SensorState",
     "Seq",
     "Series",
@@ -153,9 +155,9 @@ class Cause(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
 class Prognosis(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """When the next limit is reached if what grows goes on growing: between these times, with that confidence."""
 
-    low_s: NonNegative
+    low_s: Seconds
     """Seconds after the message's own time."""
-    high_s: NonNegative
+    high_s: Seconds
     confidence: Share
     """Share of such statements that come true."""
     reaches: Severity
@@ -183,14 +185,16 @@ class Condition(Message, frozen=True, kw_only=True, forbid_unknown_fields=True, 
     """Name and version of the model that said so."""
     certainty: Share | None = None
     """How well the normal is known that this was judged by; 0 while there is none."""
-    learning_left_s: NonNegative | None = None
+    learning_left_s: Seconds | None = None
     """About how long the warm-up still takes."""
     prognosis: Prognosis | None = None
     """None where nothing grows, or where the data cannot say when a limit is reached."""
     unsteady: Annotated[list[ChannelName], Meta(max_length=32)] = []
     """Features that changed while they were learned: a fault may have been among it, and would be part of the normal."""
-    paused_left_s: NonNegative | None = None
+    paused_left_s: Seconds | None = None
     """How long the pause still takes; None where there is none, or none that ends by itself."""
+    unjudged: Count = 0
+    """Features that the model has no room for: nothing is said of them."""
 
 
 FindingType: TypeAlias = Literal["machine", "sensor", "quality", "camera", "node"]
@@ -239,8 +243,12 @@ class Inspection(Message, frozen=True, kw_only=True, forbid_unknown_fields=True,
     model: Annotated[str, Meta(max_length=64)] = ""
     charts: Annotated[dict[Literal["lightness", "size"], ChartPoint], Meta(max_length=2)] = {}
     """Of the quantities whose subgroup this inspection has filled."""
+    called: Label = ""
+    """What people call the product, where they taught it under a name of its own; empty where it is called `product`."""
     lesson: Identifier | None = None
     """Collected to teach `product`: nothing is judged, a person is asked about every item."""
+    crumbs: Count = 0
+    """Things beside the items that are too small to be goods, and were not counted."""
 
 
 class SensorState(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -253,6 +261,8 @@ class SensorState(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True,
     fault: Annotated[str, Meta(max_length=64)] = ""
     detail: Text = ""
     lost_samples: Count = 0
+    paused_left_s: Seconds | None = None
+    """Of a camera: how long it judges nothing yet because a person asked for it; None where it judges."""
 
 
 class JournalState(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -272,7 +282,7 @@ class JournalState(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 class Health(Message, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="health"):
     """The node itself: board, journal, sensors, and what it refused."""
 
-    uptime_s: NonNegative
+    uptime_s: Seconds
     journal: JournalState
     sensors: Annotated[list[SensorState], Meta(max_length=256)] = []
     refused: dict[Name, Count] = {}

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 ROWS: Mapping[str, str] = {
     "find-biscuits": "benchmarks.vision.rows.finding:biscuits",
+    "find-grey": "benchmarks.vision.rows.finding:grey",
     "find-whole": "benchmarks.vision.rows.finding:whole",
     "find-belt": "benchmarks.vision.rows.belt:measure",
     "lightness": "benchmarks.vision.rows.lightness:measure",

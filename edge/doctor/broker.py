@@ -12,7 +12,7 @@ from threading import Event
 
 import msgspec
 
-from edge.doctor.certificate import NoCertificate, dates, validity
+from edge.certificate import NoCertificate, dates, validity
 from edge.doctor.checks import Check, check
 from wire.connection import ConnectionFailed, tls_context
 from wire.delivery import LinkConfig

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Literal
 
 from edge.config import NodeConfig
 from edge.doctor.files import text
+from edge.doctor.look import Look
 from edge.doctor.proposal import names, table
 
 if TYPE_CHECKING:
     from edge.camera_options import CameraOptions
-    from edge.doctor.pictures import Look
 
 CAMERA_CHIPS = re.compile(r"^(imx|ov|arducam|gc|mira)\w*$")
 """Sensors behind a ribbon cable (raspberrypi.com, documentation: camera; drivers in linux, drivers/media/i2c)."""

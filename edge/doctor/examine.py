@@ -136,7 +136,9 @@ def _cameras(
         known = look(world, config, known, seconds)
     checks += [one for camera in known for one in judge_camera(camera)]
     checks += without_corners(known)
-    return known, [*checks, *grading(() if config is None else config.options.cameras)]
+    if config is None:
+        return known, [*checks, *grading(())]
+    return known, [*checks, *grading(config.options.cameras, config.options.state.dir / "watch" / "profiles")]
 
 
 def _disk_of(config: NodeConfig | None) -> tuple[Path, int]:

@@ -12,9 +12,15 @@ if TYPE_CHECKING:
     from edge.camera_options import CameraOptions
 
 
-def grading(cameras: Sequence[CameraOptions]) -> Iterator[Check]:
-    """Each model, profile and calibration that these cameras use; the shipped model where there is no camera yet."""
+def grading(cameras: Sequence[CameraOptions], taught: Path | None = None) -> Iterator[Check]:
+    """Each model, profile and calibration that these cameras use; the shipped model where there is no camera yet.
+
+    Args:
+        cameras: as configured.
+        taught: folder of profiles of cameras that name none.
+    """
     from edge.vision.calibration import Calibration, CalibrationError  # noqa: PLC0415  # needs OpenCV
+    from models.quality.profile import SUFFIX  # noqa: PLC0415  # only who looks at goods needs it
 
     nets: dict[Path | None, str] = {}
     for path in dict.fromkeys([camera.model for camera in cameras] or [None]):
@@ -22,13 +28,19 @@ def grading(cameras: Sequence[CameraOptions]) -> Iterator[Check]:
         yield said
     seen: set[Path] = set()
     for camera in cameras:
-        if camera.profiles is None or not nets[camera.model]:
+        folder = camera.profiles or taught
+        known = None if folder is None else _taught(folder, SUFFIX)
+        if folder is None or known is None or not nets[camera.model]:
             continue
-        for product in sorted({camera.product, *(entry.product for entry in camera.times)}):
-            file = camera.profiles / f"{product}.json"
-            if file not in seen:
-                seen.add(file)
+        for product in _products(camera, known):
+            file = folder / f"{product}{SUFFIX}"
+            if file in seen:
+                continue
+            seen.add(file)
+            if product in known:
                 yield _profile(file, product, nets[camera.model])
+            else:
+                yield check("grading", "not_taught", product=product, file=str(file))
     for file in dict.fromkeys(camera.calibration for camera in cameras if camera.calibration is not None):
         try:
             found = Calibration.load(file)
@@ -36,6 +48,22 @@ def grading(cameras: Sequence[CameraOptions]) -> Iterator[Check]:
             yield check("grading", "no_calibration", error=str(exc))
         else:
             yield check("grading", "calibration", file=str(file), points=found.points, residual_mm=found.residual_mm)
+
+
+def _taught(folder: Path, suffix: str) -> set[str] | None:
+    """Names of the profiles in a folder, none where there is no such folder; None where it may not be looked into."""
+    try:
+        return {path.stem for path in folder.iterdir() if path.suffix == suffix}
+    except FileNotFoundError:
+        return set()
+    except OSError:
+        return None
+
+
+def _products(camera: CameraOptions, taught: set[str]) -> list[str]:
+    """What the camera is to judge: all that was taught where it recognises products itself."""
+    named = {camera.product, *(entry.product for entry in camera.times)}
+    return sorted(named | taught if camera.recognise else named)
 
 
 def _model(path: Path | None) -> tuple[Check, str]:
@@ -57,8 +85,6 @@ def _model(path: Path | None) -> tuple[Check, str]:
 def _profile(path: Path, product: str, net: str) -> Check:
     from models.quality.profile import ProfileRefused, read_profile  # noqa: PLC0415  # as above
 
-    if not path.exists():
-        return check("grading", "not_taught", product=product, file=str(path))
     try:
         profile = read_profile(path, net)
     except ProfileRefused as exc:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,12 +14,12 @@ from edge.camera_options import CameraOptions
 from edge.config import NodeConfig, link_of
 from edge.doctor.cameras import Camera
 from edge.doctor.checks import Check, check
+from edge.doctor.look import Look
 from edge.doctor.world import NAME, World
 
 if TYPE_CHECKING:
     from edge.vision.camera import Camera as Source
     from edge.vision.camera import Frame
-    from edge.vision.decode import Image
 
 STEP_S = 0.05
 PATIENCE_S = 10.0
@@ -31,28 +31,6 @@ FAULTS = {
     "camera_blocked": "blocked",
 }
 """Codes of `checks.CODES` by the causes of `edge.vision.camera_check`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """What a camera showed, or why it showed nothing."""
-
-    width: int = 0
-    height: int = 0
-    brightness: float = 0.0
-    """Mean grey value of what is between the corners, 0 to 255."""
-    sharpness: float = 0.0
-    """Variance of the Laplacian of the same, 640 pixels wide."""
-    fault: str = ""
-    """One of the values of `FAULTS`; empty for a picture that can be graded."""
-    error: str = ""
-    image: Image | None = None
-    """The whole picture, BGR."""
-
-    @property
-    def silent(self) -> bool:
-        """Nothing was wrong, and no picture came."""
-        return self.image is None and not self.error
 
 
 def look(world: World, config: NodeConfig | None, known: list[Camera], seconds: float) -> list[Camera]:
@@ -144,10 +122,10 @@ def _source(world: World, config: NodeConfig | None, options: CameraOptions) -> 
     return make_camera(options, Around(world.monotonic_ns, time.time_ns, position, broker))
 
 
-def _before_newest(folder: Path | None) -> int:
+def _before_newest(folder: Path | None) -> str:
     """The position from which a folder's newest picture is the next one."""
     times = [path.stat().st_mtime_ns for path in folder.iterdir() if path.is_file()] if folder is not None else []
-    return max(times, default=1) - 1
+    return str(max(times, default=1) - 1)
 
 
 def _last(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import zipfile
 import zlib
@@ -13,15 +14,26 @@ from numpy.typing import NDArray
 
 from edge.recordings.base import CHUNK_ROWS, Layout, Raw, RecordingError
 from edge.recordings.container import Kind, Opened
-from edge.recordings.roles import Sample, is_label, roles
+from edge.recordings.labels import called_as, is_label
+from edge.recordings.roles import Sample, rises_evenly, roles
 from edge.recordings.time_names import name_says_time
 
 _WIDEST = 64
 """A matrix with at most so many rows and more columns than that stands on its side."""
 _DEEPEST = 6
+_MEMBER = "\0"
+"""Between a struct array and the signal that one of its entries holds; those of equal length are read together."""
 _LOOK_ROWS = 2000
 _DAMAGED = (ValueError, TypeError, KeyError, IndexError, OSError, EOFError, NotImplementedError, zlib.error, struct.error,
             zipfile.BadZipFile, MemoryError, OverflowError)  # fmt: skip
+_RATES = frozenset(
+    {
+        "fs", "sr", "f_s", "fs_hz", "fsamp", "rate_hz", "sample_rate", "sampling_rate", "sampling_frequency", "sample_frequency",
+        "samplerate", "samplingrate", "samplingfrequency", "sampling_freq", "abtastrate", "abtastfrequenz",
+    }
+)  # fmt: skip
+_STEPS = frozenset({"dt", "increment", "delta_t", "sample_time", "sampling_interval", "sampling_period", "abtastzeit"})
+_SLOWEST_HZ, _FASTEST_HZ = 50.0, 1e7
 _Array = NDArray[Any]
 
 
@@ -42,10 +54,15 @@ class Arrays:
             raise RecordingError(opened.name, "holds no numeric values")
         named = set(variables) != {""}
         times = {at for at, (_, label, array) in enumerate(columns) if array.dtype.kind == "M" or name_says_time(label)}
+        times |= _axes(columns)
         data = [at for at in range(len(columns)) if at not in times] or sorted(times)
-        measured = [at for at in data if not is_label(columns[at][1])] or data
+        measured = [at for at in data if not is_label(called_as(columns[at][1]))] or data
         longest = max(measured, key=lambda at: (len(columns[at][2]), columns[at][2].dtype.kind == "f"))
-        chosen = [at for at in data if columns[at][0] == columns[longest][0]]
+        chosen = [
+            at
+            for at in data
+            if columns[at][0] == columns[longest][0] and len(columns[at][2]) == len(columns[longest][2])
+        ]
         order = chosen + [at for at in range(len(columns)) if at not in chosen]
         self._arrays = [columns[at][2] for at in order]
         if named and len(order) > len(chosen):
@@ -64,7 +81,10 @@ class Arrays:
             notes += [f"column {at} {why} and is ignored" for at, why in found.left_out.items()]
             if found.time is not None:
                 notes.append(f"column {found.time} is the time")
-        self.layout = Layout(names, numeric, time, named, None, notes)
+        rate_hz = _rate(variables) if time is None else None
+        if rate_hz is not None:
+            notes.append(f"read as a waveform at {rate_hz:.6g} Hz, as a variable of the file says")
+        self.layout = Layout(names, numeric, time, named, rate_hz, notes)
         self._done = 0.0
 
     def rows(self, columns: Sequence[int], time: int | None) -> Iterator[Raw]:
@@ -144,11 +164,53 @@ def _flatten(name: str, value: object, found: dict[str, _Array], depth: int) -> 
     if isinstance(value, Mapping):
         for key, inner in value.items():
             _flatten(f"{name}.{key}", inner, found, depth + 1)
+    elif isinstance(value, (int, float)):
+        found[name] = np.array([value])
     elif isinstance(value, list) or (isinstance(value, np.ndarray) and value.dtype.kind == "O"):
         for at, inner in enumerate(np.ravel(np.asarray(value, dtype=object))):
-            _flatten(f"{name}[{at}]", inner, found, depth + 1)
+            signal = _named_signal(inner)
+            if signal is None:
+                _flatten(f"{name}[{at}]", inner, found, depth + 1)
+            else:
+                found[f"{name}{_MEMBER}{signal[0]}"] = signal[1]
     elif isinstance(value, np.ndarray):
         found.update(_fields(name, value))
+
+
+def _axes(columns: Sequence[tuple[str, str, _Array]]) -> set[int]:
+    """Arrays that rise evenly as a time does, beside others of the same length in other variables."""
+    even = {
+        at
+        for at, (_, _, array) in enumerate(columns)
+        if array.dtype.kind == "f" and rises_evenly(array[:_LOOK_ROWS].astype(np.float64))
+    }
+    beside = {(len(array), group) for at, (group, _, array) in enumerate(columns) if at not in even}
+    return {
+        at for at in even if any(len(columns[at][2]) == count and columns[at][0] != group for count, group in beside)
+    }
+
+
+def _named_signal(value: object) -> tuple[str, _Array] | None:
+    """Name and values of an entry of a struct array that holds one signal and says what it is called; None for any other."""
+    if not isinstance(value, Mapping):
+        return None
+    name = next((text for key, text in value.items() if key.lower() == "name" and isinstance(text, str) and text), None)
+    series = [one for one in value.values() if isinstance(one, np.ndarray) and one.dtype.kind in "fiu" and one.size > 1]
+    return (name, series[0].reshape(-1)) if name and len(series) == 1 else None
+
+
+def _rate(variables: Mapping[str, _Array]) -> float | None:
+    """The sample rate of a waveform that single numbers of the file say, in Hz; None where none or several do."""
+    said = set()
+    for name, array in variables.items():
+        word = called_as(re.split(r"[.\]]", name)[-1])
+        if array.size != 1 or array.dtype.kind not in "fiu" or word not in _RATES | _STEPS:
+            continue
+        number = float(array.reshape(-1)[0])
+        rate_hz = number if word in _RATES or number == 0 else 1.0 / number
+        if _SLOWEST_HZ <= rate_hz <= _FASTEST_HZ:
+            said.add(rate_hz)
+    return said.pop() if len(said) == 1 else None
 
 
 def _fields(name: str, array: _Array) -> dict[str, _Array]:
@@ -165,7 +227,10 @@ def _columns(variables: Mapping[str, _Array], notes: list[str]) -> list[tuple[st
     for name, array in variables.items():
         if array.dtype.kind not in "fiubM":
             continue
-        if array.ndim == 1 or (array.ndim == 2 and 1 in array.shape):
+        group, _, signal = name.partition(_MEMBER)
+        if signal:
+            columns.append((group, signal, array))
+        elif array.ndim == 1 or (array.ndim == 2 and 1 in array.shape):
             columns.append((name, name or "0", array.reshape(-1)))
         elif array.ndim == 2:
             if array.shape[0] <= _WIDEST < array.shape[1]:

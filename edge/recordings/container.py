@@ -7,20 +7,23 @@ import gzip
 import io
 import os
 import re
+import sys
 import zipfile
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import IO, cast
 
 from edge.recordings.base import RecordingError
+from edge.recordings.foreign import WORKBOOK, office_instead, what_instead
 
 MEMBER = "!"
 """Between the name of a zip file and that of its member."""
 _MAX_IN_MEMORY = 1 << 30
 """Largest packed array file that is unpacked into memory; tables are streamed and have no such bound."""
 
+_HEAD_BYTES = 512
 DAMAGED = (OSError, EOFError, zlib.error, zipfile.BadZipFile)
 """What reading packed bytes raises when they are not whole."""
 
@@ -35,8 +38,8 @@ class Kind(StrEnum):
     GZIP = "gzip"
     WAV = "wav"
     MAT = "mat"
-    HDF5 = "hdf5"
     PARQUET = "parquet"
+    WORKBOOK = "xlsx"
 
 
 _WILD = "*?["
@@ -61,7 +64,6 @@ _BESIDE = frozenset(
         ".doc",
         ".docx",
         ".xls",
-        ".xlsx",
         ".zip",
         ".rar",
         ".7z",
@@ -74,8 +76,6 @@ _SIGNATURES = (
     (b"PK\x03\x04", Kind.ZIP),
     (b"PK\x05\x06", Kind.ZIP),
     (b"\x1f\x8b", Kind.GZIP),
-    (b"MATLAB 7.3", Kind.HDF5),
-    (b"\x89HDF\r\n\x1a\n", Kind.HDF5),
     (b"MATLAB 5.0", Kind.MAT),
     (b"PAR1", Kind.PARQUET),
 )
@@ -85,7 +85,7 @@ def kind_of(head: bytes) -> Kind | None:
     """The format that a file's first bytes (128 are enough) announce; None where it is binary and none of these.
 
     Sources: NumPy format specification, RIFF/WAVE, MATLAB MAT-file format (level 5 says so in its text header),
-    HDF5 and Parquet signatures.
+    Parquet signature.
     """
     if head[8:12] == b"WAVE" and head[:4] in (b"RIFF", b"RIFX", b"RF64"):
         return Kind.WAV
@@ -108,6 +108,8 @@ class Opened:
     """The file itself where it is neither packed nor a member, so that arrays can be mapped."""
     _disk: IO[bytes]
     _size: int
+    notes: list[str] = field(default_factory=list)
+    """What was decided in opening it, in English."""
 
     def progress(self) -> float:
         """Share of the file on disk that was read, 0 to 1."""
@@ -185,6 +187,15 @@ def _open_zip(name: str, path: Path, member: str, disk: IO[bytes], size: int) ->
     except (zipfile.BadZipFile, OSError) as exc:
         raise RecordingError(name, f"damaged zip file: {exc}") from exc
     members = _recordings_in(archive)
+    if WORKBOOK in members:
+        from edge.recordings.workbook import sheet_as_text  # noqa: PLC0415  # loaded when a file is one
+
+        notes: list[str] = []
+        table = io.BytesIO(sheet_as_text(name, archive, member, notes))
+        return Opened(name, Kind.WORKBOOK, table, None, disk, size, notes)
+    instead = office_instead(members)
+    if instead:
+        raise RecordingError(name, instead)
     if not member and members and all(entry.endswith(".npy") for entry in members):
         disk.seek(0)
         return Opened(name, Kind.NPZ, disk, path, disk, size)
@@ -219,13 +230,16 @@ def _inner(name: str, stream: IO[bytes]) -> Kind:
 
 
 def _peek(name: str, stream: IO[bytes]) -> Kind:
-    head = stream.read(128)
+    head = stream.read(_HEAD_BYTES)
     stream.seek(0)
     if not head:
         raise RecordingError(name, "is empty")
+    instead = what_instead(head)
+    if instead:
+        raise RecordingError(name, instead)
     kind = kind_of(head)
     if kind is None:
-        raise RecordingError(name, "is neither text nor NPY, NPZ, WAV, MAT or Parquet")
+        raise RecordingError(name, "is neither text nor NPY, NPZ, WAV, MAT, Parquet or Excel")
     return kind
 
 
@@ -277,11 +291,13 @@ def _as_numbered(name: str) -> list[tuple[int, str]]:
     >>> sorted(["10.csv", "2.csv", "b.csv"], key=_as_numbered)
     ['2.csv', '10.csv', 'b.csv']
     """
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name) if part]
+    return [(int(part), "") if part.isdecimal() else (sys.maxsize, part) for part in re.split(r"(\d+)", name) if part]
 
 
 def _is_recording(name: str) -> bool:
     """Whether a file of a folder is meant, and not what lies beside recordings."""
     return (
-        not name.startswith(".") and Path(name).suffix.lower() not in _BESIDE and not name.upper().startswith("LICENSE")
+        not name.startswith((".", "~$"))
+        and Path(name).suffix.lower() not in _BESIDE
+        and not name.upper().startswith("LICENSE")
     )

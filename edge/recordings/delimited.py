@@ -7,7 +7,7 @@ import io
 import math
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, islice
-from typing import IO
+from typing import IO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,8 @@ from edge.recordings.dialect import (
     is_german,
     ungrouped,
 )
+from edge.recordings.foreign import text_instead
+from edge.recordings.preamble import is_rule
 from edge.recordings.roles import Parts, Sample, roles
 from edge.recordings.time_names import name_says_time
 from edge.recordings.times import is_clock, is_day
@@ -33,6 +35,21 @@ _LOOK_BYTES = 65_536
 _LOOK_ROWS = 2000
 _Row = tuple[int, list[str]]
 """Line number in the file and fields."""
+
+
+class Record(NamedTuple):
+    """One value of a table whose rows say what they are of."""
+
+    row: int
+    line: int
+    """In the file, counted from 1."""
+    names: tuple[str, ...]
+    """What the value is of."""
+    value: float
+    """NaN where it is missing or no number."""
+    unreadable: bool
+    """Whether it is no number and not missing."""
+    time: str
 
 
 class Delimited:
@@ -51,6 +68,9 @@ class Delimited:
         text = head.decode(encoding, errors="replace")
         if len(head) == _LOOK_BYTES:  # the last line is cut: leave it out
             text = text[: text.rfind("\n") + 1] or text
+        instead = text_instead(text)
+        if instead:
+            raise RecordingError(name, instead)
         self._dialect = find_dialect(name, text, options.separator)
         self._text = io.TextIOWrapper(stream, encoding=encoding, errors="replace", newline="")
         self._notes: list[str] = []
@@ -61,13 +81,15 @@ class Delimited:
             self._notes.append(
                 f"words below the header belong to it: the columns are {', '.join(self._dialect.names[:8])}"
             )
-        rows = self._split_rows()
+        rows = self._without_end(self._split_rows())
         self._head = list(islice(rows, _LOOK_ROWS))
         if not self._head:
             raise RecordingError(name, "has a header but no rows" if self._dialect.header else "has no rows")
         self._rows = chain(self._head, rows)
         self._parts: Parts | None = None
         self._grouped = self._find_grouped()
+        self.texts: tuple[int, ...] = ()
+        """Columns that hold text."""
         self.layout = self._lay_out()
 
     def rows(self, columns: Sequence[int], time: int | None) -> Iterator[Raw]:
@@ -79,6 +101,29 @@ class Delimited:
             times = None if time is None else self._times(chunk, time)
             yield Raw(row, values, times)
             row += len(chunk)
+
+    def beginning(self, column: int) -> list[str]:
+        """The first cells of a column; only before its rows are read."""
+        return [fields[column].strip() for _, fields in self._head]
+
+    def labelled(self, names: Sequence[int], values: Sequence[int], time: int) -> Iterator[list[Record]]:
+        """Columns of values beside what other columns say as text; instead of `rows`, and once as well.
+
+        Of several columns of values each is a record of its own, and its name is the last of the record's names.
+        """
+        self._head = []
+        row = 0
+        titles = [(self._dialect.names[at],) if len(values) > 1 else () for at in values]
+        while chunk := list(islice(self._rows, CHUNK_ROWS)):
+            stretch = []
+            for (line, fields), when in zip(chunk, self._times(chunk, time), strict=True):
+                of = tuple(fields[at].strip() for at in names)
+                for at, title in zip(values, titles, strict=True):
+                    number = self._lenient(fields[at], at)
+                    unreadable = math.isnan(number) and fields[at].strip().lower() not in MISSING
+                    stretch.append(Record(row, line, of + title, number, unreadable, when))
+                row += 1
+            yield stretch
 
     def progress(self) -> float:
         """See `Source.progress`."""
@@ -99,19 +144,15 @@ class Delimited:
                 if not fields or (len(fields) == 1 and not fields[0].strip() and dialect.width > 1):
                     continue
                 if pending:
+                    if is_rule(fields) or (dialect.separator.isspace() and not any(map(str.strip, fields))):
+                        continue  # drawn, or of tabs: not counted as one
                     pending -= 1
                     header = fields if dialect.header and pending == dialect.below else header
                     continue
                 line = reader.line_num
-                if fields == header:
-                    self._note_once(
-                        "the header comes again in the table, as where files were joined, and is ignored there"
-                    )
+                if self._is_beside(fields, header, row):
                     continue
                 if len(fields) != dialect.width:
-                    if fields[0].lstrip().startswith("#"):
-                        self._note_once("lines that begin with # are ignored")
-                        continue
                     if row and len(fields) < dialect.width and next(reader, None) is None:
                         self._notes.append(f"the last line ({line}) is incomplete and is left out")
                         return
@@ -123,6 +164,31 @@ class Delimited:
             raise RecordingError(
                 self._name, f"cannot be split into fields: {exc}", row=row, line=reader.line_num
             ) from exc
+
+    def _without_end(self, rows: Iterator[_Row]) -> Iterator[_Row]:
+        """The rows but for empty ones at the end, as spreadsheets leave them."""
+        held: list[_Row] = []
+        for row in rows:
+            if any(map(str.strip, row[1])):
+                yield from held
+                held.clear()
+                yield row
+            else:
+                held.append(row)
+        if held and len(held) < held[-1][0] - self._dialect.skipped:
+            self._notes.append("empty lines at the end are ignored")
+        else:
+            yield from held
+
+    def _is_beside(self, fields: list[str], header: list[str] | None, row: int) -> bool:
+        """Whether a line below the names is no row: the names again, a comment, or drawn."""
+        if fields == header:
+            self._note_once("the header comes again in the table, as where files were joined, and is ignored there")
+            return True
+        if fields[0].lstrip().startswith("#"):
+            self._note_once("lines that begin with # are ignored")
+            return True
+        return row == 0 and is_rule(fields)
 
     def _keep_line(self, row: int, line: int) -> None:
         follows = bool(self._lines) and line - row == self._lines[-1][1] - self._lines[-1][0]
@@ -217,6 +283,7 @@ class Delimited:
         dialect, cells = self._dialect, [fields for _, fields in self._head]
         kinds = column_kinds(cells, dialect.width, decimal_comma=dialect.decimal_comma)
         named = any(not name.isdecimal() for name in dialect.names)
+        self.texts = tuple(at for at, kind in enumerate(kinds) if kind is Cell.TEXT)
         samples = [self._sample(index, kind) for index, kind in enumerate(kinds)]
         day = next((at for at, kind in enumerate(kinds) if kind is Cell.TIME and not samples[at].precise), None)
         clock = next((at for at, sample in enumerate(samples) if sample.clock), None)

@@ -11,10 +11,16 @@ from enum import StrEnum
 
 from edge.recordings.base import RecordingError
 from edge.recordings.naming import is_unit
+from edge.recordings.preamble import first_of_values, is_rule, separator_told, top_of_table
 from edge.recordings.time_names import name_says_time
 from edge.recordings.times import looks_dated
 
-MISSING = frozenset({"", "nan", "na", "n/a", "null", "none", "-", "--", "?", "nil", "#n/a", "unavailable", "unknown"})
+MISSING = frozenset(
+    {
+        "", "nan", "na", "n/a", "null", "none", "-", "--", "---", "?", "nil", "unavailable", "unknown", "#n/a", "#nv",
+        "#div/0!", "#value!", "#wert!", "#ref!", "#bezug!", "#num!", "#zahl!", "#name?",
+    }
+)  # fmt: skip
 """Cells (in lower case) that say: no value here."""
 SWITCHES = {"true": 1.0, "false": 0.0, "on": 1.0, "off": 0.0, "ein": 1.0, "aus": 0.0, "an": 1.0, "yes": 1.0, "no": 0.0}
 _SEPARATORS = (";", "\t", "|", ",", " ")
@@ -137,12 +143,13 @@ def find_dialect(name: str, text: str, separator: str | None) -> Dialect:
     """
     lines = [line for line in text.splitlines() if line.strip()]
     comments = 0
-    while comments < len(lines) and lines[comments].lstrip().startswith("#"):
+    told = separator_told(lines[0]) if lines else None
+    while comments < len(lines) and (lines[comments].lstrip().startswith("#") or (told and not comments)):
         comments += 1
-    table = lines[comments : comments + _HEAD]
+    table = [line for line in lines[comments : comments + _HEAD] if not is_rule([line])]
     if not table:
         raise RecordingError(name, "has no rows")
-    found = _best_separator(table)
+    found = told or _best_separator(table)
     if separator and found != separator and not any(separator in line for line in table):
         hint = f"; it looks separated by {_spoken(found)}" if len(split(table[-1], found)) > 1 else ""
         if hint:
@@ -151,13 +158,23 @@ def find_dialect(name: str, text: str, separator: str | None) -> Dialect:
     rows = [split(line, separator) for line in table]
     decimal_comma = _has_decimal_comma(rows, separator)
     width = Counter(len(row) for row in rows[1:] or rows).most_common(1)[0][0]
-    preamble = _preamble(rows, width)
+    preamble, above = _preamble(rows, width), rows
     rows = rows[preamble:]
     header = _is_header(rows[0], rows[1:], decimal_comma=decimal_comma)
     below = _lines_below(rows, decimal_comma=decimal_comma) if header else 0
     names = _names(rows[0], width) if header else tuple(str(index) for index in range(width))
     for line in rows[1 : 1 + below]:
         names = _joined(names, line)
+
+    def is_word(cell: str) -> bool:
+        return cell_kind(cell, decimal_comma=decimal_comma) is Cell.TEXT
+
+    start = preamble + header + below
+    first = first_of_values(above, start, width, is_word)
+    if first > start and not (header and len(above[preamble]) == width):
+        top = top_of_table(above[:first], width, is_word)
+        preamble, header, below = top.preamble, top.names is not None, top.below
+        names = top.names or tuple(str(index) for index in range(width))
     if not header and comments:
         commented = split(lines[comments - 1].lstrip()[1:], separator)
         if len(commented) == width and not any(cell_kind(cell) is Cell.NUMBER for cell in commented):
@@ -238,7 +255,7 @@ def _best_separator(table: Sequence[str]) -> str:
     """The separator under which most cells are numbers, dates or empty, and rows are equally long."""
     best, best_rank = ",", (-1.0, 0)
     for separator in _SEPARATORS:
-        rows = [split(line, separator) for line in (table[1:] or table)[:60]]
+        rows = [split(line, separator) for line in (table[1:] or table)[-60:]]
         width, count = Counter(len(row) for row in rows).most_common(1)[0]
         if width < 2:
             continue

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import chain
 from types import TracebackType
 from typing import Self
@@ -14,12 +15,10 @@ from numpy.typing import NDArray
 from edge.recordings.base import MOST_JUMPS, Chunk, Layout, Options, Raw, RecordingError, Source, column_index
 from edge.recordings.container import DAMAGED, Kind, Opened, open_container
 from edge.recordings.delimited import Delimited
-from edge.recordings.times import DAY_NS, NS, TimeFormat, time_format
+from edge.recordings.onward import Onward
+from edge.recordings.time_numbers import NS, TimeFormat
+from edge.recordings.times import time_format
 
-HOUR_NS = 3600 * NS
-_LEAST_ROWS = 20
-_MANY_STEPS = 10
-_DISORDER, _MOSTLY_LATE = 0.3, 0.5
 RATE_TOLERANCE = 0.02
 """How far a time column may differ from the rate that was given."""
 
@@ -49,15 +48,12 @@ class Recording:
         self.asked = bool(options.columns)
         """Whether these columns were asked for by name or number."""
         self.named = layout.named
+        self.restarts: list[int] = []
+        """Rows that were read at which time begins again, as where the runs of several machines follow on each other."""
         self.dated = False
         """Whether times count from 1970; known once the first chunk was read."""
         self._format: TimeFormat | None = None
-        self._previous_ns: int | None = None
-        self._went_back = False
-        self._raw_ns: int | None = None
-        self._begin_ns: int | None = None
-        self._ahead_ns = 0
-        """What is added to the clock: days since a time of day began, hours it was set back in autumn."""
+        self._onward: Onward | None = None
         self._chunks = self._read()
         self._first: Chunk | None = None
 
@@ -65,6 +61,11 @@ class Recording:
     def has_time(self) -> bool:
         """Whether a column says the time; if not, the row number does, at the rate or one row a second."""
         return self._time is not None
+
+    @property
+    def unit_told(self) -> bool:
+        """Whether the unit of the time is known and not guessed; known once the first chunk was read."""
+        return self._format is None or self._format.told
 
     def head(self) -> Chunk:
         """The first chunk, which `chunks` delivers again.
@@ -122,99 +123,37 @@ class Recording:
         if raw.times is None:
             period_ns = NS / (self.rate_hz or 1.0)
             return np.round((raw.row + np.arange(len(raw.values))) * period_ns).astype(np.int64), None
-        if isinstance(raw.times, np.ndarray):
-            self.dated = True
-            written = times = raw.times
-        else:
-            written = self._parsed(raw.times, raw.row)
-            times = self._going_on(written, raw.row)
-        if raw.row == 0:
-            self._refuse_disorder(times)
-        if self._previous_ns is not None or len(times) > 1:
-            times = self._rising(times, raw.row)
-        self._previous_ns = int(times[-1])
+        written = raw.times if isinstance(raw.times, np.ndarray) else self._parsed(raw.times, raw.row)
+        if self._onward is None:
+            self.dated = self._format is None or self._format.dated
+            wraps = self._format is not None and self._format.wraps
+            self._onward = Onward(self.name, self._time_label, self.notes, self.restarts, wraps=wraps, dated=self.dated)
+        times = self._onward.take(written, raw.row)
         return times, written if self.dated and (times != written).any() else None
 
+    @property
+    def _time_label(self) -> str:
+        return self._labels[self._time] if self._time is not None else ""
+
     def _parsed(self, cells: list[str], row: int) -> NDArray[np.int64]:
-        column = self._labels[self._time] if self._time is not None else ""
+        column = self._time_label
         if self._format is None:
             try:
                 self._format = time_format(column, cells[:2000])
             except ValueError as exc:
                 raise RecordingError(self.name, f"time column {column!r}: {exc}", row=row) from exc
-            self.dated = self._format.dated
+            if self._format.note:
+                self.notes.append(self._format.note)
         parse, times = self._format.parse, np.empty(len(cells), dtype=np.int64)
         for at, cell in enumerate(cells):
             try:
                 times[at] = parse(cell)
             except (ValueError, OverflowError) as exc:
                 what = f"{cell.strip()[:40]!r} is no time" if cell.strip() else "has no time"
-                raise RecordingError(self.name, f"time column {column!r}: {what}", row=row + at) from exc
+                raise RecordingError(
+                    self.name, f"time column {column!r}: {what}", row=row + at, line=self.line(row + at)
+                ) from exc
         return times
-
-    def _going_on(self, times: NDArray[np.int64], row: int) -> NDArray[np.int64]:
-        """Times of day over midnight, and a clock that was set back from summer time: they go on, as time does."""
-        steps = np.diff(times, prepend=times[0] if self._raw_ns is None else self._raw_ns)
-        self._raw_ns = int(times[-1])
-        if self._format is not None and self._format.wraps:
-            ahead = np.cumsum(np.where(steps < -DAY_NS // 2, DAY_NS, 0)) + self._ahead_ns
-        elif self.dated:
-            usual = int(np.median(steps[steps > 0])) if (steps > 0).any() else NS
-            on = steps + HOUR_NS
-            following = np.append(steps[1:], 0)
-            back = (
-                (steps < -HOUR_NS // 2)
-                & (on >= 0)
-                & (on <= max(10 * usual, 60 * NS))
-                & (np.abs(following) < HOUR_NS // 2)
-            )
-            if back.any():
-                self.notes.append(
-                    f"the clock is set back by an hour at row {row + int(np.flatnonzero(back)[0])}, as in autumn; "
-                    "times are counted on from there"
-                )
-            ahead = np.cumsum(np.where(back, HOUR_NS, 0)) + self._ahead_ns
-        else:
-            if self._begin_ns is None:
-                self._begin_ns = int(times[0])
-            usual = int(np.median(steps[steps > 0])) if (steps > 0).any() else NS
-            again = (steps < -_MANY_STEPS * usual) & (times <= self._begin_ns + _MANY_STEPS * usual)
-            if again.any():
-                self._note_again(row + int(np.flatnonzero(again)[0]))
-            ahead = np.cumsum(np.where(again, usual - steps, 0)) + self._ahead_ns
-        self._ahead_ns = int(ahead[-1])
-        return np.asarray(times + ahead, dtype=np.int64)
-
-    def _note_again(self, row: int) -> None:
-        text = "time begins again at row"
-        if not any(note.startswith(text) for note in self.notes):
-            self.notes.append(f"{text} {row}, as where runs were joined; it is counted on from there")
-
-    def _refuse_disorder(self, times: NDArray[np.int64]) -> None:
-        """Refuses rows that are not in order of time; what is only now and then late is held.
-
-        Raises:
-            RecordingError: they run backwards, or up and down.
-        """
-        if len(times) < _LEAST_ROWS:
-            return
-        back = np.diff(times) < 0
-        late = times < np.maximum.accumulate(times)
-        if back.mean() > _DISORDER and late.mean() > _MOSTLY_LATE:
-            what = "runs backwards: the newest row comes first" if back.mean() > 0.9 else "goes up and down"
-            column = self._labels[self._time] if self._time is not None else ""
-            raise RecordingError(
-                self.name, f"time column {column!r} {what}; sort the rows by time, oldest first", row=0
-            )
-
-    def _rising(self, times: NDArray[np.int64], row: int) -> NDArray[np.int64]:
-        """Times that never go back: a clock that was set back stands still until it is past again."""
-        floor = times[0] if self._previous_ns is None else self._previous_ns
-        risen = np.maximum.accumulate(np.maximum(times, floor))
-        if not self._went_back and (risen != times).any():
-            self._went_back = True
-            self.notes.append(f"time goes back at row {row + int(np.flatnonzero(risen != times)[0])}; it is held there")
-        return risen
 
     def _check_rate(self, times: NDArray[np.int64]) -> None:
         """A time column against the rate; not where its stamps are coarser than the samples, or count ms or µs."""
@@ -225,10 +164,9 @@ class Recording:
         found_hz = NS / float(steps.mean())
         factors = (1.0,) if self.dated else (1.0, 1e3, 1e6)
         if all(abs(found_hz * factor / rate_hz - 1) > RATE_TOLERANCE for factor in factors):
-            column = self._labels[self._time] if self._time is not None else ""
             raise RecordingError(
                 self.name,
-                f"time column {column!r} says {found_hz:.6g} Hz, which contradicts the rate of {rate_hz:g} Hz",
+                f"time column {self._time_label!r} says {found_hz:.6g} Hz, which contradicts the rate of {rate_hz:g} Hz",
             )
 
 
@@ -252,7 +190,7 @@ def open_recording(name: str, options: Options | None = None) -> Recording:
 
 def _source(opened: Opened, options: Options) -> Source:
     if opened.kind is Kind.TEXT:
-        return Delimited(opened.name, opened.stream, options, opened.progress)
+        return _wide(opened.name, Delimited(opened.name, opened.stream, options, opened.progress), options)
     if opened.kind in (Kind.NPY, Kind.NPZ, Kind.MAT):
         from edge.recordings.arrays import Arrays  # noqa: PLC0415  # each format is loaded when a file is of it
 
@@ -261,11 +199,25 @@ def _source(opened: Opened, options: Options) -> Source:
         from edge.recordings.wav import Wav  # noqa: PLC0415  # as above
 
         return Wav(opened)
-    if opened.kind is Kind.PARQUET:
-        from edge.recordings.parquet import Parquet  # noqa: PLC0415  # as above
+    if opened.kind is Kind.WORKBOOK:
+        from edge.recordings.workbook import SEPARATOR  # noqa: PLC0415  # as above
 
-        return Parquet(opened)
-    raise RecordingError(opened.name, "is an HDF5 file (MATLAB 7.3 saves those); in MATLAB, save it with '-v7'")
+        sheet = Delimited(opened.name, opened.stream, replace(options, separator=SEPARATOR), opened.progress)
+        sheet.layout.notes.extend(opened.notes)
+        return _wide(opened.name, sheet, options)
+    from edge.recordings.parquet import Parquet  # noqa: PLC0415  # as above
+
+    return Parquet(opened)
+
+
+def _wide(name: str, table: Delimited, options: Options) -> Source:
+    """A table with one value a row as a wide one, unless its own columns are asked for; any other as it is."""
+    from edge.recordings.long import Long, long_parts  # noqa: PLC0415  # loaded where a file may be one
+
+    asked = any(column in table.layout.names for column in options.columns)
+    time = table.layout.time if options.time is None else _time_column(name, table.layout, options.time)
+    parts = None if asked or options.rate_hz else long_parts(table, time)
+    return table if parts is None else Long(name, table, parts)
 
 
 def _choose(name: str, layout: Layout, options: Options) -> tuple[int | None, tuple[int, ...]]:

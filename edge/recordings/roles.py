@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.recordings.labels import called_as, failure_bits, is_identity, is_label, is_remaining, tells_runs_apart
 from edge.recordings.naming import fold, meaning
 from edge.recordings.time_names import name_says_time
 from edge.sensors.base import Quantity
@@ -23,13 +24,16 @@ Values = NDArray[np.float64]
 _DATED, _NUMBERED, _CLOCKED, _DAYS, _COUNTED, _STILL = range(6)
 _ROW_NUMBERS = "only numbers the rows"
 _COUNTS = "counts evenly from row to row"
+_IS_LABEL = "is called a label"
+_IS_IDENTITY = "is called an identity"
+_TELLS_RUNS = "only tells machines or runs apart"
+_MOST_CLASSES = 32
 _LEAST_COUNTED = 20
 """Rows after which an even count is no coincidence."""
 _MOST = 0.95
 _IN_ORDER = 0.5
 """A time whose share of steps forward (or of steps back) is less is no time."""
 _EVEN = 0.02
-_MOST_CLASSES = 31
 _EPOCHS = ((3.0e8, 4.2e9), (3.0e11, 4.2e12), (3.0e14, 4.2e15), (3.0e17, 4.2e18), (1.9e13, 2.1e13))
 """1979 to 2103 in s, ms, µs and ns; and written 20240501083000."""
 _COUNTERS = re.compile(
@@ -37,13 +41,6 @@ _COUNTERS = re.compile(
     r"entry|eintrag|punkt|messpunkt|messung|unnamed_\d+|level_\d+|"
     r"(row|sample|record|line|seq|packet|data|mess|messwert|zeilen|datensatz)_?(id|nr|no|number|nummer|index|idx|count|counter))$"
 )
-_IDENTITY = re.compile(r"(^|_)(id|uuid|guid|serial|serial_?(no|nr|number)|seriennummer|mac)$")
-_LABELS = re.compile(
-    r"^(is_|has_|true_|y_)?(anomal(y|ies|ie|ous)|change_?points?|outliers?|ausreisser|labels?|labell?ed|etikett|target|class(es)?|"
-    r"klasse|ground_?truth|gt|true|attack|faulty|defekt|schaden|stoerung|fehler|(machine_|any_)?(fault|failure|defect|damage)s?|"
-    r"normal)(_?(labels?|flags?|class|type|code|id|mode|klasse|typ|state))?$"
-)
-_REMAINING = re.compile(r"^(rul|remaining_useful_life|time_to_failure|ttf|restlebensdauer)$")
 _PARTS = {
     "year": "y", "jahr": "y", "yyyy": "y", "month": "m", "monat": "m", "mon": "m", "day": "d", "tag": "d", "hour": "h",
     "hours": "h", "hh": "h", "stunde": "h", "stunden": "h", "std": "h", "minute": "min", "minutes": "min", "minuten": "min",
@@ -142,6 +139,7 @@ def roles(samples: Sequence[Sample], *, named: bool, joined: bool = True) -> Rol
             reason = "is a part of the time"
         if reason is not None:
             found.left_out[at] = reason
+    _leave_out_beside(found, samples, named=named)
     taken = {found.time, *parts, *found.left_out}
     if taken.issuperset(found.numeric):
         # Something has to be read: a count is then what was measured.
@@ -152,9 +150,36 @@ def roles(samples: Sequence[Sample], *, named: bool, joined: bool = True) -> Rol
     return found
 
 
+def _leave_out_beside(found: Roles, samples: Sequence[Sample], *, named: bool) -> None:
+    """Leaves out what only another column that is left out tells to be no measurement."""
+    values = {at: sample.values for at, sample in enumerate(samples) if sample.values is not None}
+    left = {at: column for at, column in values.items() if at not in found.left_out and at != found.time}
+    counts = [at for at, reason in found.left_out.items() if reason in (_COUNTS, _ROW_NUMBERS)]
+    identities = [at for at, reason in found.left_out.items() if reason == _IS_IDENTITY]
+    for at in (*left, *identities):
+        count = next((one for one in counts if _whole(values[at]) and tells_runs_apart(values[at], values[one])), None)
+        if count is not None:
+            found.left_out[at] = _TELLS_RUNS
+            if found.time is None:
+                # What counts each run from its beginning is the only time there is.
+                found.time = count
+                del found.left_out[count]
+                found.notes.append(f"column {repr(samples[count].name) if named else count} is the time")
+    if not named:
+        return
+    labels = {at: values[at] for at, reason in found.left_out.items() if reason == _IS_LABEL}
+    bits = {
+        at: column for at, column in left.items() if set(np.unique(column[~np.isnan(column)])) in ({0.0}, {0.0, 1.0})
+    }
+    kinds = failure_bits(labels, bits, max(values, default=0))
+    if kinds.keys() < left.keys():
+        found.left_out.update({at: f"is a label as {samples[label].name!r} is" for at, label in kinds.items()})
+
+
 def _find_time(found: Roles, samples: Sequence[Sample], *, named: bool, joined: bool) -> None:
     """The best time; what else says one is left out."""
-    ranks = {at: _time_rank(sample, at, named=named) for at, sample in enumerate(samples)}
+    first = next((at for at, sample in enumerate(samples) if sample.values is not None), None)
+    ranks = {at: _time_rank(sample, first=at == first, named=named) for at, sample in enumerate(samples)}
     ranked = sorted((rank, at) for at, rank in ranks.items() if rank is not None)
     if ranked and ranked[0][0] < _STILL:
         found.time = ranked[0][1]
@@ -170,7 +195,7 @@ def _find_time(found: Roles, samples: Sequence[Sample], *, named: bool, joined: 
             found.left_out[at] = "says the same moment in every row" if rank >= _STILL else "says a time as well"
 
 
-def _time_rank(sample: Sample, at: int, *, named: bool) -> int | None:
+def _time_rank(sample: Sample, *, first: bool, named: bool) -> int | None:
     """How good a time a column makes, the least is best; None where it makes none."""
     if sample.dated:
         return _STILL if not sample.moves else _DATED if sample.precise else _DAYS
@@ -185,7 +210,7 @@ def _time_rank(sample: Sample, at: int, *, named: bool) -> int | None:
     if dated and len(values) > 2 and _in_order(values):
         return _NUMBERED
     plain = len(values) >= _LEAST_COUNTED and meaning(sample.name)[:2] == (Quantity.LEVEL, "")
-    even = at == 0 and _rises_evenly(values) and not (named and _whole(values))
+    even = first and rises_evenly(values) and not (named and _whole(values))
     return _COUNTED if even and (plain or not (named and sample.name)) else None
 
 
@@ -204,15 +229,15 @@ def _reason(sample: Sample, at: int, *, named: bool) -> str | None:
     known = _known(sample.values)
     if sample.values is None or known is None:
         return None
-    called = re.sub(r"[^a-z0-9#]+", "_", fold(sample.name)).strip("_") if named else None
+    called = called_as(sample.name) if named else None
     whole = _whole(known)
     counted = _counted(sample, known, at, called) if whole and len(known) == len(sample.values) else None
     if counted or not called:
         return counted
-    classes = whole and known.min() >= -1 and known.max() <= _MOST_CLASSES
-    if _REMAINING.match(called) or (classes and _LABELS.match(called)):
-        return "is called a label"
-    return "is called an identity" if whole and _IDENTITY.search(called) else None
+    classes = whole and len(np.unique(known)) <= _MOST_CLASSES
+    if is_remaining(called) or (classes and is_label(called)):
+        return _IS_LABEL
+    return _IS_IDENTITY if whole and is_identity(called) else None
 
 
 def _counted(sample: Sample, known: Values, at: int, called: str | None) -> str | None:
@@ -308,19 +333,9 @@ def _in_order(values: Values) -> bool:
     )
 
 
-def _rises_evenly(values: Values) -> bool:
+def rises_evenly(values: Values) -> bool:
     """Whether numbers count up in equal steps as seconds do, and row numbers do not."""
     steps = np.diff(values)
     if len(steps) < 8 or not steps.min() > 0 or (_whole(values) and bool(np.all(steps == 1))):
         return False
     return bool(steps.std() <= _EVEN * steps.mean())
-
-
-def is_label(name: str) -> bool:
-    """Whether an array is called what a model must not be fed with.
-
-    >>> is_label("anomaly"), is_label("Machine failure"), is_label("pressure")
-    (True, True, False)
-    """
-    called = re.sub(r"[^a-z0-9#]+", "_", fold(name)).strip("_")
-    return bool(_LABELS.match(called) or _REMAINING.match(called))

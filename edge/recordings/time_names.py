@@ -6,7 +6,8 @@ import re
 
 _UNITS = {
     "ns": 1.0, "nanoseconds": 1.0, "us": 1e3, "µs": 1e3, "micros": 1e3, "microseconds": 1e3, "ms": 1e6, "msec": 1e6,
-    "millis": 1e6, "milliseconds": 1e6, "millisekunden": 1e6, "s": 1e9, "sec": 1e9, "sek": 1e9, "min": 60e9,
+    "millis": 1e6, "milliseconds": 1e6, "millisekunden": 1e6, "s": 1e9, "sec": 1e9, "sek": 1e9,
+    "seconds": 1e9, "sekunden": 1e9, "min": 60e9,
     "minutes": 60e9, "minuten": 60e9, "h": 3600e9, "hours": 3600e9, "stunden": 3600e9,
 }  # fmt: skip
 _UNIT_IN_NAME = re.compile(rf"(?:[_\s(\[/.,-]|^)({'|'.join(sorted(_UNITS, key=len, reverse=True))})[)\]]?$")

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from edge.recordings.base import RecordingError
 from edge.recordings.reader import Recording
+from models.condition.features import MIN_SAMPLES
 
 DEFAULT_BLOCK_S = 1.0
-MIN_BLOCK = 8
-"""Fewer samples than that are no waveform."""
+MIN_BLOCK = MIN_SAMPLES
+"""Of fewer samples nothing is computed."""
 
 
 class Cut(NamedTuple):

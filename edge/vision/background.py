@@ -173,6 +173,11 @@ def departure(image: NDArray[np.uint8], background: Background) -> Departure:
     return found
 
 
+def darkness(light: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The share of departure that is due to being darker than a shadow can make the background; of `Departure.light`."""
+    return np.asarray(np.maximum((light + np.float32(_SHADOW)) * np.float32(-1 / _DARKER), 0.0), np.float32)
+
+
 def _commonest(smooth: NDArray[np.float32]) -> NDArray[np.float32]:
     """The colour that most smooth cells, (3, n), share; of two that are about as common, the less coloured."""
     step = (_TOLERANCE * np.array((2, 1, 1), np.float32))[:, None]

@@ -25,7 +25,7 @@ class BadPicture(Exception):
         position: see `Frame.position`.
     """
 
-    def __init__(self, text: str, position: int | None = None) -> None:
+    def __init__(self, text: str, position: str | None = None) -> None:
         super().__init__(text)
         self.position = position
 
@@ -38,13 +38,13 @@ class Frame:
         image: (height, width, 3) uint8, BGR, at least 32 by 32; nobody else writes to it.
         taken_ns: monotonic time.
         camera: its name.
-        position: where a source that keeps its pictures goes on after a restart; None: it keeps none.
+        position: where a source that keeps its pictures goes on after a restart, in its own words; None: it keeps none.
     """
 
     image: NDArray[np.uint8]
     taken_ns: int
     camera: str
-    position: int | None = None
+    position: str | None = None
 
 
 class Camera(Protocol):

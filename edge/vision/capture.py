@@ -136,6 +136,7 @@ class CameraLoop:
         more = True
         while more and not self._stop.is_set():
             more = False
+            frame = None
             try:
                 frame = self._camera.read()
                 if frame is None:

@@ -4,6 +4,7 @@ A reflection, a glow or a shadow around an item departs from the background too,
 where the item ends sharply. Of the regions that rising thresholds leave, those are right whose outlines are steep and whose
 shapes are whole (cf. Arteta, Lempitsky, Noble and Zisserman, Learning to detect cells using non-overlapping extremal
 regions, MICCAI 2012, with a score that is stated instead of learned). So items that only a reflection joins are parted too.
+Dark gaps between items, as on a belt that is not what most of the frame shows, depart as well; without them the items are left.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.vision.background import Departure
+from edge.vision.background import Departure, darkness
 from edge.vision.regions import Mask, Outline, Region, opened, regions_of
 
 _PLENTY = 12.0
@@ -31,6 +32,8 @@ _BETTER, _BETTER_APART = 0.65, 0.9
 less of an advantage where higher thresholds part it, or free it from the frame's edge."""
 _KEPT, _KEPT_ON_EDGE = 0.30, 0.03
 """Share of a region that must remain; less where it runs out of the frame, as machinery does."""
+_DARK = 0.05
+"""From this share of a region on, what is darker than any shadow may be a gap."""
 _PIECE = 0.08
 """What is smaller than this share of the largest piece is a spot on its surface or a shred of its halo."""
 _GLOW_LIGHT, _AROUND_PX = 0.35, 6
@@ -52,6 +55,15 @@ class Body:
     threshold: float
     peak: float
     glow: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """What a region could consist of."""
+
+    pieces: list[Region]
+    area_px: float
+    score: float
 
 
 class Edges:
@@ -86,15 +98,15 @@ class Edges:
         best, level, pieces = score, threshold, [region.moved(-x, -y)]
         higher = threshold * _STEP
         while higher <= _HIGHEST * peak:
-            found = _large(regions_of(opened(_above(part, inside, higher)), least_px))
-            total = sum(each.area_px for each in found)
-            if total < (_KEPT_ON_EDGE if on_edge else _KEPT) * region.area_px:
+            cut = _cut(_above(part, inside, higher), steep, peak, least_px)
+            if cut.area_px < (_KEPT_ON_EDGE if on_edge else _KEPT) * region.area_px:
                 break
-            solid = sum(each.area_px * each.solidity for each in found) / total
-            value = _sharpness([each.outline for each in found], steep, peak) * solid**2
-            if value > best:
-                best, level, pieces = value, higher, found
+            if cut.score > best:
+                best, level, pieces = cut.score, higher, cut.pieces
             higher *= _STEP
+        lighter = self._without_dark(window, inside, threshold, least_px)
+        if lighter.area_px >= _KEPT * region.area_px and lighter.score > best:
+            best, level, pieces = lighter.score, threshold, lighter.pieces
         doubtful = len(pieces) > 1 or on_edge
         if score >= (_BETTER_APART if doubtful else _BETTER) * best:
             return [Body(region, threshold, peak, best < _SHARP and self._is_glow(region))]
@@ -102,6 +114,18 @@ class Edges:
             alone = pieces[0].moved(x, y)
             return [Body(alone, level, peak, best < _SHARP and self._is_glow(alone))]
         return [body for piece in pieces for body in self.bodies(piece.moved(x, y), level, least_px)]
+
+    def _without_dark(self, window: tuple[slice, slice], inside: Mask, threshold: float, least_px: float) -> _Cut:
+        """What departs by colour or brightness; nothing where hardly anything departs by darkness."""
+        dark = darkness(self._light[window])
+        if np.count_nonzero((dark > threshold) & (inside > 0)) < _DARK * np.count_nonzero(inside):
+            return _Cut([], 0.0, 0.0)
+        rest = np.sqrt(np.maximum(np.square(self._strange[window]) - np.square(dark), 0.0))
+        rest = np.asarray(np.minimum(rest, _PLENTY), np.float32)
+        left_over = _above(rest, inside, threshold)
+        if not left_over.any():
+            return _Cut([], 0.0, 0.0)
+        return _cut(left_over, _steepness(rest), _percentile(rest[left_over > 0], _STRANGE_SIDE), least_px)
 
     def _is_glow(self, region: Region) -> bool:
         """Whether a region without a sharp edge is hardly brighter than what is around it."""
@@ -126,6 +150,15 @@ def _percentile(values: NDArray[np.float32], percent: int) -> float:
     """Without interpolation, which costs more than the rest."""
     place = (len(values) - 1) * percent // 100
     return float(np.partition(values, place)[place])
+
+
+def _cut(mask: Mask, steep: NDArray[np.float32], peak: float, least_px: float) -> _Cut:
+    pieces = _large(regions_of(opened(mask), least_px))
+    total = sum(each.area_px for each in pieces)
+    if not total:
+        return _Cut([], 0.0, 0.0)
+    solid = sum(each.area_px * each.solidity for each in pieces) / total
+    return _Cut(pieces, total, _sharpness([each.outline for each in pieces], steep, peak) * solid**2)
 
 
 def _large(regions: list[Region]) -> list[Region]:

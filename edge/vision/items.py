@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from edge.vision.background import Departure, blank, departure, fit
 from edge.vision.edges import Body, Edges
+from edge.vision.grey import colourless, enclosed, whole_px
 from edge.vision.outline import refined
 from edge.vision.regions import Region, opened, regions_of
 from edge.vision.split import separate
@@ -157,8 +158,21 @@ def _departure(small: NDArray[np.uint8], nothing: NDArray[np.bool_] | None) -> t
     apart = departure(smooth, fit(smooth, nothing))
     if nothing is not None:
         apart.strange[nothing] = 0.0
-    otsu, _ = cv2.threshold(cv2.convertScaleAbs(apart.strange, alpha=_STEPS), 0, 255, cv2.THRESH_OTSU)
-    return apart, min(max(otsu, _LOWEST), _HIGHEST) / _STEPS
+    threshold = _threshold(apart.strange)
+    if colourless(smooth):
+        strange = enclosed(apart)
+        if nothing is not None:
+            strange[nothing] = 0.0
+        higher = _threshold(strange)
+        # On a dark belt brightness alone tells, and the belt's own pattern would be in the way.
+        if whole_px(strange, higher) >= whole_px(apart.strange, threshold):
+            return Departure(strange, apart.light), higher
+    return apart, threshold
+
+
+def _threshold(strange: NDArray[np.float32]) -> float:
+    otsu, _ = cv2.threshold(cv2.convertScaleAbs(strange, alpha=_STEPS), 0, 255, cv2.THRESH_OTSU)
+    return float(min(max(otsu, _LOWEST), _HIGHEST)) / _STEPS
 
 
 def _things(bodies: Sequence[Body], threshold: float) -> list[Body]:

@@ -1,11 +1,19 @@
-"""Pictures that appear in a folder, oldest first. A picture is taken up once it has stopped growing."""
+"""Pictures that appear in a folder, oldest first, each once. A picture is taken up once it has stopped growing.
+
+While the folder is watched a file is new that was not there before, whatever its date: the clock of a board may come up behind, an
+upload may keep whole seconds, a copy its old date. Of what came while nobody looked only the dates tell.
+"""
 
 from __future__ import annotations
 
+import logging
+import os
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from hashlib import blake2s
 from pathlib import Path
+from typing import NamedTuple
 
 from edge.vision.camera import BadPicture, CameraError, Frame
 from edge.vision.decode import MAX_BYTES, Unreadable, decode
@@ -13,6 +21,25 @@ from edge.vision.decode import MAX_BYTES, Unreadable, decode
 ENDINGS = (".jpg", ".jpeg", ".png")
 SETTLED_NS = 300_000_000
 """A file that changed within the last moment may still be being written."""
+RECENT = 32
+"""So many of the last pictures are known by name over a restart, as two may have the same date."""
+AHEAD_NS = 86_400_000_000_000
+"""A date farther ahead is none."""
+SPARE = 10_000
+"""Files that are gone may be remembered so many beyond those that are there: a folder may come back."""
+
+
+class _File(NamedTuple):
+    """One picture as it lies there; written anew it is another one."""
+
+    at_ns: int
+    """When it was last written, as it says."""
+    name: str
+    size: int
+
+    @property
+    def key(self) -> str:
+        return blake2s(f"{self.name}|{self.at_ns}|{self.size}".encode(errors="replace"), digest_size=6).hexdigest()
 
 
 class PhotoCamera:
@@ -21,8 +48,8 @@ class PhotoCamera:
     Args:
         name: of the camera.
         folder: where pictures appear.
-        after_ns: modification time of the last picture taken up; None: those that lie there at the first opening are not
-            new.
+        position: of the last picture taken up, see `Frame.position`: the newest date, and which were the last ones; None: those that
+            lie there at the first opening are not new.
         monotonic_ns: the clock.
         wall_ns: this computer's own time, as files are dated by it.
     """
@@ -33,17 +60,21 @@ class PhotoCamera:
         self,
         name: str,
         folder: Path,
-        after_ns: int | None,
+        position: str | None,
         *,
         monotonic_ns: Callable[[], int],
         wall_ns: Callable[[], int],
     ) -> None:
         self._name = name
         self._folder = folder
-        self._after_ns = after_ns
+        self._newest_ns, self._recent = _parsed(position)
         self._monotonic_ns = monotonic_ns
         self._wall_ns = wall_ns
-        self._waiting: deque[tuple[int, Path]] = deque()
+        self._device: int | None = None
+        # Hashes, as a folder may hold a hundred thousand.
+        self._known: set[int] = set()
+        self._growing: dict[_File, int] = {}
+        self._waiting: deque[_File] = deque()
         self._open = False
 
     def open(self) -> None:
@@ -52,10 +83,8 @@ class PhotoCamera:
         Raises:
             CameraError: it cannot be read.
         """
-        files = self._files()
-        if self._after_ns is None:
-            self._after_ns = max((at for at, _ in files), default=0)
         self._waiting.clear()
+        self._look()
         self._open = True
 
     def read(self) -> Frame | None:
@@ -65,24 +94,24 @@ class PhotoCamera:
             CameraError: not open, or the folder cannot be read.
             BadPicture: no picture, damaged, or too large.
         """
-        if not self._open or self._after_ns is None:
+        if not self._open:
             raise CameraError(f"{self._name} is not open")
         if not self._waiting:
-            settled = self._wall_ns() - SETTLED_NS
-            self._waiting.extend(sorted((at, path) for at, path in self._files() if self._after_ns < at <= settled))
+            self._waiting.extend(sorted(file for file in self._look() if self._settled(file)))
         while self._waiting:
-            at, path = self._waiting.popleft()
-            self._after_ns = at
+            file = self._waiting.popleft()
+            path = self._folder / file.name
+            position = self._take(file)
             try:
                 size = path.stat().st_size
                 if size > MAX_BYTES:
-                    raise BadPicture(f"{path.name}: {size} bytes, at most {MAX_BYTES}", at)
+                    raise BadPicture(f"{path.name}: {size} bytes, at most {MAX_BYTES}", position)
                 image = decode(path.read_bytes(), path.name)
             except FileNotFoundError:
                 continue
             except (Unreadable, OSError) as exc:
-                raise BadPicture(str(exc), at) from exc
-            return Frame(image, self._monotonic_ns(), self._name, at)
+                raise BadPicture(str(exc), position) from exc
+            return Frame(image, self._monotonic_ns(), self._name, position)
         return None
 
     def close(self) -> None:
@@ -90,14 +119,68 @@ class PhotoCamera:
         self._waiting.clear()
         self._open = False
 
-    def _files(self) -> list[tuple[int, Path]]:
-        found = []
+    def _look(self) -> list[_File]:
+        """The files that are new."""
+        files: list[_File] = []
+        late: list[_File] = []
+        newest_ns = self._newest_ns
         try:
-            for path in self._folder.iterdir():
-                if path.suffix.lower() in ENDINGS:
-                    # It may have been taken away since the folder was read.
-                    with suppress(FileNotFoundError):
-                        found.append((path.stat().st_mtime_ns, path))
+            device = self._folder.stat().st_dev
+            with os.scandir(self._folder) as found:
+                for entry in found:
+                    if entry.name.lower().endswith(ENDINGS):
+                        # It may have been taken away since the folder was read, or lead nowhere.
+                        with suppress(OSError):
+                            told = entry.stat()
+                            files.append(_File(told.st_mtime_ns, entry.name, told.st_size))
+                            if newest_ns is not None and told.st_mtime_ns <= newest_ns < told.st_ctime_ns:
+                                late.append(files[-1])
         except OSError as exc:
             raise CameraError(f"{type(exc).__name__}: {exc}") from exc
-        return found
+        if device != self._device:
+            # At first, and where another disk lies in its place, as one that was mounted late: what is there was not put there just now.
+            self._begin(files, late)
+            self._device = device
+        new = [file for file in files if hash(file) not in self._known]
+        self._growing = {file: self._growing[file] for file in new if file in self._growing}
+        if len(self._known) > 2 * len(files) + SPARE:
+            self._known.intersection_update(map(hash, files))
+        return new
+
+    def _begin(self, files: Sequence[_File], late: Sequence[_File]) -> None:
+        """Tells by the dates which of these were taken up earlier; `late` were put there after the newest date."""
+        if self._newest_ns is None:
+            self._known.update(map(hash, files))
+            self._newest_ns = max((file.at_ns for file in files), default=None)
+            return
+        recent = set(self._recent)
+        new = [file for file in files if file.at_ns > self._newest_ns and file.key not in recent]
+        self._known.update(set(map(hash, files)).difference(map(hash, new)))
+        left = sum(file.key not in recent for file in late)
+        if left:
+            logging.getLogger(__name__).warning(
+                "%s: %d pictures may have come while nobody looked, with dates before the last one that was taken up: they are left alone",
+                self._name,
+                left,
+            )
+
+    def _settled(self, file: _File) -> bool:
+        """Whether it has not changed for a moment, by its date or, where that is ahead of the clock, as it was seen."""
+        if file.at_ns <= self._wall_ns() - SETTLED_NS:
+            return True
+        now_ns = self._monotonic_ns()
+        return now_ns - self._growing.setdefault(file, now_ns) >= SETTLED_NS
+
+    def _take(self, file: _File) -> str:
+        """Remembers a file as taken up; the position after it."""
+        self._known.add(hash(file))
+        self._growing.pop(file, None)
+        self._recent = [*self._recent, file.key][-RECENT:]
+        if file.at_ns <= self._wall_ns() + AHEAD_NS:
+            self._newest_ns = max(self._newest_ns or 0, file.at_ns)
+        return " ".join((str(self._newest_ns or 0), *self._recent))
+
+
+def _parsed(position: str | None) -> tuple[int | None, list[str]]:
+    newest, *recent = (position or "").split(" ")
+    return (int(newest), recent[-RECENT:]) if newest.isdecimal() else (None, [])

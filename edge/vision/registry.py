@@ -17,7 +17,7 @@ class World(NamedTuple):
     monotonic_ns: Callable[[], int]
     wall_ns: Callable[[], int]
     """This computer's own time, as files are dated by it."""
-    position: int | None
+    position: str | None
     """Of the last picture taken up before a restart, see `Frame.position`."""
     broker: LinkConfig
 

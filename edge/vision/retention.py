@@ -63,13 +63,25 @@ class PictureStore:
         days: nothing is older.
         max_mb: the oldest go first when more is held.
         wall_ns: this computer's own time, as files are dated by it.
+        monotonic_ns: the clock, by which a jump of that time is noticed.
     """
 
-    def __init__(self, folder: Path, *, days: float, max_mb: float, wall_ns: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        days: float,
+        max_mb: float,
+        wall_ns: Callable[[], int],
+        monotonic_ns: Callable[[], int],
+    ) -> None:
         self._folder = folder
         self._days_ns = round(days * DAY_NS)
         self._max_bytes = round(max_mb * 1e6)
         self._wall_ns = wall_ns
+        self._monotonic_ns = monotonic_ns
+        self._ahead_ns: int | None = None
+        self._jumped_ns: int | None = None
         self._bytes: int | None = None
         self.deleted = 0
         """Pictures deleted since start."""
@@ -112,7 +124,7 @@ class PictureStore:
         """
         held = sorted(self._held())
         total = sum(size for _, size, _ in held)
-        oldest = self._wall_ns() - self._days_ns
+        oldest = self._now_ns(held[-1][0] if held else None) - self._days_ns
         old = [entry for entry in held if entry[0] < oldest]
         gone = len(old)
         total -= sum(size for _, size, _ in old)
@@ -134,6 +146,23 @@ class PictureStore:
                 gone - len(old),
             )
         return gone
+
+    def _now_ns(self, newest_ns: int | None) -> int:
+        """This computer's time, as far as it is believed: a clock that jumps to 2100 would take all pictures.
+
+        A jump ahead of more than a day, since the last look or since the newest picture, is believed once it has lasted for a day.
+        """
+        now_ns = self._monotonic_ns()
+        ahead_ns = self._wall_ns() - now_ns
+        if self._ahead_ns is None:
+            self._ahead_ns = ahead_ns if newest_ns is None else min(ahead_ns, newest_ns - now_ns)
+        if ahead_ns <= self._ahead_ns + DAY_NS:
+            self._ahead_ns, self._jumped_ns = ahead_ns, None
+        elif self._jumped_ns is None:
+            self._jumped_ns = now_ns
+        elif now_ns - self._jumped_ns >= DAY_NS:
+            self._ahead_ns, self._jumped_ns = ahead_ns, None
+        return now_ns + self._ahead_ns
 
     def _held(self) -> Iterator[tuple[int, int, Path]]:
         """When, how many bytes with what lies beside it, and the picture."""

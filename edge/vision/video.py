@@ -3,15 +3,17 @@
 A live source buffers: whoever reads it once a second would see what was seconds ago. So a thread of its own takes every picture, and
 `read` unpacks the newest. A file's pictures are given one by one, none left out.
 
-Motion JPEG, which is one JPEG after the other, is taken as it comes and unpacked like a photo, by `decode`: FFmpeg would unpack every
-picture, wanted or not, keep some of them, and fill one that is cut short with what the last one showed. OpenCV's conversion of its
-pictures reads past their end when their colours are sampled otherwise than the first one's.
+OpenCV would have FFmpeg unpack every picture, wanted or not, and keep some of them. So it only takes packets as they come, where it
+can. Motion JPEG, which is one JPEG after the other, is unpacked like a photo, by `decode`: FFmpeg fills one that is cut short with
+what the last one showed, and OpenCV's conversion reads past a picture's end when its colours are sampled otherwise than the first
+one's. H.264, H.265 and MPEG-4 are unpacked by `unpacker`. All others, and those of a USB camera, by OpenCV.
 """
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import Any
@@ -21,6 +23,8 @@ import numpy as np
 
 from edge.vision.camera import BadPicture, CameraConfigError, CameraError, Frame
 from edge.vision.decode import Image, Unreadable, decode
+from edge.vision.ffmpeg import Decoder, Unavailable, decoders
+from edge.vision.unpacker import Unpacker, codec_of, head_of, pictures
 
 OPEN_MS = 10_000
 READ_MS = 5_000
@@ -71,7 +75,8 @@ class VideoCamera:
         self._address = _URL.match(source) is not None
         self._capture: Any = None
         self._grabber: _Grabber | None = None
-        self._packed = False
+        self._jpegs = False
+        self._film: Iterator[Image] | None = None
         self._shape: tuple[int, ...] | None = None
         self._given_ns = 0
 
@@ -107,11 +112,16 @@ class VideoCamera:
             capture.set(cv2.CAP_PROP_FRAME_WIDTH, self._size[0])
             capture.set(cv2.CAP_PROP_FRAME_HEIGHT, self._size[1])
             capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
-        self._packed = not self._device and _motion_jpeg(capture) and bool(capture.set(cv2.CAP_PROP_FORMAT, _PACKED))
+        self._jpegs = not self._device and _motion_jpeg(capture) and bool(capture.set(cv2.CAP_PROP_FORMAT, _PACKED))
+        make = None if self._device or self._jpegs else _decoder_of(capture)
         self._capture, self._shape = capture, None
         self._given_ns = self._monotonic_ns()
         if self.live:
-            self._grabber = _Grabber(capture, self._monotonic_ns)
+            self._grabber = _Grabber(
+                capture, self._monotonic_ns, None if make is None else self._unpacker(capture, make)
+            )
+        elif make is not None:
+            self._film = pictures(capture, make(), whole=self._whole)
 
     def read(self) -> Frame | None:
         """The newest picture that was not given yet, or a file's next one; None where there is none.
@@ -123,8 +133,8 @@ class VideoCamera:
         if self._capture is None:
             raise CameraError(f"{self._name} is not open")
         if self._grabber is None:
-            there, image = self._capture.read()
-            return self._frame(image, self._monotonic_ns()) if there and image is not None else None
+            image = self._capture.read()[1] if self._film is None else next(self._film, None)
+            return self._frame(image, self._monotonic_ns()) if image is not None else None
         newest = self._grabber.newest()
         if newest is not None:
             image, self._given_ns = newest
@@ -136,7 +146,7 @@ class VideoCamera:
     def close(self) -> None:
         """Lets the source go."""
         capture, grabber = self._capture, self._grabber
-        self._capture = self._grabber = None
+        self._capture = self._grabber = self._film = None
         if grabber is not None:
             # A read that hangs in a driver cannot be ended; its thread lets the source go once it returns.
             grabber.stop()
@@ -148,8 +158,11 @@ class VideoCamera:
         """The source without a password."""
         return _SECRET.sub("//…@", self._source)
 
+    def _unpacker(self, capture: Any, make: Callable[[], Decoder]) -> Unpacker:
+        return Unpacker(make, head_of(capture), whole=self._whole, monotonic_ns=self._monotonic_ns)
+
     def _frame(self, image: Image, taken_ns: int) -> Frame:
-        if self._packed:
+        if self._jpegs:
             try:
                 image = decode(image.tobytes(), self._name, whole=self._whole)
             except Unreadable as exc:
@@ -171,14 +184,28 @@ def _motion_jpeg(capture: Any) -> bool:
     return code.to_bytes(4, "little").lower() in _MOTION_JPEG and not capture.get(cv2.CAP_PROP_ORIENTATION_META)
 
 
+def _decoder_of(capture: Any) -> Callable[[], Decoder] | None:
+    """What makes decoders for a source that was opened, which then only delivers packets; None where OpenCV is to unpack them."""
+    codec = codec_of(capture)
+    if codec is None:
+        return None
+    try:
+        make = decoders(codec)
+    except Unavailable as exc:
+        logging.getLogger(__name__).warning("OpenCV unpacks %s, which takes more memory: %s", codec, exc)
+        return None
+    return make if capture.set(cv2.CAP_PROP_FORMAT, _PACKED) else None
+
+
 class _Grabber:
     """Takes every picture of a live source on a thread of its own; only one that is asked for is unpacked."""
 
-    def __init__(self, capture: Any, monotonic_ns: Callable[[], int]) -> None:
+    def __init__(self, capture: Any, monotonic_ns: Callable[[], int], unpacker: Unpacker | None = None) -> None:
         self.ended = False
         """The source delivers nothing any more."""
         self._capture = capture
         self._monotonic_ns = monotonic_ns
+        self._unpacker = unpacker
         self._newest_ns: int | None = None
         self._lock = Lock()
         self._stop = Event()
@@ -193,10 +220,12 @@ class _Grabber:
             taken_ns, self._newest_ns = self._newest_ns, None
             if taken_ns is None:
                 return None
-            there, image = self._capture.retrieve()
-            return (image, taken_ns) if there and image is not None else None
+            image = self._capture.retrieve()[1] if self._unpacker is None else None
         finally:
             self._lock.release()
+        if self._unpacker is not None:
+            image = self._unpacker.newest()
+        return (image, taken_ns) if image is not None else None
 
     def stop(self) -> None:
         """Asks the thread to let the source go; waits a moment for it."""
@@ -210,6 +239,7 @@ class _Grabber:
                 with self._lock:
                     there = self._capture.grab()
                     if there:
+                        self._keep()
                         self._newest_ns = self._monotonic_ns()
                 failures = 0 if there else failures + 1
                 # Whoever waits for the lock gets it now.
@@ -218,3 +248,12 @@ class _Grabber:
             self.ended = True
             with self._lock:
                 self._capture.release()
+
+    def _keep(self) -> None:
+        """The packet that was taken, where they are kept."""
+        if self._unpacker is None:
+            return
+        there, packet = self._capture.retrieve()
+        if there and packet is not None:
+            key = bool(self._capture.get(cv2.CAP_PROP_LRF_HAS_KEY_FRAME))
+            self._unpacker.add(packet.tobytes(), key=key)

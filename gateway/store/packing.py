@@ -5,6 +5,7 @@ Runs inside the caller's transaction, so that a point is either staged or packed
 
 from __future__ import annotations
 
+import json
 import logging
 import sqlite3
 import struct
@@ -21,6 +22,8 @@ _SLICE_MS = _DAY_MS // 4
 _MOST_SLICES = 200
 """One transaction shall not delete for minutes; the rest is deleted an hour later."""
 
+_TIMES = {"chunk": "end_ms", "minute": "end_ms", "quarter": "start_ms"}
+"""By which each table is forgotten."""
 _UPSERT_QUARTER = """
 INSERT INTO quarter (series, start_ms, number, mean, low, high) VALUES (?, ?, ?, ?, ?, ?)
 ON CONFLICT (series, start_ms) DO UPDATE SET
@@ -95,15 +98,13 @@ class Retention:
             now_ms - round(days * _DAY_MS)
             for days in (self._config.raw_days, self._config.minute_days, self._config.rollup_days)
         )
-        self._forget("chunk", raw)
+        self._forget_chunks(raw)
         self._forget("minute", minute)
-        self._connection.execute("DELETE FROM quarter WHERE start_ms < ?", (quarter,))
-        self._connection.execute("DELETE FROM chunk WHERE end_ms < ?", (quarter,))
-        self._forget_timebases()
+        self._forget("quarter", quarter)
+        self._forget_chunks(quarter, texts=True)
         slices = _MOST_SLICES
         for table in ("chunk", "minute", "quarter"):
             while slices and self.used_bytes() > self._config.max_mb * 1_000_000 and self._forget_oldest(table):
-                self._forget_timebases()
                 slices -= 1
 
     def used_bytes(self) -> int:
@@ -114,28 +115,40 @@ class Retention:
         )
         return size * (pages - free)
 
-    def _forget(self, table: str, before_ms: int) -> None:
-        # Texts take almost nothing and have no roll-ups: they stay as long as the quarters.
+    # Every statement names the series, so that it goes by the index of (series, time): a scan for each slice would hold up
+    # the writer for seconds where there are a hundred thousand chunks.
+
+    def _forget_chunks(self, before_ms: int, *, texts: bool = False) -> None:
+        """With the times that no chunk refers to any more; texts take almost nothing and have no roll-ups: they stay longer."""
+        rows = self._connection.execute(
+            "DELETE FROM chunk WHERE series IN (SELECT id FROM series WHERE text <= ?) AND end_ms < ? RETURNING timebase",
+            (int(texts), before_ms),
+        ).fetchall()
+        # Chunks that share their times end at the same time, so that only one of a text can be left of them.
         self._connection.execute(
-            f"DELETE FROM {table} WHERE id IN (SELECT id FROM {table} WHERE end_ms < ?"  # noqa: S608 - two fixed names
-            " AND series NOT IN (SELECT id FROM series WHERE text))",
+            "DELETE FROM timebase WHERE id IN (SELECT value FROM json_each(?)) AND id NOT IN"
+            " (SELECT timebase FROM chunk WHERE series IN (SELECT id FROM series WHERE text))",
+            (json.dumps(sorted({row[0] for row in rows})),),
+        )
+
+    def _forget(self, table: str, before_ms: int) -> None:
+        self._connection.execute(
+            f"DELETE FROM {table} WHERE series IN (SELECT id FROM series) AND {_TIMES[table]} < ?",  # noqa: S608 - fixed names
             (before_ms,),
         )
 
     def _forget_oldest(self, table: str) -> bool:
-        column = "start_ms" if table == "quarter" else "end_ms"
-        texts = "" if table == "quarter" else " WHERE series NOT IN (SELECT id FROM series WHERE text)"
-        oldest = self._connection.execute(f"SELECT min({column}) FROM {table}{texts}").fetchone()[0]  # noqa: S608 - as above
+        oldest = self._connection.execute(
+            f"SELECT min((SELECT min({_TIMES[table]}) FROM {table} WHERE series = series_of.id))"  # noqa: S608 - fixed names
+            " FROM series AS series_of WHERE NOT text"
+        ).fetchone()[0]
         if oldest is None:
             return False
-        if table == "quarter":
-            self._connection.execute("DELETE FROM quarter WHERE start_ms < ?", (oldest + 30 * _DAY_MS,))
+        if table == "chunk":
+            self._forget_chunks(oldest + _SLICE_MS)
         else:
-            self._forget(table, oldest + _SLICE_MS)
+            self._forget(table, oldest + (_SLICE_MS if table == "minute" else 30 * _DAY_MS))
         return True
-
-    def _forget_timebases(self) -> None:
-        self._connection.execute("DELETE FROM timebase WHERE id NOT IN (SELECT timebase FROM chunk)")
 
 
 def _decoded(rows: list[bytes]) -> staging.Staged:

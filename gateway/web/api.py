@@ -10,7 +10,9 @@ from msgspec import Meta
 
 from gateway.alerts import Alert
 from gateway.ledger import AuditEntry, Ledger
+from gateway.origins import StillOnline
 from gateway.outbox import DeadLetter, Kind, TargetStatus
+from gateway.retiring import retire
 from gateway.services import Services
 from gateway.store.base import Rejected, SeriesKey
 from gateway.store.window import finished, window
@@ -23,7 +25,8 @@ from gateway.web.lesson_api import LESSON_ENDPOINTS
 from gateway.web.problems import HttpProblem
 from gateway.web.state import health, machine_view, machine_views, node_views, stats
 from gateway.wording import LANGUAGES
-from wire.messages import NAME_PATTERN
+from wire.journal import JournalError
+from wire.messages import NAME_PATTERN, Origin
 
 MINUTE_NS = 60_000_000_000
 Named = Annotated[str, Meta(pattern=NAME_PATTERN)]
@@ -78,7 +81,7 @@ def get_chart(services: Services, call: Call) -> views.ChartView:
 
 def alert_text(services: Services, alert: Alert, language: str | None) -> views.AlertText:
     """An alert in plain words."""
-    called = services.ledger.goods.called() if alert.relation is not None else None
+    called = services.ledger.goods.called() if alert.kind == "quality" else None
     words = services.wording(language).describe(alert, now_ns=services.wall_ns(), called=called)
     return views.AlertText(
         title=words.title,
@@ -168,6 +171,29 @@ def post_alert(services: Services, call: Call) -> views.AlertView:
 def get_nodes(services: Services, _call: Call) -> list[views.Node]:
     """Every daemon of every node."""
     return node_views(services)
+
+
+def post_retire(services: Services, call: Call) -> views.Done:
+    """A daemon is no longer in use."""
+    node, origin = call.params["node"], call.params["origin"]
+    take_out(services, node, origin, by=call.by)
+    return views.Done()
+
+
+def take_out(services: Services, node: str, origin: str, *, by: str) -> None:
+    """A daemon is no longer in use, as API and page say it.
+
+    Raises:
+        HttpProblem: 404 there is none, 409 it is connected, 503 it cannot be kept now.
+    """
+    try:
+        retire(services, node, origin, by=by)
+    except KeyError as exc:
+        raise HttpProblem(404, f"no daemon {node}/{origin}") from exc
+    except StillOnline as exc:
+        raise HttpProblem(409, f"{node}/{origin} is connected; switch it off first") from exc
+    except (JournalError, TimeoutError) as exc:
+        raise HttpProblem(503, f"cannot be kept now: {exc}") from exc
 
 
 def get_deliveries(services: Services, _call: Call) -> list[TargetStatus]:
@@ -302,6 +328,16 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     _word("note", views.Note, "Adds a line to the history."),
     Endpoint(
         "GET", "/api/v1/nodes", get_nodes, "Every daemon of every node, and how complete its log is.", list[views.Node]
+    ),
+    Endpoint(
+        "POST",
+        "/api/v1/nodes/{node}/{origin}/retire",
+        post_retire,
+        "A daemon that is away is no longer in use: it and its machines are no longer shown, its alerts end. Heard again, it is a new one.",
+        views.Done,
+        views.By,
+        (NODE, Param("origin", Origin, "path", required=True)),
+        problems=(404, 409),
     ),
     Endpoint(
         "GET", "/api/v1/deliveries", get_deliveries, "Every receiver: waiting, delivered, given up.", list[TargetStatus]

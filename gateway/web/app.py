@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from starlette.applications import Starlette
@@ -27,8 +28,9 @@ from gateway.web.lesson_pages import LessonPages
 from gateway.web.metrics import Metrics
 from gateway.web.openapi import openapi
 from gateway.web.pages import Pages
-from gateway.web.problems import HttpProblem, problem_response, refused_of
+from gateway.web.problems import HttpProblem, refused_of
 from gateway.web.security import Guard
+from gateway.web.sorry import Sorry
 from gateway.web.state import health
 from gateway.web.stream import Stream
 from wire.journal import JournalError
@@ -67,15 +69,17 @@ def build(services: Services, *, password: str | None = None) -> Starlette:
             Route(LESSONS, lessons.begin, methods=["POST"]),
             Route(f"{LESSONS}/{{lesson}}", lessons.lesson, methods=["GET"]),
             Route(f"{LESSONS}/{{lesson}}", lessons.act, methods=["POST"]),
+            Route("/alerts/{alert}", pages.alert, methods=["GET"]),
             Route("/alerts/{alert}", pages.act, methods=["POST"]),
             Route("/machines/{node}/{machine}", pages.tend, methods=["POST"]),
             Route("/deliveries/{kind}/{name}", pages.send_again, methods=["POST"]),
+            Route("/nodes/{node}/{origin}", pages.retire, methods=["POST"]),
             Route("/health", serve_health, methods=["GET"]),
             Route("/metrics", Metrics(services).serve, methods=["GET"]),
             Route("/api/v1/openapi.json", serve_openapi, methods=["GET"]),
             Route("/api/v1/stream", stream.serve, methods=["GET"]),
             *(endpoint.route(services) for endpoint in ENDPOINTS),
-            Mount("/static", StaticFiles(directory=STATIC)),
+            Mount("/static", _Static(directory=STATIC)),
         ],
         middleware=[Middleware(Guard, password=password, refused=refused)],
         exception_handlers={
@@ -85,8 +89,17 @@ def build(services: Services, *, password: str | None = None) -> Starlette:
             **dict.fromkeys(_NOT_NOW, _not_now),
         },
     )
-    app.state.refused = refused
+    app.state.refused, app.state.sorry = refused, Sorry(services)
     return app
+
+
+class _Static(StaticFiles):
+    """Asked for again with each page: after an upgrade an old script must not meet a new one."""
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        response = super().file_response(*args, **kwargs)
+        response.headers["Cache-Control"] = "no-cache"
+        return response
 
 
 _NOT_NOW = (GoodsUnavailable, LedgerUnavailable, LedgerError, StoreUnavailable, JournalError)
@@ -102,7 +115,8 @@ async def _refuse(request: Request, problem: Exception) -> Response:
     if not isinstance(problem, HttpProblem):
         raise problem
     refused_of(request).count(problem.status)
-    return problem_response(problem)
+    sorry: Sorry = request.app.state.sorry
+    return sorry.answer(request, problem)
 
 
 async def _refuse_http(request: Request, error: Exception) -> Response:

@@ -8,6 +8,7 @@ from gateway.alerts import Fault
 from gateway.services import Services
 from gateway.web import views
 from gateway.web.endpoint import Call
+from gateway.web.goods_state import WATCH, camera_nodes
 from gateway.web.problems import HttpProblem
 from gateway.wording import machine_causes
 from wire.codec import Refused
@@ -42,7 +43,8 @@ def ask(services: Services, node: str, machine: str, asked: views.CommandRequest
         raise HttpProblem(422, "use /api/v1/goods/items/{node}/{inspection}/{item}/verdict, which counts it too")
     if asked.action in ("start_lesson", "teach", "end_lesson"):
         raise HttpProblem(422, "use /api/v1/goods/lessons, which keeps account of lessons")
-    if services.live.machine(node, machine) is None:
+    at_camera = asked.origin == WATCH and node in camera_nodes(services, machine)
+    if not at_camera and services.live.machine(node, machine) is None:
         raise HttpProblem(404, f"nothing was ever heard of {node}/{machine}")
     try:
         return services.ledger.command(

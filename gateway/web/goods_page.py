@@ -206,7 +206,9 @@ class GoodsPage:
         return {
             "product": self._product(batch.product),
             "machine": batch.title,
-            "time": str(page["from_to" if batch.over else "from_now"]).format(start=start, end=end),
+            "time": str(page["from_now" if not batch.over else "at" if start == end else "from_to"]).format(
+                start=start, end=end
+            ),
             "items": batch.items,
             "rejects": batch.rejects,
             "unsure": batch.unsure,
@@ -223,15 +225,24 @@ class GoodsPage:
         return self._words.clock(time_ns)[:5] if time_ns >= self._midnight_ns else self._words.when(time_ns)
 
     def _camera(self, camera: views.CameraView) -> dict[str, Any]:
-        page = self._page
+        told = camera.online and not camera.paused_left_s
         return {
             "name": f"{camera.title} · {camera.camera}" if camera.title else camera.camera,
             "node": camera.node,
-            "bad": not (camera.ok and camera.online),
-            "state": page["camera_offline"] if not camera.online else page["camera_good"] if camera.ok else camera.name,
-            "explain": camera.explain if camera.online else "",
-            "check": camera.check if camera.online else "",
+            "bad": not (camera.online and (camera.ok or camera.paused_left_s)),
+            "state": self._camera_state(camera),
+            "explain": camera.explain if told else "",
+            "check": camera.check if told else "",
         }
+
+    def _camera_state(self, camera: views.CameraView) -> str:
+        page = self._page
+        if not camera.online:
+            return str(page["camera_offline"])
+        if camera.paused_left_s:
+            until = self._moment(self._now_ns + round(camera.paused_left_s * 1e9))
+            return str(page["camera_paused"]).format(until=until)
+        return str(page["camera_good"]) if camera.ok else camera.name
 
 
 def anchor(node: str, inspection: str, item: int) -> str:

@@ -95,13 +95,23 @@ def _path(item: DoubtfulItem, kind: PictureKind) -> str:
     return f"/api/v1/goods/items/{item_path(item.node, item.inspection, item.item)}/picture?kind={kind}"
 
 
+def camera_nodes(services: Services, machine: str) -> list[str]:
+    """Nodes that have a camera at a machine."""
+    return sorted(
+        health.node
+        for health in services.live.nodes()
+        if health.origin == WATCH and any(camera.machine == machine for camera in health.sensors)
+    )
+
+
 def cameras(services: Services, words: Wording) -> list[views.CameraView]:
     """Every camera by node and name, as its node said last."""
     online = {origin.node for origin in services.ingest.nodes() if origin.online and origin.origin == WATCH}
-    found = []
+    now_ns, found = services.wall_ns(), []
     for health in services.live.nodes():
         if health.origin != WATCH:
             continue
+        age_s = max(now_ns - health.time_ns, 0) / 1e9
         for camera in sorted(health.sensors, key=lambda each: each.name):
             text = words.cause(camera.fault) if camera.fault else None
             found.append(
@@ -117,6 +127,7 @@ def cameras(services: Services, words: Wording) -> list[views.CameraView]:
                     explain=text.explain if text else "",
                     check=text.check if text else "",
                     detail=camera.detail,
+                    paused_left_s=max((camera.paused_left_s or 0.0) - age_s, 0.0) or None,
                 )
             )
     return found

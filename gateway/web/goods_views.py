@@ -80,6 +80,8 @@ class CameraView(Struct, frozen=True, kw_only=True):
     """What to do first."""
     detail: str
     """English, for engineers."""
+    paused_left_s: float | None
+    """How long it judges nothing yet because a person asked for it; null where it judges."""
 
 
 class CorrectVerdict(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

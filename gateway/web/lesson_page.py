@@ -130,6 +130,8 @@ class LessonPage:
     def _camera_line(self, camera: views.CameraView | None) -> dict[str, Any]:
         if camera is None or not camera.online:
             return {"bad": False, "text": ""}
+        if camera.paused_left_s:
+            return {"bad": True, "text": self._page["camera_paused"]}
         if camera.ok:
             return {"bad": False, "text": self._page["camera_good"]}
         return {"bad": True, "text": self._page["camera_trouble"].format(name=camera.name, check=camera.check)}

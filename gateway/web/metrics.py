@@ -67,6 +67,12 @@ class GatewayCollector(Collector):
         for part, alive in health(self._services).parts.items():
             up.add_metric([part], float(alive))
         yield up
+        failed = CounterMetricFamily(
+            "werkpuls_part_failures", "What went wrong in a part that goes on all the same", labels=["part"]
+        )
+        for part, failures in self._services.failures.items():
+            failed.add_metric([part], failures().total)
+        yield failed
 
     def _machines(self) -> Iterator[Metric]:
         labels = ["node", "machine"]

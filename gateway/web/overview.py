@@ -8,14 +8,18 @@ from itertools import islice
 from typing import Any
 
 from gateway.alerts import SYSTEM, Alert, Entry, State
-from gateway.outbox import TargetStatus
+from gateway.outbox import HELD_DAYS, TargetStatus
 from gateway.services import Services
 from gateway.store.base import Chart, SeriesKey, StoreUnavailable
 from gateway.store.window import finished, window
-from gateway.web import views
+from gateway.web import goods_state as state
+from gateway.web import goods_views, views
+from gateway.web.camera_card import camera_lines, camera_pill
 from gateway.web.state import machine_views, node_views
 from gateway.web.tending import Tending
+from gateway.web.trouble import BLINDING, sentences, troubles
 from gateway.wording import CERTAIN, Wording, machine_causes
+from wire.messages import Severity
 
 CHART_MINUTES = 15
 CHART_POINTS = 240
@@ -51,6 +55,9 @@ class Overview:
         self._page = words.catalogue["page"]
         self._now_ns = services.wall_ns()
         self._called: dict[str, str] = {}
+        self._severities: dict[str, Severity] = {}
+        """How bad each open alert is, by its id."""
+        self._cameras: list[goods_views.CameraView] = []
         self._troubled: dict[str, int] = {}
         """Since when each open alert about a machine's own condition is, by the alert's id."""
 
@@ -65,18 +72,23 @@ class Overview:
         notes = self._services.ledger.notes.of([alert.id for alert in present])
         cards = [(alert, self.alert(alert, together(alert, present), notes.get(alert.id, ()))) for alert in present]
         self._troubled = {alert.id: alert.since_ns for alert in present if alert.kind == "machine"}
-        machines = machine_views(self._services)
-        tending = Tending(self._services, self._words, self._now_ns)
+        self._severities = {alert.id: alert.severity for alert in present}
+        self._cameras = state.cameras(self._services, self._words)
+        tending = Tending(self._services, self._words, self._cameras, self._now_ns)
+        machines = [self._machine(machine) | tending.of(machine) for machine in machine_views(self._services)]
+        found = troubles(self._services)
         return {
             "t": self._page,
+            "troubles": sentences(found, self._words),
             "actions": self._words.catalogue["actions"],
             "alerts": [card for alert, card in cards if not self._asleep(alert)],
             "snoozed": [card for alert, card in cards if self._asleep(alert)],
             "resolved": self._resolved(),
-            "machines": [self._machine(machine) | tending.of(machine) for machine in machines],
+            "machines": machines,
             # Of a machine that is away, paused or still learned nobody knows that it runs as usual.
             "calm": bool(machines)
-            and all(each.online and not each.paused and each.severity == "good" for each in machines),
+            and all(each["severity"] == "good" for each in machines)
+            and not any(trouble.code in BLINDING for trouble in found),
             "deliveries": [self._delivery(one) for one in self._services.ledger.deliveries() if not one.retired],
             "nodes": [self._node(node) for node in node_views(self._services)],
         }
@@ -144,12 +156,7 @@ class Overview:
         return alert.snoozed_until_ns is not None and alert.snoozed_until_ns > self._now_ns
 
     def _resolved(self) -> list[dict[str, Any]]:
-        since_ns = self._now_ns - RESOLVED_DAYS * 1440 * _MINUTE_NS
-        latest = (
-            alert
-            for alert in self._services.ledger.alerts(limit=200)
-            if alert.state is State.RESOLVED and alert.resolution != "merged" and (alert.resolved_ns or 0) >= since_ns
-        )
+        latest = (alert for alert in self._services.ledger.alerts(limit=200) if is_listed(alert, self._now_ns))
         shown = list(islice(latest, RESOLVED_SHOWN))
         notes = self._services.ledger.notes.of([alert.id for alert in shown])
         return [self._closed(alert, notes.get(alert.id, ())) for alert in shown]
@@ -182,20 +189,22 @@ class Overview:
             key=lambda channel: (channel["label"], channel["name"]),
         )  # fmt: skip
         chosen = first_choice([channel["name"] for channel in channels])
+        cameras = [] if machine.condition_ns else [one for one in self._cameras if one.machine == machine.machine]
         limit = machine.limit or 1.0
         share = min((machine.score or 0.0) / (2 * limit), 1.0)
         return {
             "node": machine.node,
             "machine": machine.machine,
             "title": machine.title,
-            **self._pill(machine),
-            "facts": self._facts(machine),
+            **self._pill(machine, cameras),
+            "facts": self._facts(machine, seen=bool(cameras)),
+            "cameras": camera_lines(cameras, self._words),
             "learned": machine.learned,
             "judged": bool(machine.condition_ns),
             "learning_text": self._learning(machine),
             "notes": self._notes(machine),
-            "score": f"{machine.score or 0.0:.3g}",
-            "limit": f"{limit:.3g}",
+            "score": f"{min(machine.score or 0.0, 2 * limit):.3g}",
+            "most": f"{2 * limit:.3g}",
             "meter": f"{METER_WIDTH * share:.1f}",
             "sensor_faults": [
                 str(page["sensor_fault"]).format(channel=words.feature(channel)) for channel in machine.sensor_faults
@@ -205,8 +214,11 @@ class Overview:
             **self._drawn(self._chart(machine, chosen) if chosen else None),
         }
 
-    def _pill(self, machine: views.Machine) -> dict[str, str]:
+    def _pill(self, machine: views.Machine, cameras: Sequence[goods_views.CameraView]) -> dict[str, str]:
         """How it is in a word; a machine that nobody watches just now is not called good."""
+        if cameras:
+            alerts = [self._severities[alert] for alert in machine.alerts if alert in self._severities]
+            return camera_pill(machine, cameras, alerts, self._words)
         if not machine.online:
             return {"severity": "new", "severity_name": str(self._page["offline"])}
         if machine.paused:
@@ -223,6 +235,9 @@ class Overview:
     def _notes(self, machine: views.Machine) -> list[str]:
         """What is worth knowing besides the score: what is coming, what moved, and how far it can be trusted."""
         notes: list[str] = []
+        if machine.online and machine.unjudged:
+            # Also while it learns: who then takes something away need not let it learn twice.
+            notes.append(str(self._page["unjudged"]).format(count=machine.unjudged))
         if not machine.online or machine.learned < 1:
             return notes
         if (coming := machine.prognosis) is not None:
@@ -251,9 +266,10 @@ class Overview:
         when = self._words.clock(min(since))[:5] if near else self._words.when(min(since))
         return [str(self._page["open_since" if machine.limit is None else "in_spite"]).format(when=when)]
 
-    def _facts(self, machine: views.Machine) -> str:
+    def _facts(self, machine: views.Machine, *, seen: bool) -> str:
+        """`seen`: by cameras only, which do not say what it is doing."""
         facts = [machine.node]
-        if machine.online:  # what it did when it was last heard is no news
+        if machine.online and not seen:  # what it did when it was last heard is no news
             facts.insert(0, self._words.word("regimes", machine.regime or "unknown"))
         silent_s = (self._now_ns - machine.seen_ns) / 1e9
         if not machine.seen_ns:
@@ -295,7 +311,9 @@ class Overview:
 
     def _node(self, node: views.Node) -> dict[str, Any]:
         return {
-            "name": node.node if node.origin == "sense" else f"{node.node} ({node.origin})",
+            "name": node.node if node.origin != state.WATCH else f"{node.node} ({self._words.word('kinds', 'camera')})",
+            "node": node.node,
+            "origin": node.origin,
             "online": node.online,
             "connection": self._page["online"] if node.online else self._page["offline"],
             "received": node.last,
@@ -303,7 +321,10 @@ class Overview:
         }
 
     def _delivery(self, target: TargetStatus) -> dict[str, Any]:
-        off = str(self._page["switched_off"]).format(reason=target.disabled) if target.disabled else ""
+        off = ""
+        if target.disabled:
+            off = str(self._page["switched_off"]).format(reason=target.disabled)
+            off += str(self._page["dropped"]).format(days=HELD_DAYS, dropped=target.dropped)
         return {
             "kind": target.kind,
             "name": target.name,
@@ -313,6 +334,12 @@ class Overview:
             "error": off or target.last_error,
             "button": self._page["enable"] if off else self._page["resend"] if target.dead else "",
         }
+
+
+def is_listed(alert: Alert, now_ns: int) -> bool:
+    """Whether an alert is among those that were resolved lately; only the latest `RESOLVED_SHOWN` of them are shown."""
+    since_ns = now_ns - RESOLVED_DAYS * 1440 * _MINUTE_NS
+    return alert.state is State.RESOLVED and alert.resolution != "merged" and (alert.resolved_ns or 0) >= since_ns
 
 
 def together(alert: Alert, present: Sequence[Alert]) -> list[Alert]:

@@ -13,9 +13,9 @@ from starlette.responses import HTMLResponse, Response
 from gateway.ledger_file import LedgerUnavailable
 from gateway.services import Services
 from gateway.web import views
-from gateway.web.api import change_alert
+from gateway.web.api import change_alert, take_out
 from gateway.web.endpoint import signed
-from gateway.web.overview import Overview
+from gateway.web.overview import Overview, is_listed
 from gateway.web.problems import HttpProblem
 from gateway.web.rendering import Rendering
 from gateway.web.tending import BUTTONS, tell
@@ -60,6 +60,15 @@ class Pages:
         """`/`, in the asked language, else the browser's first that we speak, else the site's."""
         return await self._page(request, language_of(request, self._services))
 
+    async def alert(self, request: Request) -> Response:
+        """An alert's own address, as messages to people have it: on to its place on the page, where it has one."""
+        alert = await run_in_threadpool(self._services.ledger.alert, str(request.path_params["alert"]))
+        asked = request.query_params.get("lang", "")
+        if alert is not None and (not alert.state.closed or is_listed(alert, self._services.wall_ns())):
+            return back("/", asked, anchor=f"alert-{alert.id}")
+        said, status = ("gone", 404) if alert is None else ("past", 200)
+        return await self._page(request, language_of(request, self._services), said=said, status=status)
+
     async def act(self, request: Request) -> Response:
         """A button below an alert; back to the page afterwards, so that reloading does nothing twice."""
         form = await form_of(request)
@@ -95,6 +104,20 @@ class Pages:
         except LedgerUnavailable as exc:
             return await self._sorry(request, HttpProblem(503, str(exc)), language, draft)
         return back("/", language, anchor=f"machine-{node}-{machine}")
+
+    async def retire(self, request: Request) -> Response:
+        """A node's button: it is no longer in use; back to the nodes, of which it is none any more, or is online again."""
+        form = await form_of(request)
+        language, by = form.get("lang", ""), form.get("by", "").strip()[:80] or "page"
+        node, origin = str(request.path_params["node"]), str(request.path_params["origin"])
+        try:
+            await run_in_threadpool(take_out, self._services, node, origin, by=signed(by, request))
+        except HttpProblem as problem:
+            if problem.status not in (404, 409):
+                return await self._sorry(request, problem, language, Draft(by=by))
+        except LedgerUnavailable as exc:
+            return await self._sorry(request, HttpProblem(503, str(exc)), language, Draft(by=by))
+        return back("/", language, anchor="nodes")
 
     async def send_again(self, request: Request) -> Response:
         """A receiver's button: serves it again and sends what was given up."""

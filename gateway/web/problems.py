@@ -1,14 +1,13 @@
-"""What a refused request gets: a problem document (RFC 9457), and a count by kind."""
+"""What a refused request gets: a problem document (RFC 9457)."""
 
 from __future__ import annotations
-
-from collections import Counter
-from threading import Lock
 
 import msgspec
 from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
+
+from gateway.refused_requests import RefusedRequests
 
 TITLES = {
     400: "Bad request",
@@ -44,24 +43,6 @@ class HttpProblem(Exception):
         self.status = status
         self.detail = detail
         self.headers = headers or {}
-
-
-class RefusedRequests:
-    """Counts refused requests by status, for /metrics."""
-
-    def __init__(self) -> None:
-        self._counts: Counter[str] = Counter()
-        self._lock = Lock()
-
-    def count(self, status: int) -> None:
-        """One more."""
-        with self._lock:
-            self._counts[str(status)] += 1
-
-    def snapshot(self) -> dict[str, int]:
-        """Counts so far by status."""
-        with self._lock:
-            return dict(self._counts)
 
 
 def problem_response(problem: HttpProblem) -> Response:

@@ -40,6 +40,7 @@ class Rendering:
             menu=[("/", goods["machines"]), ("/goods", goods["title"])],
             site=services.site,
             now=words.clock(services.wall_ns()),
+            zone=words.zone,
             common=words.catalogue["page"],
             version=version("werkpuls"),
             **values,

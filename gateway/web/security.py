@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.web.problems import HttpProblem, RefusedRequests, problem_response
+from gateway.refused_requests import RefusedRequests
+from gateway.web.problems import HttpProblem, problem_response
 from wire.broker import is_loopback
 
 TRIES_PER_MINUTE = 10

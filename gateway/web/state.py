@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
 from importlib.metadata import version
 
 import msgspec
 
-from gateway.ledger_file import LedgerError, LedgerUnavailable
 from gateway.live import MachineState
 from gateway.services import Services
 from gateway.web import views
-from wire.journal import JournalError
+from gateway.web.trouble import troubles, works
 from wire.messages import Condition, Prognosis, Severity
 
 
@@ -60,6 +58,7 @@ def _view(services: Services, state: MachineState, online: set[str], alerts: dic
         paused=bool(condition and condition.paused),
         paused_left_s=_left_s(condition.paused_left_s, age_s) if condition and condition.paused else None,
         unsteady=list(condition.unsteady) if condition else [],
+        unjudged=condition.unjudged if condition else 0,
         sensor_faults=list(condition.sensor_faults) if condition else [],
         causes=list(condition.causes) if condition else [],
         evidence=list(condition.evidence) if condition else [],
@@ -137,36 +136,10 @@ def stats(services: Services) -> views.Stats:
     )
 
 
-def _works(alive: Callable[[], bool]) -> bool:
-    try:
-        return alive()
-    except JournalError:
-        return False
-
-
 def health(services: Services) -> views.HealthView:
     """Which parts work, and what is in trouble; names no machine, as anybody may ask."""
-    parts = {name: _works(alive) for name, alive in services.alive.items()}
-    trouble = [f"{name} has stopped" for name, alive in parts.items() if not alive]
-    ingest = services.ingest.stats()
-    if not ingest.link.connected:
-        trouble.append("no connection to the broker")
-    if ingest.last_error:
-        trouble.append("the journal cannot be written")
-    try:
-        if not services.storing.stats().available:
-            trouble.append("the store cannot be reached")
-    except JournalError:
-        trouble.append("the journal cannot be read")
-    alerting = services.alerting.stats()
-    if alerting.batches_error:
-        trouble.append("subscribers cannot be told of batches")
-    if alerting.goods_error:
-        trouble.append("pictures of goods cannot be kept")
-    try:
-        services.ledger.counts()
-    except (LedgerError, LedgerUnavailable):
-        trouble.append("the ledger cannot be read")
+    parts = {name: works(alive) for name, alive in services.alive.items()}
+    trouble = [each.text for each in troubles(services)]
     return views.HealthView(
         status="trouble" if trouble else "ok", version=version("werkpuls"), parts=parts, trouble=trouble
     )

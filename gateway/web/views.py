@@ -56,6 +56,8 @@ class Machine(Struct, frozen=True, kw_only=True):
     """How long the pause still takes; null where it does not end by itself."""
     unsteady: list[str]
     """Features that changed while they were learned: a fault may have been among it, and would be part of the normal."""
+    unjudged: int
+    """Features that its model has no room for: nothing is said of them."""
     sensor_faults: list[str]
     causes: list[Cause]
     evidence: list[Evidence]

@@ -1,7 +1,12 @@
-"""Which number of a vector is which feature: samples as vectors, for a memory whose columns only ever grow at the end."""
+"""Which number of a vector is which feature: samples as vectors.
+
+There are fewer columns than a machine with many sensors has features. Until something is learned the channels share them; from then
+on columns only ever grow at the end.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from math import hypot
 from operator import itemgetter
@@ -11,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.condition.contract import FeatureInfo, Sample
-from models.condition.memory import Memory
+from models.condition.memory import MAX_FEATURES, Memory
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -38,7 +43,10 @@ class Columns:
 
     def __init__(self, memory: Memory) -> None:
         self.info: dict[str, FeatureInfo] = {}
+        self.unjudged: tuple[str, ...] = ()
+        """Features without a column, though they are to be scored."""
         self._memory = memory
+        self._fixed = False
         self._unscored: tuple[str, ...] = ()
         self._layouts: dict[tuple[str, ...], _Layout] = {}
 
@@ -80,10 +88,15 @@ class Columns:
         self._memory.register([str(entry[0]) for entry in state])
         self._layouts.clear()
 
+    def fix(self) -> None:
+        """Something was learned: no column goes to another feature any more."""
+        self._fixed = True
+
     def clear(self) -> None:
         """Forgets all features, here and in the memory."""
         self.info = {}
-        self._unscored = ()
+        self.unjudged = self._unscored = ()
+        self._fixed = False
         self._layouts.clear()
         self._memory.forget()
 
@@ -94,7 +107,13 @@ class Columns:
         if fresh:
             self.info.update(fresh)
             self._unscored = tuple(name for name, info in self.info.items() if not info.scored)
-            self._memory.register([name for name, info in fresh.items() if info.scored])
+            if self._fixed:
+                self._memory.register([name for name, info in fresh.items() if info.scored])
+            else:
+                self._memory.choose(shared(self.info, MAX_FEATURES))
+            self.unjudged = tuple(
+                name for name, info in self.info.items() if info.scored and self._memory.position(name) is None
+            )
 
     def _layout(self, features: tuple[str, ...]) -> _Layout:
         present = set(features)
@@ -103,3 +122,25 @@ class Columns:
         # With a single name `itemgetter` gives a bare value.
         values = itemgetter(*names) if len(names) > 1 else lambda values: tuple(values[name] for name in names)
         return _Layout(values, None if len(names) == len(self.names) else places)
+
+
+def shared(info: Mapping[str, FeatureInfo], most: int) -> list[str]:
+    """The features that get one of `most` columns, in their order, where the channels share them evenly.
+
+    A channel with fewer than its share leaves the rest to the others. Of its features those count first that are told of all its axes
+    together (`<channel>.envelope_line`), then those of one axis (`<channel>.x.rms`), in their order.
+
+    >>> of = lambda channel: FeatureInfo("g", channel, "vibration")
+    >>> shared({"a.x.rms": of("a"), "a.y.rms": of("a"), "a.x.peak": of("a"), "a.line": of("a"), "b": of("b")}, 3)
+    ['a.x.rms', 'a.line', 'b']
+    """
+    scored = [name for name, about in info.items() if about.scored]
+    if len(scored) <= most:
+        return scored
+    ranks: dict[str, int] = {}
+    taken: Counter[str] = Counter()
+    for name in sorted(scored, key=lambda name: "." in name[len(info[name].channel) + 1 :]):
+        ranks[name] = taken[info[name].channel]
+        taken[info[name].channel] += 1
+    chosen = set(sorted(scored, key=ranks.__getitem__)[:most])
+    return [name for name in scored if name in chosen]

@@ -34,9 +34,13 @@ class Intake:
     def __init__(self, memory: Memory, normals: Normals, enough: int) -> None:
         self._memory = memory
         self._normals = normals
-        self._enough = max(LEAST_STRANGERS, enough)
+        self.expect(enough)
         self._pending: deque[tuple[float, str, Floats]] = deque()
         self._strangers: list[tuple[float, Floats]] = []
+
+    def expect(self, enough: int) -> None:
+        """A new regime is learned from so many samples."""
+        self._enough = max(LEAST_STRANGERS, enough)
 
     def accept(self, time_s: float, vector: Floats, regime: str, ratio: float) -> None:
         """Learns of a sample that raised no alarm as much as its score, in multiples of the limit, allows."""

@@ -20,7 +20,8 @@ STRETCH = 64
 few rows has shorter ones, so that it has some."""
 STRETCHES = 8
 MAX_FEATURES = 160
-"""More than any machine of this size has; what comes later is not scored."""
+"""Columns; what has none is not scored. Four accelerometers of three axes have more features, but the bytes of a normal grow with
+the square of its columns, and with so many they are half of a snapshot already."""
 _DIGITS = 6
 
 
@@ -77,6 +78,17 @@ class Memory:
                 self.names.append(name)
             self._table = np.hstack([self._table, np.full((len(self._table), len(fresh)), np.nan)])
             self._thin()
+
+    def choose(self, names: Sequence[str]) -> None:
+        """Keeps columns for these names, at most `MAX_FEATURES`; those of other names go to the ones that come in."""
+        wanted = set(names)
+        left = [place for place, name in enumerate(self.names) if name not in wanted]
+        fresh = [name for name in names if name not in self._index]
+        for place, name in zip(left, fresh, strict=False):
+            del self._index[self.names[place]]
+            self._index[name], self.names[place] = place, name
+            self._table[:, place] = np.nan
+        self.register(fresh)
 
     def position(self, name: str) -> int | None:
         """A feature's column."""

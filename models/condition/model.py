@@ -45,7 +45,7 @@ class Condition:
     """
 
     def __init__(self, settings: Settings | None = None) -> None:
-        self.settings = settings or Settings()
+        self._settings = settings or Settings()
         self._memory = Memory()
         self._columns = Columns(self._memory)
         self._normals = Normals(self._memory, self._columns, self.settings.budget)
@@ -61,6 +61,20 @@ class Condition:
         self._last: tuple[float, Floats] | None = None
 
     @property
+    def settings(self) -> Settings:
+        """What it was told about its machine."""
+        return self._settings
+
+    def judge_by(self, settings: Settings) -> None:
+        """Other settings hold from here on, as after a change of the configuration; what was learned stays.
+
+        With another budget the limits are learned anew, from the same samples.
+        """
+        self._settings = settings
+        self._intake.expect(int(NEW_REGIME_SHARE * settings.warmup))
+        self._normals.spend(settings.budget)
+
+    @property
     def learned(self) -> float:
         """Share of the warm-up that is done, 0 to 1."""
         return 1.0 if self._normals.learned else min(self._warmed / self.settings.warmup, 0.999)
@@ -73,6 +87,11 @@ class Condition:
         then part of the normal.
         """
         return self._normals.unsteady()
+
+    @property
+    def unjudged(self) -> tuple[str, ...]:
+        """Features of this machine that nothing is said of: it has more than there are columns for."""
+        return self._columns.unjudged
 
     def conclude(self) -> None:
         """Ends the warm-up with what it has, if that is enough to learn from (8 samples)."""

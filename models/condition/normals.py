@@ -65,6 +65,7 @@ class Normals:
         memory, names = self._memory, list(self._memory.names)
         if len(memory) < LEAST_WARMUP:
             return
+        self._columns.fix()
         table, info, old = memory.table, self._columns.info, self._normals
         self._regimes = Regimes.fit(table, names, info, self._regimes)
         leaves = self._regimes.leaves(table, names)
@@ -93,6 +94,16 @@ class Normals:
             self._teach(self._exemplars)
         self._since_fit = 0
         self._next_fit = max(int(memory.offered * (REGROWTH - 1.0)), LEAST_WAIT)
+
+    def spend(self, budget: float) -> None:
+        """Judges by another budget from here on; what was learned is fitted anew for its limits.
+
+        A regime of which the memory has too few samples keeps its limits until there are more.
+        """
+        if budget != self._budget:
+            self._budget = budget
+            if self.learned:
+                self.fit()
 
     def assign(self, values: Mapping[str, float]) -> tuple[str, Normal | None]:
         """The regime that these values are of, and its normal where there is one and it was met before."""
@@ -177,6 +188,8 @@ class Normals:
             if state["regimes"]:
                 self.fit()
             return
+        if state["regimes"]:
+            self._columns.fix()
         self._regimes = Regimes.from_state(state["regimes"]) if state["regimes"] else None
         self._normals = {str(name): Normal.from_state(entry) for name, entry in state["normals"].items()}
         self._next_fit, self._since_fit = (int(value) for value in state["fits"])

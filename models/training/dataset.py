@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +43,16 @@ class Dataset:
         return len(self.labels)
 
 
+class Parts(Protocol):
+    """Where finished parts are kept; see `models.training.cache`."""
+
+    def load(self, seed: int, part: int) -> Dataset | None:
+        """A part that was kept, None where there is none."""
+
+    def keep(self, seed: int, part: int, made: Dataset) -> None:
+        """Keeps a part."""
+
+
 def joined(parts: Sequence[Dataset]) -> Dataset:
     """Several as one."""
     return Dataset(np.concatenate([p.crops for p in parts]), np.concatenate([p.labels for p in parts]))
@@ -72,29 +80,22 @@ def rendered_part(seed: int, part: int, cropper: Cropper, count: int = PART) -> 
     return Dataset(np.stack(crops[:count]), np.array(labels[:count], np.int64))
 
 
-def rendered(seed: int, count: int, cropper: Cropper, cache: Path | None = None, first: int = 0) -> Iterator[Dataset]:
+def rendered(seed: int, count: int, cropper: Cropper, kept: Parts | None = None, first: int = 0) -> Iterator[Dataset]:
     """Parts of rendered crops, `count` crops in all.
 
     Args:
         seed: of the whole set.
         count: crops, rounded up to whole parts.
         cropper: the finder and its crop.
-        cache: folder where finished parts are kept as `SEED-PART.npz` and taken from when they are there.
+        kept: where finished parts are kept, and taken from when they are there.
         first: number of the first part.
     """
     for part in range(first, first + -(-count // PART)):
-        path = None if cache is None else cache / f"{seed}-{part}.npz"
-        if path is not None and path.exists():
-            with np.load(path, allow_pickle=False) as kept:
-                yield Dataset(kept["crops"], kept["labels"])
-            continue
-        made = rendered_part(seed, part, cropper)
-        if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            unfinished = path.with_suffix(f".{os.getpid()}")
-            with unfinished.open("wb") as file:
-                np.savez(file, crops=made.crops, labels=made.labels)
-            unfinished.rename(path)
+        made = kept.load(seed, part) if kept is not None else None
+        if made is None:
+            made = rendered_part(seed, part, cropper)
+            if kept is not None:
+                kept.keep(seed, part, made)
         yield made
 
 

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 from support.alerts import SECOND, Clock, ledger, seen
 
+import gateway.outbox
 from gateway.alerts import Fault
 from gateway.events import ALERT, CAPACITY, COST, Outgoing
 from gateway.ledger import Ledger, LedgerError, LedgerUnavailable, StaleVersion, UnknownAlert
@@ -350,6 +351,43 @@ def test_only_what_was_delivered_is_ever_forgotten_and_that_is_said(book: Ledger
     assert book.prune(clock() + 1) == 1
     assert [(t.pending, t.dead, t.delivered) for t in book.deliveries()] == [(1, 1, 0)]
     assert book.audit()[0].what == "prune"
+
+
+def test_what_waits_for_a_receiver_that_is_not_served_is_dropped_in_time_and_counted(
+    book: Ledger, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gateway.outbox, "MOST_HELD", 3)
+    names = ("served", "off", "gone")
+    book.outbox.register("subscriber", [(name, Wants()) for name in names], now_ns=0)
+
+    def queue(*numbers: int) -> None:
+        with book.transaction() as work:
+            work.queue([Outgoing(f"e{number}", CAPACITY, f"s{number}", "alarm", clock(), b"") for number in numbers])
+
+    def waiting() -> dict[str, tuple[int, int, int]]:
+        return {target.name: (target.pending, target.dead, target.dropped) for target in book.deliveries()}
+
+    queue(1, 2)
+    book.outbox.disable("subscriber", "off", reason="answered 410")
+    book.prune(0)
+    clock.pass_s(gateway.outbox.HELD_DAYS * 86_400 + 1)
+    queue(3)
+    book.outbox.register("subscriber", [(name, Wants()) for name in ("served", "off")], now_ns=clock())
+    assert waiting() == {"served": (3, 0, 0), "off": (3, 0, 0), "gone": (3, 0, 0)}
+    book.prune(0)
+    assert waiting() == {"served": (3, 0, 0), "off": (1, 0, 2), "gone": (1, 0, 2)}
+    assert [(entry.what, entry.object) for entry in book.audit()[:2]] == [
+        ("drop", "subscriber:off"),
+        ("drop", "subscriber:gone"),
+    ]
+    queue(4, 5, 6)
+    for item in book.outbox.due("subscriber", "served", now_ns=clock()):
+        book.outbox.give_up(item.delivery, error="refused", now_ns=clock())
+    book.prune(0)
+    assert waiting() == {"served": (0, 3, 3), "off": (3, 0, 3), "gone": (1, 0, 2)}
+    assert book.outbox.due("subscriber", "off", now_ns=clock()) == []
+    book.enable("subscriber", "off", by="Anna")
+    assert [item.id for item in book.outbox.due("subscriber", "off", now_ns=clock())] == ["e4", "e5", "e6"]
 
 
 def test_entries_set_apart_do_not_fill_the_disk(book: Ledger) -> None:

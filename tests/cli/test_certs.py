@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,44 @@ def test_a_node_is_added_later_by_the_same_authority(tmp_path: Path) -> None:
     assert certs("--folder", tmp_path, "--node", "mixer-pi") == 0
     assert (tmp_path / "ca.crt").read_bytes() == authority
     assert (tmp_path / "mixer-pi.crt").exists()
+
+
+def test_the_page_has_an_authority_of_its_own_that_no_node_takes_for_the_broker_s(tmp_path: Path) -> None:
+    assert certs("--folder", tmp_path, "--page", "gateway.local", "--page", "192.168.1.10") == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["page-ca.crt", "page-ca.key", "page.crt", "page.key"]
+    assert certs("--folder", tmp_path, "--broker", "gateway.local", "--node", "oven-pi") == 0
+
+    def meets(trusted: str, shown: str) -> bool:
+        """Whether who trusts an authority takes the certificate for that of `gateway.local`."""
+        client, server = ssl.MemoryBIO(), ssl.MemoryBIO()
+        trusting = ssl.create_default_context(cafile=tmp_path / f"{trusted}.crt")
+        showing = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        showing.load_cert_chain(tmp_path / f"{shown}.crt", tmp_path / f"{shown}.key")
+        asks = trusting.wrap_bio(client, server, server_hostname="gateway.local")
+        answers = showing.wrap_bio(server, client, server_side=True)
+        for _ in range(3):
+            for side in (asks, answers):
+                try:
+                    side.do_handshake()
+                except ssl.SSLWantReadError:
+                    continue
+                except ssl.SSLError:
+                    return False
+        return True
+
+    assert [meets("ca", "broker"), meets("page-ca", "page")] == [True, True]
+    assert [meets("ca", "page"), meets("page-ca", "broker")] == [False, False]
+
+
+def test_the_broker_s_certificate_is_renewed_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert certs("--folder", tmp_path, "--broker", "gateway.local") == 0
+    before = (tmp_path / "gateway.crt").read_bytes()
+    for end in ("crt", "key"):
+        (tmp_path / f"broker.{end}").rename(tmp_path / f"old.{end}")
+    capsys.readouterr()
+    assert certs("--folder", tmp_path, "--broker", "gateway.local") == 0
+    assert capsys.readouterr().out.split()[0] == str(tmp_path / "broker.crt")
+    assert (tmp_path / "gateway.crt").read_bytes() == before
 
 
 def test_what_exists_is_never_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,5 +1,7 @@
 """Samples as vectors."""
 
+from collections import Counter
+
 import numpy as np
 
 from models.condition.columns import LARGEST, MOST_LAYOUTS, Columns
@@ -52,6 +54,57 @@ def test_many_features_and_many_sets_of_them() -> None:
         vector = columns.vector(Sample(0.0, {f"f{k}": 2.0}, info))
         assert vector[k] == 2.0
         assert np.isfinite(vector).sum() == 1
+
+
+def sensors(*names: str, features: int = 51) -> Sample:
+    """A sample of accelerometers, whose last features are told of all axes together."""
+    info = {
+        f"{name}.{f'x.f{k}' if k < features - 6 else f'line_{k}'}": FeatureInfo("g", name, "vibration")
+        for name in names
+        for k in range(features)
+    }
+    return Sample(0.0, dict.fromkeys(info, 1.0), info)
+
+
+def places(columns: Columns) -> Counter[str]:
+    return Counter(name.partition(".")[0] for name in columns.names)
+
+
+def test_channels_share_the_columns_whichever_was_heard_first() -> None:
+    columns = Columns(Memory())
+    columns.vector(sensors("v1", "v2", "v3", "v4"))
+    assert places(columns) == Counter(v1=40, v2=40, v3=40, v4=40)
+    assert len(columns.unjudged) == 4 * 51 - MAX_FEATURES
+    columns.vector(sensors("late", features=8))
+    columns.vector(sensors("v5"))
+    assert places(columns) == Counter(v1=31, v2=31, v3=30, v4=30, v5=30, late=8)
+    assert sum(name.startswith("v5.line") for name in columns.names) == 6, "what is told of all axes comes first"
+    vector = columns.vector(sensors("late", features=8))
+    assert np.isfinite(vector).sum() == 8
+    assert len(columns.names) == len(set(columns.names)) == MAX_FEATURES
+
+
+def test_rows_of_a_feature_that_gave_its_column_away_are_not_taken_for_another_one() -> None:
+    memory = Memory()
+    columns = Columns(memory)
+    memory.add(0.0, columns.vector(sensors("v1", "v2", "v3", "v4")))
+    memory.add(1.0, columns.vector(sensors("v5")))
+    fifth = [name.startswith("v5") for name in columns.names]
+    assert np.isnan(memory.table[0, fifth]).all()
+    assert np.isfinite(memory.table[1, fifth]).all()
+    assert np.isfinite(memory.table[0, np.logical_not(fifth)]).all()
+
+
+def test_once_something_is_learned_no_column_is_given_away() -> None:
+    columns = Columns(Memory())
+    columns.vector(sensors("v1", "v2", "v3"))
+    columns.fix()
+    columns.vector(sensors("v4"))
+    assert places(columns) == Counter(v1=51, v2=51, v3=51, v4=7)
+    assert len(columns.unjudged) == 44
+    assert all(name.startswith("v4.") for name in columns.unjudged)
+    columns.clear()
+    assert columns.unjudged == ()
 
 
 def test_another_machine_begins_with_no_columns() -> None:

@@ -308,6 +308,27 @@ def test_channels_come_and_go() -> None:
     assert alarms == 0
 
 
+def test_the_last_of_many_sensors_is_judged_and_what_is_not_is_told() -> None:
+    rng = np.random.default_rng(0)
+    names = [f"v{k}.{axis}.f{j}" for k in range(5) for j in range(17) for axis in "xyz"]
+    info = {name: FeatureInfo("g", name[:2], "vibration") for name in names}
+
+    def sample(tick: int, broken: float = 1.0) -> Sample:
+        values = 1.0 + 0.05 * rng.standard_normal(len(names))
+        values[-51:] *= broken
+        return Sample(float(tick), dict(zip(names, values.tolist(), strict=True)), info)
+
+    model = Condition(Settings(warmup=100))
+    for tick in range(140):
+        assert not step(model, sample(tick)).alarm
+    again = Condition.restore(json.loads(json.dumps(model.snapshot())))
+    verdicts = [step(again, sample(tick, broken=20.0)) for tick in range(140, 150)]
+    assert verdicts[-1].alarm
+    assert verdicts[-1].deviations[0].feature.startswith("v4.")
+    assert sorted(again.unjudged) == sorted(model.unjudged)
+    assert len(model.unjudged) == 5 * 51 - 160
+
+
 def test_iso_zone_makes_it_worse() -> None:
     model, machine = Condition(Settings(warmup=100, iso_class="I")), Machine()
     machine.always_on = True

@@ -67,8 +67,8 @@ def show(folder: Path, language: str, *faults: FaultRun) -> Show:
             event("scrap", {"rejects": 3, "items": 40}),
         ],
         "budget": [
-            event("cost", {"reference": "a1", "total": 2412.6, "currency": "EUR"}),
-            event("cost", {"reference": "batch:b1", "total": 0.35, "currency": "EUR"}),
+            event("cost", cost("machine", 2412.6)),
+            event("cost", cost("scrap", 0.35)),
         ],
     }
     return made
@@ -93,6 +93,10 @@ def machine(name: str, severity: str | None, learned: float, score: float) -> di
 
 def event(kind: str, data: dict[str, Any]) -> dict[str, Any]:
     return {"type": f"de.werkpuls.{kind}.v1", "subject": "kneter", "time": "2026-11-22T12:00:01.5Z", "data": data}
+
+
+def cost(kind: str, total: float, state: str = "expected") -> dict[str, Any]:
+    return {"reference": "a1", "kind": kind, "total": total, "currency": "EUR", "state": state}
 
 
 def drawn(made: Show, width: int, height: int | None = None) -> str:
@@ -121,6 +125,34 @@ def test_it_fits_and_speaks_the_language(tmp_path: Path, language: str, width: i
     assert not any(word in flat for word in words["en" if language == "de" else "de"])
     for code in ("bearing_outer", "heating_element_open", "kuehlung", "de.werkpuls"):
         assert code not in flat, "codes are not for people"
+
+
+def test_an_alert_that_was_put_off_is_told_apart_and_stands_last(tmp_path: Path) -> None:
+    made = show(tmp_path, "de")
+    (worst,) = made.look.alerts
+    put_off = {**worst, "alert": {**worst["alert"], "id": "a2", "snoozed_until_ns": 2 * 10**18}}
+    watched = {"alert": {**worst["alert"], "id": "a3", "severity": "watch"}, "text": {**worst["text"], "title": "Ofen"}}
+    made.look.alerts = [put_off, watched]
+    text = drawn(made, 120)
+    until = made.wording.clock(2 * 10**18)[:5]
+    assert f"[zurückgestellt bis {until}]" in text
+    assert text.index("Ofen  [offen]") < text.index("Lager prüfen") < text.index("[zurückgestellt")
+    made.look.alerts = [put_off]
+    assert "Lager prüfen" not in drawn(made, 120), "its details are what a person did not want to see"
+
+
+def test_no_amount_is_shown_where_nothing_is_to_be_paid_or_nothing_is_known(tmp_path: Path) -> None:
+    made = show(tmp_path, "en")
+    made.look.events = {
+        "budget": [
+            event("cost", cost("scrap", 0.0)),
+            event("cost", cost("machine", 0.0)),
+            event("cost", cost("machine", 12.0, "final")),
+        ]
+    }
+    text = drawn(made, 120)
+    assert "0 EUR" not in text
+    assert text.index("no cost") < text.index("cost not known, none is configured") < text.index("cost 12 EUR")
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -122,7 +122,7 @@ def test_the_camera_sees_the_ovens_goods_and_is_taught_before_it_starts(tmp_path
     until(lambda: decided(site), 90)
     assert site.camera_lacks == ""
     site.stop()
-    assert read_profile_card(site.camera_files.profiles / "rolls.json").product == "rolls"
+    assert read_profile_card(site.camera_files.profiles / "rolls.json").product == "Rolls"
     assert site.children[CAMERA_PROCESS].pid is None
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+import edge.daemon
+import gateway.daemon
 from werkpuls.cli import build_parser
 
 ROOT = Path(__file__).parents[2]
@@ -82,6 +84,15 @@ def test_it_promises_what_the_daemon_keeps(unit: Path) -> None:
     (watchdog,) = setting(unit, "WatchdogSec")
     assert int(watchdog) >= 60
     assert setting(unit, "User") == ["werkpuls"]
+
+
+def test_a_stop_may_take_as_long_as_the_daemon_gives_its_parts() -> None:
+    allowed = {unit.stem: int(setting(unit, "TimeoutStopSec")[0]) for unit in UNITS}
+    node_s = edge.daemon.SOURCES_S + 2 * edge.daemon.STOP_S + edge.daemon.FAREWELL_S
+    # The files are closed after it: as long again for a slow card.
+    assert allowed["werkpuls-sense"] >= 2 * node_s
+    assert allowed["werkpuls-watch"] >= 2 * node_s
+    assert allowed["werkpuls-gateway"] >= 2 * gateway.daemon.STOP_S
 
 
 def test_every_group_that_a_unit_asks_for_is_made_or_part_of_every_debian() -> None:

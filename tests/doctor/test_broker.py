@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.broker import Broker, free_port
 
+from edge.certificate import NoCertificate, dates, validity
 from edge.doctor.broker import broker
-from edge.doctor.certificate import NoCertificate, dates, validity
 from werkpuls.certificates import Authority
 from wire.connection import Tls
 from wire.link import LinkConfig

@@ -71,6 +71,11 @@ def said(report: Report, *areas: str) -> list[tuple[str, str]]:
     return [(one.area, one.code) for one in report.checks if one.area in (areas or ("camera", "grading"))]
 
 
+def refused(report: Report) -> list[object]:
+    """Products of profiles that cannot be used."""
+    return [one.values["product"] for one in report.checks if one.code == "profile_refused"]
+
+
 @pytest.fixture
 def pi(tmp_path: Path) -> Pi:
     return Pi(tmp_path / "pi")
@@ -167,6 +172,7 @@ def test_every_camera_is_opened_and_its_picture_judged(seen: Report) -> None:
         ("camera", "corners"),
         ("grading", "good"),
         ("grading", "not_taught"),
+        ("grading", "not_taught"),
         ("grading", "calibration"),
     ]
 
@@ -234,6 +240,18 @@ def test_a_model_a_profile_and_a_calibration_that_cannot_be_used_are_problems(pi
         ("grading", "no_calibration"),
     ]
     assert not report.good
+
+
+def test_what_was_taught_in_the_usual_folder_is_looked_at_as_well(pi: Pi, tmp_path: Path) -> None:
+    path = write_node(tmp_path, more='[[camera]]\nname = "a"\nmachine = "mixer"\ntype = "simulated"\n')
+    assert said(examine(board(pi.root), path, seconds=0.5)) == [("grading", "good"), ("grading", "not_taught")]
+    usual = read_node(path).options.state.dir / "watch" / "profiles"
+    usual.mkdir(parents=True)
+    (usual / "goods.json").write_text("{}")
+    (usual / "rolls.json").write_text("[]")
+    assert refused(examine(board(pi.root), path, seconds=0.5)) == ["goods"]
+    path.write_text(path.read_text() + "recognise = true\n")
+    assert refused(examine(board(pi.root), path, seconds=0.5)) == ["goods", "rolls"]
 
 
 @pytest.mark.parametrize(

@@ -6,16 +6,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from support.broker import until
 
 from edge.commands import REMEMBERED, WAITING, CommandDesk, Outcome, perform
 from edge.sensors.base import UnknownFault
+from edge.writer import Writer
 from models.condition.contract import Confirmed, Word
-from wire.commands import EXPIRED, Command
-from wire.journal import Journal, Record
+from wire.clock import boottime_ns
+from wire.commands import EXPIRED, NO_ALARM, Command
+from wire.journal import Journal, JournalError, JournalFull, Record
 from wire.messages import Evidence
 
 NOW = 1_800_000_000_000_000_000
@@ -39,7 +43,9 @@ class Office:
 
     def open(self) -> None:
         self.journal = Journal(self.path, readers=["publisher"], max_bytes=8_000_000)
-        self.desk = CommandDesk(self.journal, ["oven"], reply=self.reply, put=self.put, wall_ns=lambda: self.now)
+        self.desk = CommandDesk(
+            self.journal, ["oven"], reply=self.reply, put=self.put, flush=self.journal.flush, wall_ns=lambda: self.now
+        )
 
     def restart(self) -> None:
         self.journal.close()
@@ -141,6 +147,48 @@ def test_a_list_that_cannot_be_read_starts_empty(office: Office) -> None:
     assert len(office.desk.take("oven")) == 1
 
 
+class Stalling(Journal):
+    """A journal whose disk takes nothing while it is told so."""
+
+    stalls = False
+
+    def append(
+        self, records: Sequence[Record], *, marks: Mapping[str, str] | None = None, commit: bool | None = None
+    ) -> range:
+        if self.stalls:
+            raise JournalFull("no room")
+        return super().append(records, marks=marks, commit=commit)
+
+
+def test_an_older_list_is_never_committed_over_a_newer_one(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge.writer.RETRY_S", 0.02)
+    office.journal.close()
+    office.journal = journal = Stalling(office.path, readers=["publisher"], max_bytes=8_000_000)
+    writer = Writer(journal, commit_s=60.0, moved=lambda: None, monotonic_ns=boottime_ns)
+    desk = CommandDesk(
+        journal, ["oven"], reply=office.reply, put=writer.put, flush=writer.flush, wall_ns=lambda: office.now
+    )
+    writer.start()
+    desk.hear(command("a"))  # within the minute: nobody waits for the writer's pause
+    (taken,) = desk.take("oven")
+    journal.stalls = True
+    desk.finish(taken, Outcome(ok=True, reason="done"))
+    until(lambda: writer.failing == "no room")
+    with pytest.raises(JournalError, match="no room"):
+        desk.hear(command("b"))
+    with pytest.raises(JournalError, match="no room"):
+        desk.hear(command("b"))  # again, and still not durable
+    journal.stalls = False
+    until(lambda: writer.failing is None)
+    desk.hear(command("b"))
+    kept = msgspec.json.decode(journal.mark("commands") or "")
+    assert ([one["id"] for one in kept["waiting"]], kept["done"]) == (["b"], ["a"])
+    assert [entry.payload for entry in journal.read(0)] == [b"a"]
+    assert writer.stop(5)
+    office.restart()
+    assert [one.id for one in office.desk.take("oven")] == ["b"]
+
+
 class Ears:
     def __init__(self, *, hears: bool = True) -> None:
         self.heard: list[object] = []
@@ -214,15 +262,41 @@ def test_a_word_that_can_mean_nothing_is_answered_so() -> None:
     deaf = Ears(hears=False)
     asked = command(action="confirm_fault", cause="belt")
     outcome = perform(asked, deaf, {}, now_ns=1_000, allow_faults=True)
-    assert (outcome.ok, outcome.changed) == (False, False)
+    assert (outcome.ok, outcome.code, outcome.changed) == (False, NO_ALARM, False)
     assert "no alarm" in outcome.reason
     outcome = perform(command(action="false_alarm"), deaf, {}, now_ns=1_000, allow_faults=True)
-    assert (outcome.ok, outcome.reason) == (True, "no alarm is remembered that could be meant")
+    assert (outcome.ok, outcome.code) == (False, NO_ALARM), "nobody is to believe that it was learned"
+    assert outcome.reason == "no alarm is remembered that could be meant"
 
 
 def test_a_pause_lasts_as_long_as_asked() -> None:
     outcome, ears = done(command(action="pause", seconds=2.5))
     assert (outcome.reason, ears.heard) == ("paused for 2.5 s", [2_500_001_000])
+
+
+def test_a_pause_began_when_the_person_pressed_however_late_it_arrives() -> None:
+    asked = command(action="pause", seconds=1800.0)
+
+    def arrives(minutes: float | None) -> tuple[Outcome, list[object]]:
+        ears = Ears()
+        wall_ns = None if minutes is None else NOW + round(minutes * MINUTE)
+        return perform(asked, ears, {}, now_ns=1_000, allow_faults=False, wall_ns=wall_ns), ears.heard
+
+    outcome, heard = arrives(10)
+    assert (outcome.ok, outcome.reason) == (True, "paused for 1200 s, what was left of 1800 s")
+    assert heard == [1_000 + 20 * MINUTE]
+    for minutes in (30, 45):
+        outcome, heard = arrives(minutes)
+        assert (outcome.ok, outcome.code, heard) == (False, EXPIRED, []), "it does not begin when it is over"
+        assert outcome.reason == "a pause of 1800 s that was over when it arrived"
+    for minutes_or_unknown in (
+        0.0001,
+        -5,
+        None,
+    ):  # at once, from a clock that is ahead, and where nobody knows the time
+        outcome, heard = arrives(minutes_or_unknown)
+        assert outcome.reason == "paused for 1800 s"
+        assert heard[0] == pytest.approx(1_000 + 30 * MINUTE, abs=10**8)
 
 
 def test_the_product_is_what_a_person_says() -> None:

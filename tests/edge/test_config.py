@@ -183,3 +183,22 @@ def test_the_command_exits_with_2_and_starts_nothing(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert done.stderr == f"{path}: machin: unknown option; did you mean machine?\n"
     assert not (tmp_path / "state").exists()
+
+
+def test_the_check_says_how_much_of_many_sensors_is_not_judged(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def said(count: int) -> str:
+        sensors = "".join(
+            f'[[machine.sensor]]\ntype = "adxl345"\nname = "v{bus}"\nbus = {bus}\nchannel = "v{bus}"\naddress = 0x53\n'
+            for bus in range(count)
+        )
+        path = tmp_path / "node.toml"
+        path.write_text(
+            HEAD.format(port=1883, faults="false") + f'[[machine]]\nname = "press"\n{sensors}', encoding="utf-8"
+        )
+        assert check(path, Words("de")) == 0
+        return capsys.readouterr().out
+
+    assert "ACHTUNG" not in said(3)
+    assert "ACHTUNG: mehr als beurteilt werden kann, etwa " in said(4)

@@ -172,8 +172,16 @@ def test_what_is_to_come_and_what_is_recognised_reach_the_wire() -> None:
     assert said.prognosis == message.prognosis, "a prognosis is told at once"
     assert (said.certainty, said.learning_left_s, said.unsteady) == (0.7, None, [])
     asked = step(11, verdict=verdict(11, certainty=0.7))
-    (said,) = conditions(reporter.take(asked, lambda: ("vibration.rms", "no name", *("c",) * 40)))
+    (said,) = conditions(reporter.take(asked, lambda: ("vibration.rms", "no name", *("c",) * 40), ("d", "e")))
     assert said.unsteady == ["vibration.rms", *("c",) * 31]
+    assert said.unjudged == 2
+
+
+def test_a_time_to_learn_that_nobody_lives_to_see_is_cut_to_what_the_wire_takes() -> None:
+    # Half an hour's pause after the first of a month of samples, one a second.
+    learning = verdict(0, limit=None, learned=0.0, learning_left_s=1800.0 * 2_592_000)
+    (said,) = conditions(Reporter("oven", drafter(), ReportOptions()).take(step(0, verdict=learning)))
+    assert said.learning_left_s == 3.2e9
 
 
 def conditions(records: list[Record]) -> list[Condition]:

@@ -11,7 +11,7 @@ from support.broker import until
 from edge import writer as module
 from edge.writer import Writer
 from wire.clock import boottime_ns
-from wire.journal import Journal, JournalCorrupt, JournalFull, Record
+from wire.journal import Journal, JournalCorrupt, JournalError, JournalFull, Record
 
 
 def record(number: int, *, event: bool = False, stream: str = "telemetry") -> Record:
@@ -80,6 +80,29 @@ def test_marks_alone_are_written_too(journal: Counting) -> None:
     writer.put([], {"clock": "{}"})
     until(lambda: journal.mark("clock") == "{}")
     assert writer.stop(5)
+
+
+def test_who_waits_for_a_commit_gets_it_at_once_or_hears_why_not(
+    journal: Counting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "RETRY_S", 0.02)
+    writer = started(journal, commit_s=60.0)
+    writer.put([record(0)])
+    writer.flush()
+    writer.put([record(1)], {"n": "1"})
+    writer.flush()  # within the minute
+    assert (payloads(journal), journal.mark("n")) == ([0, 1], "1")
+    journal.refuse = JournalFull("no room")
+    writer.put([], {"n": "2"})
+    with pytest.raises(JournalError, match="no room"):
+        writer.flush()
+    journal.refuse = None
+    until(lambda: journal.mark("n") == "2")
+    writer.flush()
+    assert writer.stop(5)
+    writer.put([], {"n": "3"})
+    with pytest.raises(JournalError, match="in time"):
+        writer.flush()
 
 
 def test_a_full_disk_is_waited_out_in_order(journal: Counting, monkeypatch: pytest.MonkeyPatch) -> None:

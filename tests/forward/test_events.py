@@ -13,11 +13,13 @@ from support.alerts import SECOND, START, inspection, seen, translator
 
 from gateway.alerts import Alert, Policy, State
 from gateway.batches import Batch, BatchPolicy, due, tally
-from gateway.costs import BySeverity, Costs, LeadHours, MachineFacts, money, outage, scrap
+from gateway.costs import BySeverity, Costs, LeadHours, MachineFacts, extra_power_kw, money, outage, scrap
 from gateway.events import ALERT, CAPACITY, COST, EVENT_TYPES, SCRAP, CloudEvent, rfc3339
 from gateway.lifecycle import begin
+from gateway.translate import Translator
+from gateway.wording import Wording
 from wire.codec import Codec
-from wire.messages import Evidence, Inspection, Severity
+from wire.messages import Evidence, Inspection, Prognosis, Severity
 
 HOUR = 3600 * SECOND
 FACTS = MachineFacts(
@@ -81,6 +83,24 @@ def test_once_resolved_only_the_energy_that_was_wasted_remains() -> None:
     )
     assert outage(made, COSTS, FACTS, now_ns=START).probability == 0.0
     assert money(resolved(made, 10, "false_alarm"), COSTS, FACTS, now_ns=START).total == 0.0
+
+
+def test_the_largest_figures_that_may_be_given_still_make_dates_and_amounts() -> None:
+    century_h, much, century_s = 876_000.0, 1e12, 3.2e9
+    costs = Costs(energy_price_per_kwh=much, lead_hours=LeadHours(watch=century_h, warning=century_h, alarm=century_h))
+    facts = MachineFacts(
+        name="mixer", outage_hours={"default": century_h}, hourly_downtime_cost=much, repair_cost={"default": much}
+    )
+    made = alert(
+        evidence=(power(1e308, -1e308, "W"), power(9e8, 0.0, "W")),
+        since_ns=START - round(century_s * SECOND),
+        prognosis=Prognosis(low_s=0.0, high_s=century_s, confidence=0.8, reaches=Severity.ALARM),
+    )
+    told = Translator(costs, [facts], [Wording("de"), Wording("en")]).of_alert(made, "opened", now_ns=START)
+    assert [event.type for event in told] == [ALERT, CAPACITY, COST]
+    for event in told:
+        msgspec.json.decode(json.dumps(json.loads(event.body)["data"]), type=EVENT_TYPES[event.type])
+    assert extra_power_kw(made.evidence) == 9e5
 
 
 @given(
@@ -161,6 +181,7 @@ def test_scrap_and_its_cost() -> None:
     assert not told["data"]["final"]
     assert cost["data"]["scrap"] == cost["data"]["total"] == 1.25
     assert scrap(10, "bun", COSTS) == 1.0
+    assert scrap(10, "bun", Costs(item_cost={"roll": 0.25})) is None, "nobody said what a bun costs"
 
 
 def test_a_batch_is_due_when_rejects_changed_a_while_ago_or_it_ended() -> None:

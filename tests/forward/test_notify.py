@@ -15,14 +15,16 @@ from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
 import pytest
-from support.alerts import SECOND, Clock, ledger, seen
+from support.alerts import SECOND, Clock, inspection, ledger, seen
 
+from gateway.events import ALERT, SCRAP
 from gateway.ledger import Ledger
 from gateway.notify import Notifications, Notifier, NotifyError, Person, addresses, quiet_until
 from gateway.retry import Retry
 from gateway.triage import Triage
 from gateway.wording import Wording
-from wire.messages import Severity
+from wire.codec import Codec
+from wire.messages import Inspection, Severity
 
 FAST = Retry(first_s=0.02, most_s=0.05, poll_s=0.02, draw=random.Random(1))  # noqa: S311  # spreads load, guards nothing
 WORDINGS = {language: Wording(language, titles={"mixer": "Spiralkneter"}) for language in ("de", "en")}
@@ -126,6 +128,28 @@ def test_one_message_per_alert_and_one_when_it_gets_worse(book: Ledger, box: Mai
     assert {message["title"].split(":")[0] for message in box.messages[1:]} == {"Schlimmer geworden", "Has got worse"}
     assert telling.stats().sent == 3
     assert [entry.text for entry in book.audit() if entry.what == "notify"].count("anna#1") == 2
+
+
+def test_people_are_told_of_a_product_as_they_call_it(book: Ledger, box: Mailbox, clock: Clock) -> None:
+    telling = notifier(book, [Person(name="anna", urls_env="ANNA")], box, clock)
+    told = Codec().decode(inspection(1, clock(), good=8, bad=4, called="Brötchen hell"), now_ns=clock())
+    assert isinstance(told, Inspection)
+    with book.transaction() as work:
+        work.inspected(told)
+    telling.start()
+    observe(book, clock, machine="oven", kind="quality", cause="rejects_high", severity=Severity.ALARM, product="roll")
+    with book.transaction() as work:
+        Triage(work, book.policy).tick(clock.pass_s(61))
+        work.report_batches()
+    assert until(lambda: len(box.messages) == 1)
+    telling.stop()
+    assert "Betroffene Sorte: Brötchen hell" in box.messages[0]["message"]
+    with book.transaction() as work:
+        events = [json.loads(row["body"]) for row in work.execute("SELECT body FROM outbox WHERE type LIKE 'de.%'")]
+    texts = [event["data"]["texts"]["en"]["text"] for event in events if event["type"] == ALERT]
+    assert all("Product: Brötchen hell" in text for text in texts)
+    assert texts
+    assert [event["data"]["product_name"] for event in events if event["type"] == SCRAP] == ["Brötchen hell"]
 
 
 def test_a_failure_is_retried_and_visible(

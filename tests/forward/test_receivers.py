@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -56,6 +57,37 @@ def test_it_takes_an_event_once_and_keeps_it(budget: Receiver, tmp_path: Path) -
     assert again.take(signed, body) == (200, "had that")
     again.stop()
     assert len(again.events) == 1
+
+
+def test_a_line_that_a_power_cut_left_unfinished_is_cut_off_and_comes_again(tmp_path: Path) -> None:
+    event_id, body = event()
+    kept = tmp_path / "kept.jsonl"
+    kept.write_bytes(b'{"id": "first"}\n' + body[: len(body) // 2])
+    receiver = Receiver("budget", [KEY], keep=kept)
+    signed = headers(KEY, event_id=event_id, body=body, now_s=int(time.time()))
+    assert receiver.take(signed, body) == (202, "taken")
+    receiver.stop()
+    assert [json.loads(line)["id"] for line in kept.read_text().splitlines()] == ["first", event_id]
+
+
+def test_what_cannot_be_kept_is_not_acknowledged_and_leaves_no_half_line(tmp_path: Path) -> None:
+    event_id, body = event()
+    kept = tmp_path / "kept.jsonl"
+    kept.write_bytes(b'{"id": "first"}\n')
+    receiver = Receiver("budget", [KEY], keep=kept)
+    signed = headers(KEY, event_id=event_id, body=body, now_s=int(time.time()))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))  # as a disk with room for a part of the line
+    try:
+        status, _ = receiver.take(signed, body)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert (status, kept.read_bytes(), receiver.events[1:]) == (503, b'{"id": "first"}\n', [])
+    assert receiver.take(signed, body) == (202, "taken")
+    receiver.stop()
+    assert len(kept.read_text().splitlines()) == 2
 
 
 def test_it_refuses_what_it_must(budget: Receiver) -> None:

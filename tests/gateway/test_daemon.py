@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import httpx
@@ -20,8 +21,11 @@ from support.gateways import Feed, client, options_in, running, write_gateway
 from support.openapi import check
 from support.raw import RawNode
 
+import gateway.daemon
 from gateway.daemon import DaemonError, Gateway, main
 from gateway.ledger_file import LedgerError
+from gateway.notify import Notifier as PeopleNotifier
+from gateway.relating import Relating
 from wire.journal import JournalBusy
 
 
@@ -167,6 +171,22 @@ class Process:
         self._process.send_signal(number)
         out, err = self._process.communicate(timeout=30)
         return self._process.returncode, out, err
+
+
+def test_parts_that_hang_hold_up_neither_the_others_nor_the_closing_of_the_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    released = Event()
+    monkeypatch.setattr(gateway.daemon, "STOP_S", 1.0)
+    monkeypatch.setattr(PeopleNotifier, "stop", lambda _self: released.wait(60))
+    monkeypatch.setattr(Relating, "stop", lambda _self: released.wait(60))
+    gateway_process = Gateway(options_in(tmp_path))
+    with gateway_process:
+        pass
+    assert "did not end in time: relating, notifying" in caplog.text
+    assert not gateway_process.alerting.stats().running
+    Gateway(options_in(tmp_path)).stop()  # the files are free again
+    released.set()
 
 
 @pytest.mark.timeout(180)

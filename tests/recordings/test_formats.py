@@ -106,6 +106,35 @@ def test_mat_cells(tmp_path: Path) -> None:
         assert recording.columns == ("runs[1]",)
 
 
+def test_signals_that_say_what_they_are_called_are_read_together_with_their_time(tmp_path: Path) -> None:
+    def signals(**named: np.ndarray) -> np.ndarray:
+        return np.array([{"Name": name, "Type": 1.0, "Data": data} for name, data in named.items()], dtype=object)
+
+    content = {
+        "X": signals(Fast=np.arange(40) / 1000.0, Slow=np.arange(4) / 100.0),
+        "Y": signals(speed=np.ones(4), current=np.cos(np.arange(40.0)), vibration=np.sin(np.arange(40.0))),
+    }
+    savemat(tmp_path / "a.mat", {"N15": content})
+    with open_recording(str(tmp_path / "a.mat")) as recording:
+        assert recording.columns == ("current", "vibration")
+        chunk = recording.head()
+        np.testing.assert_allclose(chunk.values[:, 1], np.sin(np.arange(40.0)))
+        np.testing.assert_allclose(np.diff(chunk.time_ns), 1e6)
+
+
+@pytest.mark.parametrize(
+    ("scalar", "rate_hz"), [({"sr": 97_656, "rate": 25}, 97_656), ({"dt": 0.001}, 1000), ({"fs": 1}, None)]
+)
+def test_a_variable_says_the_rate_of_a_waveform(
+    tmp_path: Path, scalar: dict[str, float], rate_hz: float | None
+) -> None:
+    savemat(tmp_path / "a.mat", {"bearing": {"gs": np.sin(np.arange(50.0)), "load": 270, **scalar}})
+    with open_recording(str(tmp_path / "a.mat")) as recording:
+        assert recording.columns == ("bearing.gs",)
+        assert recording.rate_hz == rate_hz
+        assert ("as a variable of the file says" in "".join(recording.notes)) == (rate_hz is not None)
+
+
 def test_newer_mat_files_are_explained(tmp_path: Path) -> None:
     path = tmp_path / "a.mat"
     path.write_bytes(b"MATLAB 7.3 MAT-file, Platform: GLNXA64".ljust(512, b" ") + b"\x89HDF\r\n\x1a\n")

@@ -54,6 +54,11 @@ STAMPS: dict[str, Callable[[datetime], str]] = {
     "German, two digits": lambda when: when.strftime("%d.%m.%y %H:%M:%S"),
     "American": lambda when: when.strftime("%m/%d/%Y %I:%M:%S %p"),
     "American, two digits": lambda when: when.strftime("%m/%d/%y %H:%M:%S"),
+    "blanks": lambda when: when.strftime("%d %m %Y %H:%M:%S"),
+    "German with an offset": lambda when: when.strftime("%d.%m.%Y %H:%M:%S +00:00"),
+    "milliseconds behind a colon": lambda when: when.strftime("%Y-%m-%d %H:%M:%S:000"),
+    "the year last": lambda when: when.strftime("%a %b %d %H:%M:%S %Y"),
+    "day and time as digits": lambda when: when.strftime("%Y%m%d_%H%M%S"),
     "month by name": lambda when: when.strftime("%d-%b-%Y %H:%M:%S"),
     "s since 1970": lambda when: f"{when.timestamp():.0f}",
     "s since 1970 with a fraction": lambda when: f"{when.timestamp():.3f}",
@@ -86,6 +91,13 @@ def test_dates_as_people_and_loggers_write_them(tmp_path: Path, form: str, heade
         (lambda row: f"{row * 500}", "time_ms;T;I", 0.5),
         (lambda row: f"{row * 500}", "Zeit in ms;T;I", 0.5),
         (lambda row: f"{row * 500}", "millis;T;I", 0.5),
+        (lambda row: f"{row * 500}", "time;T;I", 0.5),
+        (lambda row: f"{4217 + row * 1003 + row % 3}", "time;T;I", 1.003),
+        (lambda row: f"{row * 300}", "time;T;I", 300),
+        (lambda row: f"{row * 20}", "time_s;T;I", 20),
+        (lambda row: f"{row * 500}", "seconds;T;I", 500),
+        (lambda row: str(timedelta(minutes=row * 50)), "elapsed;T;I", 3000),
+        (lambda row: f"{row * 50 // 1440} days {row * 50 // 60 % 24:02}:{row * 50 % 60:02}:00", "Zeit;T;I", 3000),
         (lambda row: f"{row / 2}", "t/s;T;I", 0.5),
         (lambda row: f"{row / 2}", "x-axis;T;I", 0.5),
         (lambda row: f"{row / 2}", "", 0.5),
@@ -96,7 +108,30 @@ def test_times_without_a_date(tmp_path: Path, stamp: Callable[[int], str], heade
     time_ns, values, dated, _ = read(tmp_path, written([stamp(row) for row in range(ROWS)], header=header))
     assert not dated
     np.testing.assert_array_equal(values, MEASURED)
-    np.testing.assert_allclose(np.diff(time_ns), step_s * 1e9, rtol=1e-6)
+    np.testing.assert_allclose(np.diff(time_ns), step_s * 1e9, rtol=2e-3 if step_s == 1.003 else 1e-6)
+
+
+@pytest.mark.parametrize("stamp", ["2024-05-01 123:00:00", "01.05.2024 24:00:01", "2024-05-01 25:00"])
+def test_a_date_with_more_hours_than_a_day_has_is_no_time(tmp_path: Path, stamp: str) -> None:
+    with pytest.raises(RecordingError, match=rf"row 3 .line 5.: time column 'time': '{stamp}' is no time"):
+        read(tmp_path, written([at(row).isoformat(" ") for row in range(3)] + [stamp] * (ROWS - 3)))
+
+
+def test_times_without_a_unit_are_told(tmp_path: Path) -> None:
+    said = read(tmp_path, written([f"{row * 20}" for row in range(ROWS)]))[3]
+    assert "taken for seconds, as it counts; if it is another, name the column with it, as time_ms" in said
+    assert "no unit" not in read(tmp_path, written([f"{row}" for row in range(ROWS)], header="t;T;I"))[3]
+
+
+def test_runs_of_several_machines_follow_on_each_other_and_late_rows_do_not(tmp_path: Path) -> None:
+    runs = [f"{at(row % 20, 3600):%Y-%m-%d %H:%M}" for row in range(ROWS)]
+    time_ns, _, _, notes = read(tmp_path, written(runs))
+    assert (np.diff(time_ns) == 3600 * 10**9).all()
+    assert "time begins again at row 20" in notes
+    late = [str(at(row - 25 * (row == 30), 60)) for row in range(ROWS)]
+    time_ns, _, _, notes = read(tmp_path, written(late))
+    assert (time_ns[30], time_ns[-1] - time_ns[0]) == (time_ns[29], (ROWS - 1) * 60 * 10**9)
+    assert "time goes back at row 30; it is held there" in notes
 
 
 @pytest.mark.parametrize(
@@ -255,3 +290,34 @@ def test_any_table_in_any_writing_is_read_as_it_was_measured(
     np.testing.assert_array_equal(values, measured)
     assert dated
     assert np.abs(np.diff(time_ns) - 2e9).max() < 2e6
+
+
+MADE_UP = ("pressure;Product ID;torque;is_broken;AAX;BBX;CCX", "pressure;Product ID;torque;AAX;BBX;CCX;is_broken")
+
+
+@pytest.mark.parametrize("header", MADE_UP)
+def test_a_bit_for_each_kind_of_failure_beside_the_label_is_a_label(tmp_path: Path, header: str) -> None:
+    rows = []
+    for row in range(100):
+        kinds = [int(row % 20 == at) for at in range(3)]
+        bits = [int(any(kinds)), *kinds] if header == MADE_UP[0] else [*kinds, int(any(kinds))]
+        rows.append(f"{5 + row % 7};M{row};{40 + row % 11};" + ";".join(map(str, bits)))
+    (tmp_path / "run.csv").write_text("\n".join([header, *rows]))
+    with open_recording(str(tmp_path / "run.csv")) as recording:
+        assert recording.columns == ("pressure", "torque")
+        assert "column 'BBX' is a label as 'is_broken' is and is ignored" in recording.notes
+
+
+def test_a_switch_is_a_measurement_where_no_label_stands_beside_it(tmp_path: Path) -> None:
+    rows = "\n".join(f"{at % 40 // 30};{at % 9};{int(at > 90)}" for at in range(100))
+    (tmp_path / "run.csv").write_text("valve;pressure;anomaly\n" + rows)
+    with open_recording(str(tmp_path / "run.csv")) as recording:
+        assert recording.columns == ("valve", "pressure")
+
+
+@pytest.mark.parametrize("header", ["", "machine_nr;cycle;a;b\n"])
+def test_the_number_of_a_machine_is_no_measurement(tmp_path: Path, header: str) -> None:
+    rows = "\n".join(f"{unit};{cycle};{cycle % 7};{cycle % 3 + unit}" for unit in (1, 2, 3) for cycle in range(1, 80))
+    (tmp_path / "run.txt").write_text(header + rows)
+    with open_recording(str(tmp_path / "run.txt")) as recording:
+        assert recording.columns == (("a", "b") if header else ("2", "3"))

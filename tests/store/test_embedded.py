@@ -17,6 +17,7 @@ from support.messages import SECOND, T0, Node
 from gateway.store.base import Record, SeriesKey, StoreUnavailable
 from gateway.store.config import EmbeddedConfig
 from gateway.store.embedded import FILE, EmbeddedStore
+from gateway.store.packing import Retention
 
 DAY = 86_400 * SECOND
 HOUR = 3600 * SECOND
@@ -150,6 +151,34 @@ def test_never_more_than_max_mb(tmp_path: Path) -> None:
     assert len(store.read(key, T0 + 28 * HOUR, T0 + 30 * HOUR, 8000).times_ns) >= 3000
     assert len(store.read(key, T0, T0 + 28 * HOUR, 600).times_ns) > 50
     store.close()
+
+
+def test_forgetting_reads_no_table_as_a_whole_and_leaves_no_times_behind(tmp_path: Path) -> None:
+    wall = Wall()
+    store, node = made(tmp_path, wall, exact=True), Node()
+    fill(store, node, T0, 2 * 86_400, wall=wall, every=300)
+    store.pack_now()
+    store.close()
+    connection = sqlite3.connect(tmp_path / FILE, isolation_level=None)
+    (before,) = connection.execute("SELECT count(*) FROM timebase").fetchone()
+    statements: list[str] = []
+    connection.set_trace_callback(statements.append)
+    for config in (EmbeddedConfig(raw_days=1), EmbeddedConfig(max_mb=1), EmbeddedConfig(rollup_days=1)):
+        Retention(connection, config).enforce((T0 + 2 * DAY) // 1_000_000)
+    connection.set_trace_callback(None)
+    plans = {
+        row[3]: said
+        for said in statements
+        if not said.startswith("PRAGMA")
+        for row in connection.execute(f"EXPLAIN QUERY PLAN {said}")
+    }
+    (after,) = connection.execute("SELECT count(*) FROM timebase").fetchone()
+    (used,) = connection.execute("SELECT count(DISTINCT timebase) FROM chunk").fetchone()
+    connection.close()
+    large = {"chunk", "minute", "quarter", "timebase"}
+    assert any(step.startswith("SEARCH chunk") for step in plans)
+    assert [(step, plans[step]) for step in plans if step.startswith("SCAN") and step.split()[1] in large] == []
+    assert before > after == used
 
 
 def test_a_clock_far_in_the_future_empties_nothing(tmp_path: Path) -> None:

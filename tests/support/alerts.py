@@ -10,6 +10,7 @@ from gateway.costs import Costs, MachineFacts
 from gateway.ledger import Ledger
 from gateway.lifecycle import due_ns
 from gateway.translate import Translator
+from gateway.triage import Due
 from gateway.wording import Wording
 from wire.codec import Codec
 from wire.messages import Finding, Inspection, Item, Severity, Trust
@@ -74,9 +75,9 @@ class MemoryBook:
         found = [a for a in self.alerts.values() if (a.site, a.machine, a.key) == (site, machine, key)]
         return min(found, key=lambda a: (a.state.closed, -(a.resolved_ns or 0)), default=None)
 
-    def due(self, now_ns: int) -> list[Alert]:
+    def due(self, now_ns: int) -> list[Due]:
         found = [(due_ns(a, self.policy), a) for a in self.alerts.values()]
-        return [a for moment, a in found if moment is not None and moment <= now_ns]
+        return [Due(a.id, a.machine) for moment, a in found if moment is not None and moment <= now_ns]
 
     def put(self, change: Change) -> None:
         self.alerts[change.alert.id] = change.alert

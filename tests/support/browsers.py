@@ -101,3 +101,19 @@ def too_small(driver: Chrome, within: str = "") -> list[str]:
         f"{within} :is({parts})" if within else f":is({parts})",
     )
     return [str(each) for each in found]
+
+
+def broken_words(driver: Chrome) -> list[str]:
+    """Words that go on in the next line, but for those longer than any that people say."""
+    found = driver.execute_script("""
+        const broken = [], all = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), range = document.createRange();
+        while (all.nextNode()) {
+            if (!all.currentNode.parentElement.checkVisibility()) continue;
+            for (const { 0: word, index } of all.currentNode.data.matchAll(/[\\p{L}\\d]{2,24}/gu)) {
+                range.setStart(all.currentNode, index);
+                range.setEnd(all.currentNode, index + word.length);
+                if (new Set([...range.getClientRects()].map((each) => Math.round(each.top))).size > 1) broken.push(word);
+            }
+        }
+        return broken;""")
+    return [str(each) for each in found]

@@ -5,13 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from gateway.config import GatewayOptions, read_gateway
 from gateway.daemon import Gateway
+from gateway.ingest import IngestStats
 from support.broker import free_port, until
 from support.messages import Node
 from wire.codec import Codec
@@ -142,3 +145,14 @@ class Feed:
 
         until(lambda: bool(opened()), what="the finding became no alert")
         return opened()[0]
+
+
+def hears_its_broker(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if the connection stood, for tests of what is only said then; messages come straight into the journal."""
+    real = gateway.ingest.stats
+
+    def stats() -> IngestStats:
+        now = real()
+        return replace(now, link=replace(now.link, connected=True))
+
+    monkeypatch.setattr(gateway.ingest, "stats", stats)

@@ -103,3 +103,15 @@ def test_it_goes_on_whatever_happens(
     assert loop.error == ""
     assert moved[0] > 8
     assert not camera.open_now
+
+
+def test_a_camera_that_fails_at_its_first_picture_with_a_value_is_told_and_goes_on() -> None:
+    camera, heard = Scripted(ValueError("no such format")), Heard()
+    loop = CameraLoop(
+        "c", camera, Interval(0.01), heard, crop=None, idle_s=0.01, monotonic_ns=time.monotonic_ns, moved=lambda: None
+    )
+    loop.start()
+    until(lambda: len(heard.log) >= 2)
+    loop.stop()
+    assert loop.join(5)
+    assert heard.log[:2] == ["no such format", "seen 800 x 600"]

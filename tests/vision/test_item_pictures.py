@@ -19,7 +19,9 @@ INSPECTION = "i-1a2b"
 
 @pytest.mark.parametrize("kept", [True, False], ids=["pictures are kept", "no picture is kept"])
 def test_a_verdict_that_arrives_after_a_later_one_of_the_same_item_changes_nothing(tmp_path: Path, kept: bool) -> None:  # noqa: FBT001  # a parameter of the test
-    store = PictureStore(tmp_path / "pictures", days=10, max_mb=10, wall_ns=time.time_ns)
+    store = PictureStore(
+        tmp_path / "pictures", days=10, max_mb=10, wall_ns=time.time_ns, monotonic_ns=time.monotonic_ns
+    )
     pictures = ItemPictures("tray", store, Lessons(tmp_path / "lessons"), None, kept=kept)
     grader = Classifier.shipped()
     rng = np.random.default_rng(2)
@@ -39,7 +41,9 @@ def test_a_verdict_that_arrives_after_a_later_one_of_the_same_item_changes_nothi
 
 
 def test_in_a_lesson_all_whole_items_are_pictured_as_far_as_message_and_lesson_have_room(tmp_path: Path) -> None:
-    store = PictureStore(tmp_path / "pictures", days=10, max_mb=10, wall_ns=time.time_ns)
+    store = PictureStore(
+        tmp_path / "pictures", days=10, max_mb=10, wall_ns=time.time_ns, monotonic_ns=time.monotonic_ns
+    )
     pictures = ItemPictures("tray", store, Lessons(tmp_path / "lessons"), None, kept=True)
     grader = Classifier.shipped()
     rng = np.random.default_rng(3)

@@ -141,6 +141,27 @@ def test_a_spot_of_coloured_light_is_no_item() -> None:
     same(find_items(np.clip(frame, 0, 255).astype(np.uint8)), goods)
 
 
+@pytest.mark.parametrize("kind", ["metal", "paper"])
+def test_dark_gaps_between_items_are_no_part_of_them(kind: str) -> None:
+    belt = Thing(np.array(((-330, -95), (330, -95), (330, 95), (-330, 95)), np.float32), 400, 300, (34, 30, 30))
+    rolls = [Thing(oval(66, 34), 160 + 160 * (k % 4), 255 + 90 * (k // 4), ROLL) for k in range(8)]
+    same(find_items(render([belt, *rolls], kind=kind)), rolls)
+
+
+def without_colour(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return np.asarray(cv2.cvtColor(cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR), np.uint8)
+
+
+@pytest.mark.parametrize("kind", ["paper", "dark belt"])
+def test_without_colour_things_are_found_by_their_edges_and_soft_shadows_are_none(kind: str) -> None:
+    shade = np.ones((600, 800, 1), np.float32)
+    shade[430:, 420:640] = 0.8
+    soft = cv2.GaussianBlur(shade, (0, 0), 18)[..., None]
+    for things in (TRAY, []):
+        frame = render(things, kind=kind) * soft
+        same(find_items(without_colour(np.asarray(frame, np.uint8))), things)
+
+
 @settings(max_examples=12, deadline=None)
 @given(
     places=st.lists(st.tuples(st.integers(0, 5), st.integers(0, 3)), min_size=1, max_size=12, unique=True),

@@ -38,7 +38,7 @@ def test_what_is_too_old_goes_and_then_the_oldest_until_the_rest_fits(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     folder = tmp_path / "pictures"
-    store = PictureStore(folder, days=10, max_mb=1, wall_ns=lambda: NOW)
+    store = PictureStore(folder, days=10, max_mb=1, wall_ns=lambda: NOW, monotonic_ns=lambda: 0)
     assert store.tidy() == 0
     for number in range(6):
         store.keep(kept(number), b"x" * 120_000, b"y" * 50_000 if number % 2 else None)
@@ -62,15 +62,53 @@ def test_what_is_too_old_goes_and_then_the_oldest_until_the_rest_fits(
     assert store.deleted >= 3
 
 
+def test_a_clock_that_jumps_ahead_takes_no_picture_until_it_has_stayed_there_for_a_day(tmp_path: Path) -> None:
+    clock = {"wall": NOW, "monotonic": 0}
+
+    def begun() -> PictureStore:
+        return PictureStore(
+            tmp_path, days=10, max_mb=1, wall_ns=lambda: clock["wall"], monotonic_ns=lambda: clock["monotonic"]
+        )
+
+    def wait(days: float) -> None:
+        for one in clock:
+            clock[one] += round(days * DAY_NS)
+
+    store = begun()
+    store.keep(kept(1), b"x")
+    assert store.tidy() == 0
+    clock["wall"] += 27_000 * DAY_NS
+    assert store.tidy() == 0
+    store.keep(kept(2), b"x")
+    os.utime(tmp_path / "i-0002-3.jpg", ns=(clock["wall"],) * 2)
+    wait(0.5)
+    assert store.tidy() == 0
+    clock["wall"] -= 27_000 * DAY_NS
+    assert store.tidy() == 0, "it came back"
+    wait(9)
+    assert store.tidy() == 0
+    wait(1)
+    assert store.tidy() == 1, "days go on"
+    # Off for a month: the clock is right, and what is too old goes a day later.
+    store.keep(kept(3), b"x")
+    (tmp_path / "i-0002-3.jpg").unlink()
+    os.utime(tmp_path / "i-0003-3.jpg", ns=(clock["wall"],) * 2)
+    wait(30)
+    store = begun()
+    assert store.tidy() == 0
+    wait(1)
+    assert store.tidy() == 1
+
+
 @pytest.mark.parametrize("name", ["../../etc/passwd", "i-", "i-XY", "i-00/../00", "", "i-" + "0" * 60])
 def test_an_inspections_name_from_outside_leads_to_no_other_file(name: str, tmp_path: Path) -> None:
-    store = PictureStore(tmp_path, days=1, max_mb=1, wall_ns=lambda: NOW)
+    store = PictureStore(tmp_path, days=1, max_mb=1, wall_ns=lambda: NOW, monotonic_ns=lambda: 0)
     with pytest.raises(ValueError, match="no inspection"):
         store.find(name, 0)
 
 
 def test_damaged_facts_are_as_good_as_none(tmp_path: Path) -> None:
-    store = PictureStore(tmp_path, days=1, max_mb=1, wall_ns=lambda: NOW)
+    store = PictureStore(tmp_path, days=1, max_mb=1, wall_ns=lambda: NOW, monotonic_ns=lambda: 0)
     store.keep(kept(1), b"x")
     (tmp_path / "i-0001-3.json").write_text("{")
     assert store.find("i-0001", 3) is None

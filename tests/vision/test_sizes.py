@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from edge.goods import MOST_MM, Grading
+from edge.grading import MOST_MM, Grading
 from edge.vision.calibration import Calibration
 
 

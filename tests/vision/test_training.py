@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from pathlib import Path
 
 import cv2
@@ -14,8 +15,10 @@ from support.cards import card
 
 from models.quality.card import Card, ModelRefused, digest
 from models.quality.classifier import Grades
+from models.training import cache, render
+from models.training.cache import Cache
 from models.training.calibrate import temperature, thresholds
-from models.training.dataset import Dataset, overlap, rendered, rendered_part
+from models.training.dataset import Box, Dataset, overlap, rendered, rendered_part
 from models.training.evaluate import figures, good_against_bad
 from models.training.labels import LABELS
 from models.training.net import LAYERS, Weights, forward
@@ -39,7 +42,7 @@ def some_weights(seed: int = 0) -> Weights:
     return weights
 
 
-def test_a_part_of_the_rendered_crops_repeats_and_its_cache_is_the_same(tmp_path: Path) -> None:
+def test_a_part_of_the_rendered_crops_repeats() -> None:
     part = rendered_part(3, 0, cropper, count=24)
     assert part.crops.shape == (24, 96, 96, 3)
     assert part.crops.dtype == np.uint8
@@ -47,9 +50,37 @@ def test_a_part_of_the_rendered_crops_repeats_and_its_cache_is_the_same(tmp_path
     again = rendered_part(3, 0, cropper, count=24)
     assert (part.crops == again.crops).all()
     assert (part.labels == again.labels).all()
-    np.savez(tmp_path / "3-0.npz", crops=part.crops, labels=part.labels)
-    (kept,) = rendered(3, 24, cropper, cache=tmp_path)
+
+
+def test_what_another_renderer_finder_or_crop_has_made_is_not_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def narrower(picture: NDArray[np.uint8]) -> list[tuple[Box, NDArray[np.uint8]]]:
+        return [(box, np.roll(crop, 1, axis=1)) for box, crop in cropper(picture)]
+
+    monkeypatch.setattr(cache, "PROBE", 8)
+    part = Dataset(np.full((2, 96, 96, 3), 7, np.uint8), np.zeros(2, np.int64))
+    Cache(tmp_path, cropper).keep(3, 0, part)
+    left = tmp_path / "3-1.12345.unfinished"
+    left.write_bytes(b"half of one")
+    os.utime(left, (1, 1))
+    (kept,) = rendered(3, 24, cropper, Cache(tmp_path, cropper))
     assert (kept.crops == part.crops).all()
+    assert Cache(tmp_path, narrower).load(3, 0) is None
+    assert Cache(tmp_path, cropper).load(3, 1) is None
+    text = tmp_path / "render" / "crust.py"
+    text.parent.mkdir()
+    text.write_text("BROWN = 0.5", encoding="utf-8")
+    monkeypatch.setattr(render, "__path__", [str(text.parent)])
+    other = Cache(tmp_path, cropper)
+    assert other.load(3, 0) is None
+    other.keep(3, 0, part)
+    assert other.load(3, 0) is not None
+    assert len(list(tmp_path.glob("3-0-*.npz"))) == 2
+    assert not left.exists()
+    for path in tmp_path.glob("3-0-*.npz"):
+        path.write_bytes(path.read_bytes()[:1000])
+    assert other.load(3, 0) is None, "damaged, it is made again"
 
 
 def test_a_photo_is_cropped_and_what_shows_nothing_is_left_out(tmp_path: Path) -> None:

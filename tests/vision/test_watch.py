@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from base64 import b64decode
 from collections.abc import Callable, Iterator
@@ -16,26 +15,17 @@ from numpy.typing import NDArray
 from support.broker import Broker, until
 from support.nodes import write_node
 from support.spine import Gateway
+from support.watches import CAMERA, daemon, drop
 
 from edge.config import read_node
 from edge.vision.decode import encode
 from edge.vision.measure import measure
 from edge.vision.scene import tray
 from edge.watch import Watch, main
-from wire.clock import Clock
 from wire.commands import Command
 from wire.messages import Finding, Health, Inspection, Reply
 from wire.settings import SettingsError
 
-CAMERA = """
-[[camera]]
-name = "tray"
-machine = "oven-1"
-type = "photos"
-folder = "photos"
-interval_s = 0.1
-load_gap_s = 3600
-"""
 SIZE = (400, 300)
 NOISE = np.random.default_rng(1)
 
@@ -86,13 +76,7 @@ class Folder:
 
     def drop(self, kind: str) -> Path:
         self.count += 1
-        path = self.path / f"{self.count}.jpg"
-        hidden = self.path / "hidden"
-        hidden.write_bytes(b"rubbish" if kind == "damaged" else encode(picture(kind)))
-        at = 1_700_000_000_000_000_000 + self.count * 1_000_000_000
-        os.utime(hidden, ns=(at, at))
-        hidden.rename(path)
-        return path
+        return drop(self.path, b"rubbish" if kind == "damaged" else encode(picture(kind)), self.count)
 
 
 @pytest.fixture
@@ -104,15 +88,6 @@ def folder(tmp_path: Path) -> Folder:
 def gateway(tmp_path: Path) -> Iterator[Gateway]:
     with Broker(tmp_path / "broker", durable=False) as broker, Gateway(tmp_path / "gateway", broker.port) as made:
         yield made
-
-
-def daemon(path: Path) -> Watch:
-    def clock(history: str) -> Clock:
-        made = Clock(history=history, synced=lambda: True)
-        made.poll()
-        return made
-
-    return Watch(read_node(path), clock=clock)
 
 
 def show(watch: Watch, folder: Folder, *kinds: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,26 +12,15 @@ import pytest
 from support.broker import Broker, until
 from support.nodes import write_node
 from support.spine import Gateway
+from support.watches import CAMERA, daemon, drop
 
-from edge.config import read_node
 from edge.lesson import MOST, Lesson, PresentLesson
 from edge.vision.decode import encode
 from edge.vision.scene import tray
-from edge.watch import Watch
 from models.quality.profile import read_profile, read_profile_card
-from wire.clock import Clock
 from wire.commands import Command
 from wire.messages import Finding, Inspection, Reply, Taught, TaughtItem
 
-CAMERA = """
-[[camera]]
-name = "tray"
-machine = "oven-1"
-type = "photos"
-folder = "photos"
-interval_s = 0.1
-load_gap_s = 3600
-"""
 SIMULATED = """
 [[camera]]
 name = "tray"
@@ -74,11 +62,7 @@ class Camera:
         for _ in range(trays):
             self.dropped += 1
             picture = tray(np.random.default_rng(self.dropped), (400, 300), browning, count=6)[0]
-            hidden = self.photos / "hidden"
-            hidden.write_bytes(encode((picture // 20).astype(np.uint8) if dark else picture))
-            at = 1_700_000_000_000_000_000 + self.dropped * 1_000_000_000
-            os.utime(hidden, ns=(at, at))
-            hidden.rename(self.photos / f"{self.dropped}.jpg")
+            drop(self.photos, encode((picture // 20).astype(np.uint8) if dark else picture), self.dropped)
         until(lambda: self.watch.cameras["tray"].loop.pictures == before + trays, 60)
 
     def told(self, kind: type) -> list[Any]:
@@ -113,15 +97,6 @@ class Camera:
 
         until(lambda: len(arrived()) >= count, 60)
         return arrived()[:count]
-
-
-def daemon(path: Path) -> Watch:
-    def clock(history: str) -> Clock:
-        made = Clock(history=history, synced=lambda: True)
-        made.poll()
-        return made
-
-    return Watch(read_node(path), clock=clock)
 
 
 def command(action: Any, **more: Any) -> Command:
@@ -208,6 +183,8 @@ def test_rolls_under_a_simulated_camera_are_taught_and_known_from_then_on(tmp_pa
         switch = command("set_product")
         watch.desk.hear(switch)
         known = done(Inspection, lambda each: each.product == "brezel" and each.lesson is None and len(each.items) >= 8)
+        assert known.called == "Brezel"
+        assert not after.called
         verdicts = [item.verdict for item in known.items if not item.cut_off]
         assert verdicts.count("good") >= len(verdicts) - 3
         assert not [each for each in told(Finding) if each.type == "quality" and each.seq < reply.seq]

@@ -81,6 +81,7 @@ def test_a_correction_is_learned_a_changed_file_read_anew_and_one_of_another_net
     products = Products(options(product="rolls", profiles=tmp_path), net, None)
     before = products.profile("rolls")
     assert before is not None
+    assert products.called("rolls") == products.called("loaves") == ""
     assert products.teach("rolls", burnt[0], good=False, made="2026-11-26T20:00:00Z")
     after = products.profile("rolls")
     assert after is not None
@@ -88,6 +89,10 @@ def test_a_correction_is_learned_a_changed_file_read_anew_and_one_of_another_net
     assert len(read_profile(path, net).bad) == 1
     assert not products.teach("loaves", burnt[0], good=False, made="")
     assert products.trouble == ""
+    write_profile(Profile.teach("Brötchen hell", net, good), path, "")
+    os.utime(path, ns=(2, 2))
+    assert products.profile("rolls") is not None
+    assert products.called("rolls") == "Brötchen hell"
     write_profile(Profile.teach("rolls", "0" * 64, good), path, "")
     os.utime(path, ns=(1, 1))
     assert products.profile("rolls") is None

@@ -321,3 +321,11 @@ def test_a_product_is_called_what_the_person_called_it_who_taught_it(
     assert f"{shown} · " in page
     assert "<b>hell" not in page
     assert check(http.get(f"{GOODS}/today"))[0]["product"] == product, "services have the name that files bear"
+    # Taught anew at the camera's own computer: what it says now counts.
+    inspect(feed, tray(9, 1), name="i-called-3", product=product, called="Kornstange")
+    alert = feed.alert(id="dark-rod", machine="oven", type="quality", cause="too_dark", product=product)
+    settled(gateway)
+    assert '<th scope="row">Kornstange</th>' in http.get("/goods?lang=de").text
+    assert "Betroffene Sorte: Kornstange" in http.get("/?lang=de").text
+    assert check(http.get(f"/api/v1/alerts/{alert}?lang=en"))["text"]["explain"].endswith("Product: Kornstange")
+    gateway.ledger.resolve(alert, done="nichts", by="Anna")

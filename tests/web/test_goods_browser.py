@@ -10,7 +10,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from support.broker import until
-from support.browsers import DESK, MARKS, PHONE, browser, errors, overflow, save, size, text, too_small
+from support.browsers import DESK, MARKS, PHONE, broken_words, browser, errors, overflow, save, size, text, too_small
 from support.gateways import Feed, running
 from support.goods import cameras, inspect, item, learning, point, settled, tray
 
@@ -71,6 +71,7 @@ def test_the_page_fits_and_nothing_is_wrong_with_it(
     chromium.execute_script("document.querySelector('#teaching').open = true")
     assert overflow(chromium) <= 0
     assert too_small(chromium) == []
+    assert broken_words(chromium) == []
     shown = text(chromium, "main")
     said = {
         "de": ("Anteil Ausschuss", "Wird nach und nach dunkler", "Lernt noch, welche Farbe", "dunkler als angelernt"),

@@ -243,8 +243,10 @@ def test_a_fault_of_the_camera_is_told_of_while_it_collects(gateway: Gateway) ->
     page = Page(gateway.services, gateway.services.wording("de"))
     facts: dict[str, Any] = {"node": "pi", "camera": "tray", "machine": "oven", "title": "Ofen", "online": True}
     text: dict[str, Any] = {"explain": "", "detail": "", "name": "Bild zu dunkel", "check": "Lampe prüfen."}
-    dark = CameraView(**facts, **text, ok=False, fault="camera_dark")
+    dark = CameraView(**facts, **text, ok=False, fault="camera_dark", paused_left_s=None)
     assert page._camera_line(dark) == {"bad": True, "text": "Kamera: Bild zu dunkel. Lampe prüfen."}
+    paused = CameraView(**facts, **text, ok=True, fault="", paused_left_s=60.0)
+    assert "sammelt so lange nichts" in page._camera_line(paused)["text"]
     assert page._camera_line(None)["text"] == ""
 
 

@@ -58,7 +58,7 @@ def test_the_page_says_what_is_coming_what_moved_and_how_sure_it_is(
         ],
         prognosis=Prognosis(low_s=2.9 * 86_400, high_s=9 * 86_400, confidence=0.8, reaches=Severity.WARNING),
     )
-    feed.condition(machine="young", learned=0.4, limit=None, learning_left_s=1500.0)
+    feed.condition(machine="young", learned=0.4, limit=None, learning_left_s=1500.0, unjudged=95)
     feed.condition(machine="other", certainty=0.0, limit=None, unsteady=["deck_temperature", "vibration.x.rms"])
     feed.telemetry({"power": 1.0}, machine="silent")
     until(lambda: gateway.live.machine("oven-pi", "silent") is not None)
@@ -67,6 +67,7 @@ def test_the_page_says_what_is_coming_what_moved_and_how_sure_it_is(
     assert "sonst 1 g (deutlich höher, seit " in page
     assert "Kennt diesen Betrieb erst zu 60 %" in page
     assert "Lernt noch, was normal ist: 40 %, noch etwa 25 min" in page
+    assert "als beurteilt werden kann: 95 Messgrößen bleiben außen vor" in page, "also while it learns"
     assert "Dieser Betrieb ist neu: noch kein Urteil" in page
     assert "Beim Einlernen nicht gleichmäßig: " in page
     assert "Noch kein Urteil über diese Maschine" in page

@@ -8,13 +8,15 @@ from collections.abc import Iterator
 import httpx
 import pytest
 from support.broker import until
-from support.gateways import Feed, running
+from support.gateways import Feed, hears_its_broker, running
+from support.goods import cameras, inspect, tray
 
 from gateway.daemon import Gateway
 from gateway.ledger_file import LedgerUnavailable
 from gateway.origins import OriginState
-from wire.commands import EXPIRED
-from wire.messages import Reply, Trust
+from gateway.web.goods_state import camera_nodes
+from wire.commands import EXPIRED, NO_ALARM
+from wire.messages import Origin, Reply, SensorState, Severity, Trust
 
 MIXER = "/machines/oven-pi/mixer"
 
@@ -25,10 +27,13 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
         yield gateway
 
 
+def there(origin: Origin) -> OriginState:
+    return OriginState("bakery", "oven-pi", origin, "log1", 1, True, 0, 0, 0, time.time_ns(), Trust.SYNCED)
+
+
 @pytest.fixture(autouse=True)
 def machines(gateway: Gateway, feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
-    there = OriginState("bakery", "oven-pi", "sense", "log1", 1, True, 0, 0, 0, time.time_ns(), Trust.SYNCED)
-    monkeypatch.setattr(gateway.ingest, "nodes", lambda: [there])
+    monkeypatch.setattr(gateway.ingest, "nodes", lambda: [there("sense")])
     feed.condition()
     feed.telemetry({"power": 1.0}, machine="silent")
     until(lambda: gateway.live.machine("oven-pi", "silent") is not None)
@@ -50,6 +55,24 @@ def answer(gateway: Gateway, feed: Feed, *, ok: bool = True, reason: str = "", c
         Reply(command=command.id, machine="mixer", action=command.action, ok=ok, reason=reason, code=code, **envelope)
     )
     until(lambda: gateway.live.reply(command.id) is not None)
+
+
+def test_a_word_about_an_alarm_is_told_where_the_node_could_learn_nothing_of_it(
+    gateway: Gateway, feed: Feed, http: httpx.Client
+) -> None:
+    def says(*, ok: bool) -> str:
+        alert = feed.alert(id=f"word-{ok}", machine="mixer")
+        said = {"action": "false_alarm", "by": "Berta", "note": "", "cause": "", "lang": "de"}
+        assert http.post(f"/alerts/{alert}", data=said).status_code == 303
+        until(lambda: gateway.ledger.commands(limit=1)[0].action == "false_alarm")
+        answer(gateway, feed, ok=ok, reason="no alarm is remembered that could be meant", code=None if ok else NO_ALARM)
+        return card(http)
+
+    assert "Fehlalarm" not in says(ok=True)
+    told = says(ok=False)
+    assert "Das war Fehlalarm (Berta, " in told
+    assert "hat nichts daraus gelernt" in told
+    assert "no alarm is remembered" not in told
 
 
 @pytest.mark.parametrize(
@@ -116,6 +139,67 @@ def test_a_node_that_is_away_gets_it_when_it_is_back_and_no_pause_that_would_be_
     assert "war nicht rechtzeitig da, es ist nichts geschehen" in card(http)
 
 
+def test_a_pause_is_of_the_machine_and_of_every_camera_at_it(
+    gateway: Gateway, feed: Feed, http: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gateway.ingest, "nodes", lambda: [there("sense"), there("watch")])
+    feed.condition(machine="deck")
+    cameras(feed, SensorState(name="tray", machine="deck", ok=True))
+    until(lambda: camera_nodes(gateway.services, "deck") == ["oven-pi"])
+    http.post("/machines/oven-pi/deck", data={"action": "pause_30", "by": "Eva", "lang": "de"})
+    asked = gateway.ledger.commands(machine="deck")
+    assert {(each.origin, each.action) for each in asked} == {("sense", "pause"), ("watch", "pause")}
+    assert card(http, "deck").count("Pause für Reinigung (Eva, ") == 1, "one button, one sentence"
+    for each in asked:
+        feed.tell(Reply(command=each.id, machine="deck", action="pause", ok=True, **feed.node.envelope(time.time_ns())))
+        until(lambda each=each: gateway.live.reply(each.id) is not None)  # type: ignore[misc]  # bound at once
+    cameras(feed, SensorState(name="tray", machine="deck", ok=False, fault="camera_dark", paused_left_s=1800.0))
+    until(lambda: "Ware und Kamera werden bis " in card(http, "deck"))
+    assert 'value="resume"' in card(http, "deck")
+    assert "Auch die Ware unter der Kamera" in card(http, "deck")
+    goods = http.get("/goods?lang=de").text
+    shown = goods[goods.index('id="cameras"') :]
+    assert "Pause bis " in shown
+    assert "Licht" not in shown, "what is wrong under a cloth is nobody's business"
+    http.post("/machines/oven-pi/deck", data={"action": "resume", "by": "Eva", "lang": "de"})
+    latest = gateway.ledger.commands(machine="deck", limit=2)
+    assert {(each.origin, each.action) for each in latest} == {("sense", "resume"), ("watch", "resume")}
+    http.post("/machines/oven-pi/deck", data={"action": "goods_normal", "by": "Eva", "lang": "de"})
+    (goods_asked,) = gateway.ledger.commands(machine="deck", limit=1)
+    assert (goods_asked.origin, goods_asked.action) == ("watch", "confirm_normal")
+    assert "Ware: So ist es jetzt gewollt (Eva, " in card(http, "deck")
+
+
+def test_a_machine_with_nothing_but_a_camera_has_a_card_of_its_own_kind(
+    gateway: Gateway, feed: Feed, http: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gateway.ingest, "nodes", lambda: [there("watch")])
+    inspect(feed, tray(8), name="i-belt", machine="belt", camera="above")
+    cameras(feed, SensorState(name="above", machine="belt", ok=True))
+    until(lambda: gateway.live.machine("oven-pi", "belt") is not None)
+    until(lambda: "In Ordnung" in card(http, "belt"))
+    shown = card(http, "belt")
+    assert "Kamera above: in Ordnung" in shown
+    assert 'href="/goods?lang=de"' in shown
+    assert "Noch kein Urteil" not in shown
+    assert "noch unbekannt" not in shown
+    assert 'value="relearn"' not in shown
+    assert 'value="goods_normal"' in shown
+    http.post("/machines/oven-pi/belt", data={"action": "pause_120", "by": "Eva", "lang": "de"})
+    (asked,) = gateway.ledger.commands(machine="belt")
+    assert (asked.origin, asked.action) == ("watch", "pause")
+    alert = feed.alert(id="dark-belt", machine="belt", type="quality", cause="too_dark", severity=Severity.WARNING)
+    gateway.turn()
+    until(lambda: '<span class="pill warning">' in card(http, "belt"))
+    gateway.ledger.resolve(alert, done="nichts", by="Anna")
+    cameras(feed, SensorState(name="above", machine="belt", ok=True, paused_left_s=60.0))
+    until(lambda: '<span class="pill new">Pause<' in card(http, "belt"))
+    monkeypatch.setattr(gateway.ingest, "nodes", list)
+    assert "Kamera above: keine Verbindung" in card(http, "belt")
+    http.post("/machines/oven-pi/belt", data={"action": "pause_30", "by": "Eva", "lang": "de"})
+    assert "Die Kamera ist gerade nicht da. Kommt sie vorher wieder, macht sie bis " in card(http, "belt")
+
+
 def test_what_the_node_refuses_is_said_with_its_reason(gateway: Gateway, feed: Feed, http: httpx.Client) -> None:
     press(http, "relearn")
     answer(gateway, feed, ok=False, reason="<b>no</b>")
@@ -159,6 +243,7 @@ def test_a_machine_that_nobody_judges_has_no_buttons(http: httpx.Client) -> None
 def test_nothing_is_said_to_run_as_usual_that_nobody_watches(
     gateway: Gateway, feed: Feed, http: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    hears_its_broker(gateway, monkeypatch)
     usual = "Alles läuft wie gewohnt"
     known = gateway.live.machines
     monkeypatch.setattr(gateway.live, "machines", lambda: [each for each in known() if each.machine == "mixer"])

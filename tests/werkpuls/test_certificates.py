@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import socket
 import ssl
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 from cryptography.x509.oid import NameOID
 
-from werkpuls.certificates import Authority, CertificateError
+from werkpuls.certificates import Authority, CertificateError, Files
 
 
 def test_files_and_their_rights(tmp_path: Path) -> None:
@@ -41,7 +46,55 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
     assert [path.read_bytes() for path in (first.key, *authority.files)] == before[1:]
 
 
-@pytest.mark.parametrize("name", ["", "Oven", "ca", "../oven", "a b", "x" * 64])
+@pytest.mark.parametrize("cut_at", range(1, 12))
+def test_a_power_cut_in_the_middle_of_a_certificate_does_not_keep_it_from_being_made(
+    tmp_path: Path, cut_at: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = Authority.create(tmp_path)
+
+    class PowerCut(BaseException):
+        """Nothing after it runs; what is written to files so far stays."""
+
+    calls = 0
+
+    def until_the_cut(real: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*words: Any, **more: Any) -> Any:
+            nonlocal calls
+            calls += 1
+            if calls == cut_at:
+                raise PowerCut
+            return real(*words, **more)
+
+        return call
+
+    with monkeypatch.context() as patched:
+        for owner, name in ((os, "open"), (os, "fsync"), (Path, "rename")):
+            patched.setattr(owner, name, until_the_cut(getattr(owner, name)))
+        with pytest.raises(PowerCut):
+            authority.issue_client("oven-pi")
+    files = Files(tmp_path / "oven-pi.crt", tmp_path / "oven-pi.key")
+    if not files.certificate.exists():
+        assert authority.issue_client("oven-pi") == files
+    certificate = x509.load_pem_x509_certificate(files.certificate.read_bytes())
+    key = serialization.load_pem_private_key(files.key.read_bytes(), password=None)
+    assert certificate.public_key() == key.public_key()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["ca.crt", "ca.key", "oven-pi.crt", "oven-pi.key"]
+
+
+def test_a_disk_that_is_full_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    authority = Authority.create(tmp_path)
+
+    def full(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        with pytest.raises(CertificateError, match="No space left"):
+            authority.issue_client("oven-pi")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["ca.crt", "ca.key"]
+
+
+@pytest.mark.parametrize("name", ["", "Oven", "ca", "page-ca", "../oven", "a b", "x" * 64])
 def test_names_that_no_node_has_are_refused(tmp_path: Path, name: str) -> None:
     authority = Authority.create(tmp_path)
     with pytest.raises(CertificateError):

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import signal
 import socket
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from threading import Event
 
 import pytest
 from support.sensor_contract import FakeClock
 
-from wire.service import Notifier, Progress, StopSignals
+from wire.service import Notifier, Progress, StopSignals, join_all, stop_together
 
 
 @pytest.fixture
@@ -104,3 +107,40 @@ def test_signals_set_the_event_and_the_old_handlers_come_back() -> None:
         assert signals.stop.wait(5)
         assert signals.received == signal.SIGTERM
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_parts_are_stopped_side_by_side_and_one_that_hangs_or_fails_holds_up_none(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    released = Event()
+    stopped: list[int] = []
+    started = time.monotonic()
+
+    def fails() -> None:
+        raise OSError("no way")
+
+    def slow(at: int) -> None:
+        time.sleep(0.2)
+        stopped.append(at)
+
+    stops: dict[str, Callable[[], object]] = {f"slow{at}": partial(slow, at) for at in range(5)}
+    stops |= {"hangs": lambda: released.wait(30), "fails": fails}
+    assert stop_together(stops, 0.6) == ["hangs"]
+    assert time.monotonic() - started < 1.5
+    assert sorted(stopped) == [0, 1, 2, 3, 4]
+    assert "stopping fails failed" in caplog.text
+    released.set()
+
+
+def test_several_that_hang_share_one_patience() -> None:
+    started = time.monotonic()
+    waited: list[float] = []
+
+    def join(timeout_s: float) -> bool:
+        waited.append(timeout_s)
+        time.sleep(timeout_s)
+        return False
+
+    assert join_all(dict.fromkeys("abc", join), 0.2) == ["a", "b", "c"]
+    assert time.monotonic() - started < 1.0
+    assert waited[1:] == [pytest.approx(0.0, abs=0.05)] * 2

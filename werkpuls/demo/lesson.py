@@ -1,6 +1,6 @@
 """Teaches the demo's product as a baker would: a few photos of good rolls, one of too dark and one of too light ones.
 
-Run as a process of its own, `python -m werkpuls.demo.lesson PROFILES PRODUCT`: it needs OpenCV and a TFLite runtime, which the demo
+Run as a process of its own, `python -m werkpuls.demo.lesson PROFILES PRODUCT NAME`: it needs OpenCV and a TFLite runtime, which the demo
 itself does without. Where they cannot be used it says so in its last line and ends with another code than 0.
 """
 
@@ -20,8 +20,8 @@ BAD = (0.33, 0.74)
 
 
 def main(argv: Sequence[str]) -> int:
-    """Writes PROFILES/PRODUCT.json; 0 when it is written."""
-    profiles, product = Path(argv[0]), argv[1]
+    """Writes PROFILES/PRODUCT.json of what people call NAME; 0 when it is written."""
+    profiles, product, name = Path(argv[0]), argv[1], argv[2]
     try:
         from edge.vision.decode import encode  # noqa: PLC0415  # where it cannot be had, that is to be said in one line
         from edge.vision.scene import tray  # noqa: PLC0415  # as above
@@ -38,7 +38,8 @@ def main(argv: Sequence[str]) -> int:
                 image, _ = tray(np.random.default_rng((number, len(kind))), CAMERA.size, browning)
                 (photos / f"{number}.jpg").write_bytes(encode(image))
         good, bad = (str(Path(folder) / kind) for kind in ("good", "bad"))
-        return cli.main(["teach", str(profiles / product), "--good", good, "--bad", bad, "--lang", "en"])
+        names = [str(profiles / product), "--product", name]
+        return cli.main(["teach", *names, "--good", good, "--bad", bad, "--lang", "en"])
 
 
 if __name__ == "__main__":

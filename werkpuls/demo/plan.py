@@ -81,11 +81,15 @@ class CameraPlan:
     machine: str
     products: Mapping[str, str]
     """Name of what is baked, by language."""
+    called: Mapping[str, str]
+    """What people call it."""
     size: tuple[int, int] = (960, 720)
     """Of its picture, width and height."""
 
 
-CAMERA = CameraPlan("backstube", "blechkamera", "ofen", {"de": "broetchen", "en": "rolls"})
+CAMERA = CameraPlan(
+    "backstube", "blechkamera", "ofen", {"de": "broetchen", "en": "rolls"}, {"de": "Brötchen", "en": "Rolls"}
+)
 """Sees three trays of each load that the oven bakes."""
 
 

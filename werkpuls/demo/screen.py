@@ -152,25 +152,34 @@ def _bar(score: float, limit: float | None, style: str) -> Text:
 
 
 def _alerts(show: Show, width: int, rows: int | None) -> RenderableType:
-    """The worst first, with its details; of the others their titles."""
+    """The worst first, with its details; of the others their titles, and last those that a person put off."""
     words = show.wording
-    alerts = sorted(show.look.alerts, key=lambda view: -RANKS.index(view["alert"]["severity"]))
+    alerts = sorted(show.look.alerts, key=lambda view: (_asleep(view), -RANKS.index(view["alert"]["severity"])))
     if not alerts:
         return Text(words.catalogue["page"]["no_alerts"], style="green")
-    titles = []
-    for view in alerts[:SHOWN_ALERTS]:
-        alert = view["alert"]
-        title = Text(view["text"]["title"], style=STYLES.get(alert["severity"], ""))
-        title.append(f"  [{words.word('states', alert['state'])}]", style="dim")
-        titles.append(title)
+    titles = [_title(view, show) for view in alerts[:SHOWN_ALERTS]]
     text = alerts[0]["text"]
     details = [
         Text(f"   {line}")
         for line in (text["explain"], text["since"], text["sure"], *text["evidence"], text["check"])
-        if line
+        if line and not _asleep(alerts[0])
     ]
     lines = _fitting([titles[0], *details], width, None if rows is None else rows - len(titles) + 1)
     return Group(*lines, *titles[1:])
+
+
+def _asleep(view: dict[str, Any]) -> bool:
+    """Whether a person put it off; the gateway ends that by itself."""
+    return view["alert"].get("snoozed_until_ns") is not None
+
+
+def _title(view: dict[str, Any], show: Show) -> Text:
+    alert, words = view["alert"], show.wording
+    if _asleep(view):
+        until = words.clock(alert["snoozed_until_ns"])[:5]
+        return Text(f"{view['text']['title']}  [{words.catalogue['demo']['snoozed'].format(until=until)}]", style="dim")
+    title = Text(view["text"]["title"], style=STYLES.get(alert["severity"], ""))
+    return title.append(f"  [{words.word('states', alert['state'])}]", style="dim")
 
 
 def _fitting(lines: list[Text], width: int, rows: int | None) -> list[Text]:
@@ -219,18 +228,28 @@ def _event(event: dict[str, Any], show: Show) -> str:
                 share=round(100 * data["share"]), probability=round(100 * data["probability"])
             )
         case "cost":
-            total = data["total"]
-            # Some rolls cost cents, an oven hundreds.
-            shown = round(total) if total >= 10 else show.wording.number(round(total, 2))
-            return text["cost"].format(total=shown, currency=data["currency"])
+            return text[_cost(data)].format(total=_amount(data["total"], show), currency=data["currency"])
         case "scrap":
             return text["scrap"].format(rejects=data["rejects"], items=data["items"])
         case _:
             return str(data["texts"].get(show.wording.language, {}).get("title", data["cause"]))
 
 
+def _cost(data: dict[str, Any]) -> str:
+    """Which sentence says it: nothing to pay is no amount, and nothing known even less."""
+    over = data["state"] == "final"
+    if data["total"]:
+        return "cost_over" if over else "cost"
+    return "cost_none" if over or data["kind"] == "scrap" else "cost_unknown"
+
+
+def _amount(total: float, show: Show) -> str:
+    """Some rolls cost cents, an oven hundreds."""
+    return str(round(total)) if total >= 10 else show.wording.number(round(total, 2))
+
+
 def _worst(show: Show) -> str:
-    severities = [view["alert"]["severity"] for view in show.look.alerts]
+    severities = [view["alert"]["severity"] for view in show.look.alerts if not _asleep(view)]
     return next((STYLES[s] for s in ("alarm", "warning", "watch") if s in severities), "green")
 
 

@@ -235,7 +235,8 @@ class Site:
         for name, command in commands.items():
             self._add(name, command)
         if self.camera:
-            lesson = [*_PYTHON, "werkpuls.demo.lesson", str(self.camera_files.profiles), CAMERA.products[self.language]]
+            names = (CAMERA.products[self.language], CAMERA.called[self.language])
+            lesson = [*_PYTHON, "werkpuls.demo.lesson", str(self.camera_files.profiles), *names]
             self._lesson = self._child("lesson", lesson)
 
     def _add(self, name: str, command: Sequence[str]) -> None:

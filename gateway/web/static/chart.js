@@ -1,6 +1,7 @@
-"use strict";
 // One machine's card: its chart, and the score's meter. The server has drawn both already; here they move.
-window.Card = class Card {
+import { clock, language } from "./common.js";
+
+export class Card {
   static MINUTES = 15;
   static POINTS = 240;
   static BUCKET_MS = 5000; // what the gateway makes of a quarter of an hour in so many points
@@ -10,9 +11,7 @@ window.Card = class Card {
     this.points = [];
     this.running = null;
     this.signature = "";
-    const lang = document.documentElement.lang;
-    this.number = new Intl.NumberFormat(lang, { maximumSignificantDigits: 3 });
-    this.clock = new Intl.DateTimeFormat(lang, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+    this.number = new Intl.NumberFormat(language, { maximumSignificantDigits: 3 });
     this.select?.addEventListener("change", () => this.load());
   }
 
@@ -47,8 +46,8 @@ window.Card = class Card {
     const low = Math.min(...values), high = Math.max(...values), height = high - low || 1;
     line.setAttribute("points", this.points.map(([time, value]) =>
       `${(300 * (time - first) / span).toFixed(1)},${(95 - 90 * (value - low) / height).toFixed(1)}`).join(" "));
-    this.write("first", this.clock.format(first));
-    this.write("last", this.clock.format(last));
+    this.write("first", clock.format(first));
+    this.write("last", clock.format(last));
     this.write("low", `min ${this.number.format(low)}`);
     this.write("latest", `${this.number.format(values.at(-1))} ${this.select.selectedOptions[0]?.dataset.unit ?? ""}`);
     this.write("high", `max ${this.number.format(high)}`);
@@ -81,7 +80,8 @@ window.Card = class Card {
     const meter = this.root.querySelector(".meter");
     if (meter && data.limit) {
       meter.querySelector(".fill").setAttribute("width", Math.min(100 * data.score / data.limit, 200).toFixed(1));
-      meter.setAttribute("aria-valuenow", data.score.toPrecision(3));
+      meter.setAttribute("aria-valuemax", (2 * data.limit).toPrecision(3));
+      meter.setAttribute("aria-valuenow", Math.min(data.score, 2 * data.limit).toPrecision(3));
     }
     const learning = data.learned < 1 ? Math.floor(20 * data.learned) : "";
     const signature = [data.regime, data.severity, learning, data.paused, !data.prognosis, ...(data.sensor_faults ?? [])].join("|");
@@ -89,4 +89,4 @@ window.Card = class Card {
     this.signature = signature;
     return changed;
   }
-};
+}

@@ -1,0 +1,172 @@
+"""Videos whose pictures build on each other (H.264, H.265, MPEG-4): packets are kept, and unpacked where a picture is wanted.
+
+A picture can be unpacked from the last key picture on. Of a live stream the packets since then are kept, a few hundred kilobytes;
+whoever wants a picture has them unpacked, gets the newest and the decoder goes: it would hold some pictures all the time. Where
+that would be done so often that it costs more than the pictures in between, the decoder stays and unpacks only what is new.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Any, Final
+
+import cv2
+
+from edge.vision.decode import Image
+from edge.vision.ffmpeg import Decoder
+
+MOST_BYTES: Final = 8_000_000
+MOST_PACKETS: Final = 400
+"""What is kept at most: at 25 pictures a second, 16 s between two key pictures."""
+_SHARE: Final = 0.5
+"""Unpacking anew may take so much of the time between two pictures that are wanted; else the decoder stays."""
+_CODECS: Final = {b"h264": "h264", b"hevc": "hevc", b"FMP4": "mpeg4"}
+"""What OpenCV calls them, and FFmpeg."""
+_BEGIN: Final = (b"\0\0\1", b"\0\0\0\1")
+"""How a packet begins that stands by itself (ITU-T H.264, H.265: Annex B; ISO/IEC 14496-2)."""
+
+
+def codec_of(capture: Any) -> str | None:
+    """FFmpeg's name of what a source that was opened sends, where it is one of these and its pictures are not to be turned."""
+    code = (int(capture.get(cv2.CAP_PROP_FOURCC)) & 0xFFFFFFFF).to_bytes(4, "little")
+    return None if capture.get(cv2.CAP_PROP_ORIENTATION_META) else _CODECS.get(code)
+
+
+def head_of(capture: Any) -> bytes:
+    """What a decoder must know of a source that sends packets, before the first one; empty where the packets say it themselves."""
+    there, head = capture.retrieve(flag=int(capture.get(cv2.CAP_PROP_CODEC_EXTRADATA_INDEX)))
+    data = head.tobytes() if there and head is not None else b""
+    return data if data.startswith(_BEGIN) else b""
+
+
+def pictures(capture: Any, decoder: Decoder, *, whole: bool) -> Iterator[Image]:
+    """All pictures of a source that sends packets, one by one.
+
+    Args:
+        capture: OpenCV's, that unpacks nothing.
+        decoder: a new one for what it sends.
+        whole: see `Decoder.image`.
+    """
+    head = head_of(capture)
+    more = True
+    while more:
+        more = capture.grab()
+        there, packet = capture.retrieve() if more else (False, None)
+        if there and packet is not None:
+            decoder.send(head + packet.tobytes())
+            head = b""
+        elif not more:
+            decoder.end()
+        while decoder.receive():
+            image = decoder.image(whole=whole)
+            if image is not None:
+                yield image
+
+
+@dataclass(slots=True)
+class _Kept:
+    """Packets, one behind the other: each by itself, they would leave holes between what lives longer.
+
+    Args:
+        from_key: whether they begin with a key picture; else with what follows on those that a decoder has had.
+        data: all of them.
+        sizes: of each.
+    """
+
+    from_key: bool
+    data: bytearray = field(default_factory=bytearray)
+    sizes: list[int] = field(default_factory=list)
+
+    def packets(self) -> Iterator[bytes]:
+        """One by one."""
+        begin = 0
+        for size in self.sizes:
+            yield bytes(self.data[begin : begin + size])
+            begin += size
+
+
+class Unpacker:
+    """Packets of a live stream in; its newest picture out. They come on one thread, pictures are wanted on another.
+
+    Args:
+        make: makes a decoder for this stream.
+        head: see `head_of`.
+        whole: see `Decoder.image`.
+        monotonic_ns: the clock.
+        cpu_ns: processor's time of the thread that wants pictures.
+    """
+
+    def __init__(
+        self,
+        make: Callable[[], Decoder],
+        head: bytes,
+        *,
+        whole: bool,
+        monotonic_ns: Callable[[], int],
+        cpu_ns: Callable[[], int] = time.thread_time_ns,
+    ) -> None:
+        self._make = make
+        self._head = head
+        self._whole = whole
+        self._monotonic_ns = monotonic_ns
+        self._cpu_ns = cpu_ns
+        self._lock = Lock()
+        self._kept: _Kept | None = None
+        """None: nobody can make anything of what comes, up to the next key picture."""
+        self._stayed: Decoder | None = None
+        self._wanted_ns = monotonic_ns()
+        self._cost_ns = 0.0
+        """Of one packet."""
+
+    def add(self, packet: bytes, *, key: bool) -> None:
+        """The next packet; a key picture needs none of those before."""
+        with self._lock:
+            if key:
+                self._kept = _Kept(from_key=True)
+            kept = self._kept
+            if kept is None:
+                return
+            kept.data += packet
+            kept.sizes.append(len(packet))
+            if len(kept.sizes) > MOST_PACKETS or len(kept.data) > MOST_BYTES:
+                self._kept = None
+
+    def newest(self) -> Image | None:
+        """The picture of the newest packet, or of the last one before that can be shown; None where there is none yet."""
+        now_ns, cpu_ns = self._monotonic_ns(), self._cpu_ns()
+        since_ns, self._wanted_ns = now_ns - self._wanted_ns, now_ns
+        with self._lock:
+            kept = self._kept
+            if kept is None or not kept.sizes:
+                return None
+            stays = not kept.from_key or self._cost_ns * len(kept.sizes) > _SHARE * since_ns
+            # What a decoder that stays has had need not be kept.
+            self._kept = _Kept(False) if stays else _Kept(True, kept.data.copy(), kept.sizes.copy())
+        decoder, self._stayed = self._stayed, None
+        if decoder is None:
+            decoder = self._make()
+        elif kept.from_key:
+            decoder.restart()
+        shown, head = False, self._head if kept.from_key else b""
+        for packet in kept.packets():
+            decoder.send(head + packet)
+            shown, head = _received(decoder) or shown, b""
+        if stays:
+            self._stayed = decoder
+        else:
+            decoder.end()
+            shown = _received(decoder) or shown
+            decoder.close()
+        self._cost_ns = (self._cpu_ns() - cpu_ns) / len(kept.sizes)
+        return decoder.image(whole=self._whole) if shown else None
+
+
+def _received(decoder: Decoder) -> bool:
+    """Takes the last of all pictures that are done; whether there was one."""
+    received = False
+    while decoder.receive():
+        received = True
+    return received

@@ -1,0 +1,58 @@
+"""What a browser is shown where a page cannot be had, and the address of an alert that messages to people carry."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+from support.gateways import Feed
+
+from gateway.daemon import Gateway
+from gateway.ledger_file import LedgerUnavailable
+
+BROWSER = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8", "accept-language": "de"}
+
+
+def test_a_browser_is_told_in_its_language_and_a_program_gets_a_problem_document(http: httpx.Client) -> None:
+    answer = http.get("/nothing", headers=BROWSER)
+    assert answer.status_code == 404
+    assert "Diese Seite gibt es nicht." in answer.text
+    assert '<a href="/?lang=de">Zu den Maschinen</a>' in answer.text
+    assert 'http-equiv="refresh"' not in answer.text
+    for path, headers in (("/nothing", {}), ("/api/v1/nothing", BROWSER), ("/static/nothing", BROWSER)):
+        assert http.get(path, headers=headers).headers["content-type"] == "application/problem+json"
+
+
+def test_a_page_that_cannot_be_shown_now_tries_again_by_itself(
+    gateway: Gateway, http: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy() -> None:
+        raise LedgerUnavailable("<locked>")
+
+    monkeypatch.setattr(gateway.ledger, "open_alerts", busy)
+    answer = http.get("/?lang=en", headers=BROWSER)
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    assert "cannot answer just now" in answer.text
+    assert '<meta http-equiv="refresh" content="5">' in answer.text
+    assert "&lt;locked&gt;" in answer.text
+    assert "no-store" in answer.headers["cache-control"]
+
+
+def test_the_address_in_a_message_leads_to_its_alert_also_when_it_is_over(
+    gateway: Gateway, feed: Feed, http: httpx.Client
+) -> None:
+    alert = feed.alert(id="linked", machine="mixer", cause="belt")
+    place = f"/#alert-{alert}"
+    answer = http.get(f"/alerts/{alert}", headers=BROWSER)
+    assert (answer.status_code, answer.headers["location"]) == (303, place)
+    assert f'id="alert-{alert}"' in http.get("/").text
+    gateway.ledger.resolve(alert, done="Riemen neu", by="Anna")
+    assert http.get(f"/alerts/{alert}", headers=BROWSER).headers["location"] == place
+    assert f'<li id="alert-{alert}">' in http.get("/").text
+    with gateway.ledger.transaction() as work:
+        work.execute("UPDATE alerts SET body = json_set(CAST(body AS TEXT), '$.resolved_ns', 1) WHERE id = ?", (alert,))
+    past = http.get(f"/alerts/{alert}", headers=BROWSER)
+    assert past.status_code == 200
+    assert "Diese Meldung ist vorbei" in past.text
+    gone = http.get("/alerts/nothing?lang=en", headers=BROWSER)
+    assert gone.status_code == 404
+    assert "This alert does not exist any more" in gone.text
