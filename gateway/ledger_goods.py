@@ -157,7 +157,7 @@ class GoodsReads:
         self._file = file
 
     def called(self) -> dict[str, str]:
-        """What people call the products that they taught, by product: as cameras say it, else as it was said on the page last."""
+        """What people call products, by product: as cameras say it, else as it was said on the page last, of what was taught before the rest."""
         with self._file.read() as db:
             return _called(db)
 
@@ -193,9 +193,10 @@ class GoodsReads:
 
 
 def _called(db: sqlite3.Connection) -> dict[str, str]:
-    taught = db.execute("SELECT product, label FROM lessons WHERE teach IS NOT NULL ORDER BY at_ns, id").fetchall()
+    # What was not taught in the end counts least: while it is collected it has no other name.
+    lessons = db.execute("SELECT product, label FROM lessons ORDER BY teach IS NOT NULL, at_ns, id").fetchall()
     told = db.execute("SELECT product, called FROM products").fetchall()
-    return dict((*taught, *told))
+    return dict((*lessons, *told))
 
 
 def _read(body: bytes) -> Batch | None:

@@ -30,6 +30,11 @@ MAX_MACHINES = 2000
 MAX_NODES = 2000
 MAX_VALUES = 512
 """Channels and features per machine; one message has at most 256."""
+STALE_NS = 600_000_000_000
+"""No condition is too old before that, however often they usually come."""
+LONGEST_APART_NS = 7_200_000_000_000
+"""A longer silence was one, and no habit: a node says how a machine is once an hour at least."""
+_FADING = 0.98
 _KeyT = TypeVar("_KeyT")
 _ValueT = TypeVar("_ValueT")
 
@@ -46,6 +51,21 @@ class MachineState:
     """Latest value and unit by channel or feature."""
     seen_ns: int = 0
     """Time of the latest message about it."""
+    apart_ns: float = 0.0
+    """How far apart its conditions usually are, by their own times: the longest lately, which counts for less with every one after it."""
+
+    def told(self, condition: Condition) -> MachineState:
+        """With its next condition."""
+        before = self.condition
+        apart_ns = 0 if before is None else condition.time_ns - before.time_ns
+        usual = 0 <= apart_ns <= LONGEST_APART_NS
+        return replace(self, condition=condition, apart_ns=max(_FADING * self.apart_ns, apart_ns if usual else 0))
+
+    def stale(self, now_ns: int) -> bool:
+        """Whether nobody has said for so long how it is that what was said last no longer counts."""
+        if self.condition is None:
+            return False
+        return now_ns - self.condition.time_ns > max(STALE_NS, 3 * self.apart_ns)
 
 
 class Live:
@@ -212,7 +232,7 @@ class Live:
             key = (message.node, message.machine)
             state = self._machines.get(key) or MachineState(message.site, message.node, message.machine)
             if isinstance(message, Condition):
-                state = replace(state, condition=message)
+                state = state.told(message)
             elif isinstance(message, Telemetry):
                 state = replace(state, values=_newest({**state.values, **dict(_latest(message))}, message))
             _keep(self._machines, key, replace(state, seen_ns=max(state.seen_ns, message.time_ns)), MAX_MACHINES)

@@ -1,4 +1,4 @@
-"""The gateway's own watch over the nodes: away for too long, starved of power, hot, full, or with a camera that grades nothing.
+"""The gateway's own watch over the nodes: away, starved of power, hot, full, or failing to watch a machine or to grade goods.
 
 Pure; observations come out. What a node's state *is* is kept here; what was *told* of it only after the caller says so. So a transaction
 that failed is simply asked again.
@@ -22,7 +22,10 @@ _CAUSES = {
     "node_hot": Severity.WATCH,
     "node_disk_low": Severity.WARNING,
     "node_dropping": Severity.WARNING,
+    "node_blind": Severity.WARNING,
 }
+_FAILING = "loop_restarted"
+"""What health says of a machine whose thread on the node keeps ending; it says nothing of that machine itself."""
 _GRADING = {
     "model_refused": Severity.WARNING,
     "inspection_failed": Severity.WARNING,
@@ -32,15 +35,20 @@ _GRADING = {
 
 
 class _Trouble(NamedTuple):
-    """What can be wrong, with a node itself or with one of its cameras."""
+    """What can be wrong, with a node itself, with its watch over one machine, or with one of its cameras."""
 
     cause: str
     machine: str = ""
-    """Whose goods the camera sees; empty for the node itself."""
+    """The machine, or whose goods the camera sees; empty for the node itself."""
     camera: str = ""
 
+    @property
+    def id(self) -> str:
+        """Names it among what the daemon's node tells of one machine."""
+        return "/".join(filter(None, (self.cause, self.camera or self.machine)))
 
-_OF_NODES = frozenset(_Trouble(cause) for cause in _CAUSES)
+
+_OF_NODES = frozenset(_Trouble(cause) for cause in _CAUSES if cause != "node_blind")
 
 
 @dataclass(slots=True)
@@ -83,7 +91,7 @@ class NodeWatch:
         return daemon is not None and not daemon.online
 
     def health(self, seen: Health, *, at_ns: int) -> None:
-        """A node's word about itself and its cameras."""
+        """A node's word about itself, its watch over machines and its cameras."""
         daemon = self._daemon(seen.site, seen.node, seen.origin)
         present = _of_node(daemon, seen)
         cameras = [camera for camera in seen.sensors if seen.origin == "watch"]
@@ -92,12 +100,19 @@ class NodeWatch:
             for camera in cameras
             if camera.fault in _GRADING
         }
+        watched = [sensor for sensor in seen.sensors if seen.origin == "sense" and sensor.machine]
+        present |= {
+            _Trouble("node_blind", sensor.machine or ""): sensor.detail
+            for sensor in watched
+            if sensor.fault == _FAILING
+        }
         daemon.troubles = {
             trouble: (daemon.troubles[trouble][0] if trouble in daemon.troubles else at_ns, text)
             for trouble, text in present.items()
         }
-        # Of a camera that is gone only what was told of it is remembered, until it has been told that it is over.
+        # Of a machine or camera that is gone only what was told of it is remembered, until it has been told that it is over.
         daemon.possible = _OF_NODES.union(
+            (_Trouble("node_blind", sensor.machine or "") for sensor in watched),
             (_Trouble(cause, _machine(seen, camera), camera.name) for camera in cameras for cause in _GRADING),
             (trouble for trouble, there in daemon.told.items() if there),
         )
@@ -117,8 +132,8 @@ class NodeWatch:
     def told(self, observations: Sequence[Observation]) -> None:
         """These were kept."""
         for seen in observations:
-            of_camera = seen.kind == "camera"
-            trouble = _Trouble(seen.cause, seen.machine, seen.channel or "") if of_camera else _Trouble(seen.cause)
+            machine = "" if seen.id == seen.cause else seen.machine
+            trouble = _Trouble(seen.cause, machine, seen.channel or "")
             self._daemon(seen.site, seen.node, seen.origin).told[trouble] = seen.state != "cleared"
 
     def _present(self, daemon: _Daemon, now_ns: int) -> dict[_Trouble, tuple[int, str]]:
@@ -164,7 +179,7 @@ def _observe(
         site=daemon.site,
         node=daemon.node,
         origin=daemon.origin,
-        id=f"{cause}/{camera}" if camera else cause,
+        id=trouble.id,
         machine=machine or daemon.node,
         kind="camera" if camera else "node",
         state="cleared" if cleared else "open",

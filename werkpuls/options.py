@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import math
+import os
 from collections.abc import Callable
 
 from werkpuls.words import Words
@@ -72,4 +73,6 @@ class Values:
 
 def needs_opencv(words: Words) -> str:
     """What to install for pictures; nothing where it is there."""
+    # OpenCV's own complaints about a damaged photo would stand beside the line that says the same in words.
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
     return words.say("value.opencv") if importlib.util.find_spec("cv2") is None else ""

@@ -33,7 +33,7 @@ ENDINGS = (
     ".heif",
     ".avif",
 )
-"""What is taken for a photo in a folder; those that are neither JPEG nor PNG are named as such and not passed over silently."""
+"""What is taken for a photo in a folder; those of a format that is not read are named as such and not passed over silently."""
 GRADED, RULED = ".graded.png", ".corners.jpg"
 """Pictures that a command made; they are never read again."""
 WITHOUT_COLOUR = "no colour is in it: crusts are graded by their colour"

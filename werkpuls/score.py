@@ -195,7 +195,7 @@ def _score_all(args: argparse.Namespace, plan: Plan, writer: _Writer | None, wor
             if tally.rows and not scorer.learned and (args.fresh or number == len(expanded) - 1):
                 tally.notes.append("the model was still learning at the end: nothing was judged yet")
             if tally.rows and scorer.learned and scorer.unsteady and (args.fresh or number == len(expanded) - 1):
-                moved = ", ".join(scorer.unsteady[:5]) + (" and more" if len(scorer.unsteady) > 5 else "")
+                moved = ", ".join(scorer.unsteady[:5]) + (", …" if len(scorer.unsteady) > 5 else "")
                 tally.notes.append(f"not steady while learned, a fault may have been among it: {moved}")
             if scorer.unjudged and (args.fresh or number == len(expanded) - 1):
                 tally.notes.append(

@@ -308,10 +308,10 @@ def _listed(names: Sequence[str]) -> str:
     """Names for a message, not more than fit.
 
     >>> _listed(["a", "b"]), _listed([str(at) for at in range(20)])
-    ('a, b', '0, 1, 2, 3, 4, 5, 6, 7 and 12 more')
+    ('a, b', '0, 1, 2, 3, 4, 5, 6, 7, … (20)')
     """
     more = len(names) - _NAMED_AT_MOST
-    return ", ".join(names[:_NAMED_AT_MOST]) + (f" and {more} more" if more > 0 else "")
+    return ", ".join(names[:_NAMED_AT_MOST]) + (f", … ({len(names)})" if more > 0 else "")
 
 
 def spoken_time(time_ns: int, *, dated: bool) -> str:

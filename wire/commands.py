@@ -55,7 +55,7 @@ class Command(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
     product: Name | None = None
     """For `set_product`, `start_lesson` and `teach`."""
     seconds: Annotated[float, Meta(gt=0.0, le=86_400.0)] | None = None
-    """For `pause`, `PAUSE_S` without it, and `start_lesson`: how long; they end by themselves."""
+    """For `pause`, `PAUSE_S` without it, and `start_lesson`: how long, from `issued_ns` on; they end by themselves."""
     fault: Name | None = None
     """For `inject_fault` and `clear_fault`."""
     cause: Name | None = None

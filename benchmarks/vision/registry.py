@@ -19,6 +19,7 @@ ROWS: Mapping[str, str] = {
     "memory": "benchmarks.vision.rows.memory:photos",
     "memory-jpegs": "benchmarks.vision.rows.memory:jpeg_stream",
     "memory-jpegs-cut": "benchmarks.vision.rows.memory:jpeg_stream_cut",
+    "memory-h264": "benchmarks.vision.rows.memory:h264_stream",
     "memory-mpeg4": "benchmarks.vision.rows.memory:mpeg4_stream",
     "memory-jpeg-file": "benchmarks.vision.rows.memory:jpeg_file",
     "memory-mpeg4-file": "benchmarks.vision.rows.memory:mpeg4_file",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from edge.recordings.base import CHUNK_ROWS, Layout, Raw, RecordingError
 from edge.recordings.container import Kind, Opened
 from edge.recordings.labels import called_as, is_label
+from edge.recordings.mat_outline import outline_fault
 from edge.recordings.roles import Sample, rises_evenly, roles
 from edge.recordings.time_names import name_says_time
 
@@ -25,7 +27,7 @@ _MEMBER = "\0"
 """Between a struct array and the signal that one of its entries holds; those of equal length are read together."""
 _LOOK_ROWS = 2000
 _DAMAGED = (ValueError, TypeError, KeyError, IndexError, OSError, EOFError, NotImplementedError, zlib.error, struct.error,
-            zipfile.BadZipFile, MemoryError, OverflowError)  # fmt: skip
+            zipfile.BadZipFile, MemoryError, OverflowError, SyntaxError, tokenize.TokenError)  # fmt: skip
 _RATES = frozenset(
     {
         "fs", "sr", "f_s", "fs_hz", "fsamp", "rate_hz", "sample_rate", "sampling_rate", "sampling_frequency", "sample_frequency",
@@ -56,7 +58,7 @@ class Arrays:
         times = {at for at, (_, label, array) in enumerate(columns) if array.dtype.kind == "M" or name_says_time(label)}
         times |= _axes(columns)
         data = [at for at in range(len(columns)) if at not in times] or sorted(times)
-        measured = [at for at in data if not is_label(called_as(columns[at][1]))] or data
+        measured = [at for at in data if not _is_label(columns[at][1], columns[at][2])] or data
         longest = max(measured, key=lambda at: (len(columns[at][2]), columns[at][2].dtype.kind == "f"))
         chosen = [
             at
@@ -146,8 +148,13 @@ def _load_mat(opened: Opened) -> dict[str, _Array]:
         from scipy.io import loadmat  # noqa: PLC0415  # only MAT files need scipy, and a node may lack it
     except ImportError as exc:
         raise RecordingError(opened.name, "MAT files need scipy: install werkpuls[recordings]") from exc
+    stream = opened.seekable()
+    fault = outline_fault(stream.read())
+    if fault is not None:
+        raise RecordingError(opened.name, f"damaged MAT file: {fault}")
+    stream.seek(0)
     try:
-        content = loadmat(opened.seekable(), simplify_cells=True)
+        content = loadmat(stream, simplify_cells=True)
     except Exception as exc:  # its parser raises a dozen kinds for damaged files, some of them private
         raise RecordingError(opened.name, f"damaged MAT file: {exc}") from exc
     found: dict[str, _Array] = {}
@@ -175,6 +182,12 @@ def _flatten(name: str, value: object, found: dict[str, _Array], depth: int) -> 
                 found[f"{name}{_MEMBER}{signal[0]}"] = signal[1]
     elif isinstance(value, np.ndarray):
         found.update(_fields(name, value))
+
+
+def _is_label(label: str, array: _Array) -> bool:
+    """Whether an array is called a label and holds whole numbers; a waveform may be called `outer_race_fault`."""
+    values = array[:_LOOK_ROWS].astype(np.float64)
+    return is_label(called_as(label)) and bool((values == np.round(values)).all())
 
 
 def _axes(columns: Sequence[tuple[str, str, _Array]]) -> set[int]:

@@ -118,7 +118,7 @@ def wave_channels(
     left_out = {} if asked else _not_waves(columns, head.values, overrides, named=named)
     for at, why in left_out.items():
         if notes is not None:
-            notes.append(f"column {repr(columns[at]) if named else f'number {columns[at]}'} {why} and is left out")
+            notes.append(f"column {repr(columns[at]) if named else columns[at]} {why} and is left out")
     groups: dict[tuple[Quantity, str], list[int]] = {}
     for at, column in enumerate(columns):
         if at in left_out:

@@ -184,14 +184,14 @@ def _open(name: str, path: Path, member: str, disk: IO[bytes], size: int) -> Ope
 def _open_zip(name: str, path: Path, member: str, disk: IO[bytes], size: int) -> Opened:
     try:
         archive = zipfile.ZipFile(disk)
-    except (zipfile.BadZipFile, OSError) as exc:
+    except (zipfile.BadZipFile, OSError, NotImplementedError) as exc:
         raise RecordingError(name, f"damaged zip file: {exc}") from exc
     members = _recordings_in(archive)
     if WORKBOOK in members:
         from edge.recordings.workbook import sheet_as_text  # noqa: PLC0415  # loaded when a file is one
 
         notes: list[str] = []
-        table = io.BytesIO(sheet_as_text(name, archive, member, notes))
+        table = io.BytesIO(sheet_as_text(name, disk, member, notes))
         return Opened(name, Kind.WORKBOOK, table, None, disk, size, notes)
     instead = office_instead(members)
     if instead:
@@ -248,7 +248,8 @@ def _recordings_in(archive: zipfile.ZipFile) -> list[str]:
     return sorted(
         entry.filename
         for entry in archive.infolist()
-        if not entry.is_dir()
+        if entry.filename
+        and not entry.is_dir()
         and not entry.filename.startswith("__MACOSX/")
         and not Path(entry.filename).name.startswith(".")
     )

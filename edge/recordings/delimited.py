@@ -311,7 +311,7 @@ class Delimited:
             why = {Cell.EMPTY: "is empty", Cell.TIME: "holds dates", Cell.NUMBER: "is no measurement"}.get(
                 kind, "holds text"
             )
-            shown = repr(name) if named and name else f"number {index}"
+            shown = repr(name) if named and name else str(index)
             self._notes.append(f"column {shown} {found.left_out.get(index, why)} and is ignored")
         parts = together or (found.parts.columns if found.parts else ())
         return Layout(

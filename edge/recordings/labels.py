@@ -23,11 +23,13 @@ _REMAINING = re.compile(
     r"^(rul|remaining_(useful_)?life|(time|days|hours|cycles)_to_failure|ttf|restlebensdauer)(_(s|h|hours|days|cycles))?$"
 )
 _IDENTITY = re.compile(
-    r"(^|_)(id|uid|udi|uuid|guid|serial|serial_?(no|nr|number)|seriennummer|mac)$|"
-    r"^(unit|engine|machine|maschine|device|geraet|asset|anlage|simulation_?run|run|lauf|table|experiment|versuch|trajectory)"
-    r"_?(no|nr|num|number|nummer|index)?$"
+    r"(^|_)(id|uid|udi|number|nummer|nr|uuid|guid|serial|serial_?(no|nr|number)|seriennummer|mac)$|"
+    r"^(unit|engine|machine|asset|run|experiment|trajectory)_?(no|num|index)$"
 )
-_RARE = 0.5
+_THING = re.compile(
+    r"^(unit|engine|machine|maschine|device|geraet|asset|anlage|simulation_?run|run|lauf|table|experiment|versuch|trajectory)$"
+)
+_MOSTLY = 0.5
 _SELDOM = 0.05
 
 
@@ -58,13 +60,17 @@ def is_remaining(called: str) -> bool:
     return bool(_REMAINING.match(called))
 
 
-def is_identity(called: str) -> bool:
+def is_identity(called: str, *, switch: bool = False) -> bool:
     """Whether a column is called like a number that only says which machine, run or piece it is.
 
-    >>> [is_identity(called_as(name)) for name in ("machineID", "UDI", "unit number", "simulationRun", "unit price")]
+    Args:
+        called: its name, as `called_as` makes it.
+        switch: whether it is 0 or 1: a `run` then says that the machine runs.
+
+    >>> [is_identity(called_as(name)) for name in ("machineID", "UDI", "program number", "simulationRun", "unit price")]
     [True, True, True, True, False]
     """
-    return bool(_IDENTITY.search(called))
+    return bool(_IDENTITY.search(called)) or (not switch and bool(_THING.match(called)))
 
 
 def failure_bits(
@@ -72,8 +78,8 @@ def failure_bits(
 ) -> dict[int, int]:
     """Columns that name one kind of failure each, beside the label that names all of them, and that label.
 
-    Such are 0 or 1 and mostly 0. They fill the table from the label to its end, or stand in front of it and are 1 only where
-    it is.
+    Such are 0 or 1. They fill the table from the label to its end, and one of them is 1 mostly where the label is; or they stand
+    in front of it and are 1 only where it is.
 
     Args:
         labels: columns that are called a label, (rows,) each.
@@ -81,12 +87,16 @@ def failure_bits(
         last: the table's last column with numbers.
     """
     found: dict[int, int] = {}
-    for label, failed in labels.items():
-        behind = range(label + 1, last + 1)
-        if all(at in labels or (at in bits and np.nanmean(bits[at]) <= _RARE) for at in behind):
-            found.update(dict.fromkeys((at for at in behind if at not in labels), label))
+    for label, said in labels.items():
+        values, counts = np.unique(said, return_counts=True)
+        failed = said != values[counts.argmax()]  # what is most frequent is normal: 0, or -1
+        behind = [at for at in range(label + 1, last + 1) if at not in labels]
+        if behind and all(at in bits for at in behind):
+            some = np.any([bits[at] == 1 for at in behind], axis=0)
+            if not some.any() or failed[some].mean() >= _MOSTLY:
+                found.update(dict.fromkeys(behind, label))
         at = label - 1
-        while at in bits and np.nansum(bits[at]) and np.nanmean(bits[at]) <= _RARE and not bits[at][failed == 0].any():
+        while at in bits and (bits[at] == 1).any() and failed[bits[at] == 1].all():
             found[at] = label
             at -= 1
     return found

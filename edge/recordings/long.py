@@ -30,31 +30,29 @@ _NAMES = frozenset(
         "tag_name", "tagname", "topic", "var", "var_name", "variable", "variable_name", "varname",
     }
 )  # fmt: skip
+_WEAK = frozenset({"attribute", "item", "key", "measure", "name", "point", "quantity"})
+"""Such columns say of what a value is only where they change from row to row; `name` may be a person's."""
 _VALUES = frozenset(
     {
-        "value",
-        "wert",
-        "messwert",
-        "state",
-        "zustand",
-        "var_value",
-        "varvalue",
-        "val",
-        "reading",
-        "numeric_value",
-        "payload",
-        "mean",
+        "value", "wert", "messwert", "state", "zustand", "var_value", "varvalue", "val", "reading", "numeric_value", "payload", "mean",
     }
-)
+)  # fmt: skip
+_BESIDE = frozenset({"validity", "quality", "qualitaet", "status", "flag", "flags", "qc", "good", "table"})
+"""What is said of a value, and is none itself."""
 _INFLUX = ("_time", "_field", "_value")
 """Columns of InfluxDB's annotated CSV; those that begin without a sign, other than `result` and `table`, are tags."""
 _MACHINES = re.compile(
     r"^(device|machine|maschine|unit|engine|asset|anlage|geraet|station|node|host|motor|pump|pumpe|turbine|compressor|sensor|mote|"
     r"module|modul|room|raum|zone)_?(id|name|nr|no|number|nummer|mac|address)?$"
 )
+_NUMBERED = re.compile(
+    r"(id|nr|no|number|nummer|channel|kanal|sensor|device|machine|maschine|unit|asset|anlage|geraet|station|node|mote)$"
+)
+"""What may be told apart by whole numbers; a number called otherwise, as `room` or `signal`, was measured."""
 _MIXED = 0.1
 """Rows that are of another machine than the row before: fewer, and runs follow on each other."""
 _OFTEN = 3
+_SWITCH = frozenset({"0", "1"})
 _MOST_VALUES = 20_000_000
 _MOST_NAMES = 256
 _MOST_MACHINES = 20_000
@@ -90,19 +88,29 @@ def long_parts(table: Delimited, time: int | None) -> Parts | None:
         return Parts(table.texts, layout.numeric, time) if only and _mixed(table.beginning(table.texts[0])) else None
     called = [called_as(name) for name in layout.names]
     value = next((at for at in layout.numeric if called[at] in _VALUES), None)
-    names = [at for at, word in enumerate(called) if word in _NAMES and at not in (value, time) and layout.names[at]]
+    telling = [at for at, word in enumerate(called) if at not in (value, time) and _tells(table, at, word)]
+    names = [at for at in telling if called[at] in _NAMES and (called[at] not in _WEAK or _mixed(table.beginning(at)))]
     if set(_INFLUX) <= set(layout.names):
         names += [
             at for at in table.texts
             if at not in names and not layout.names[at].startswith("_") and called[at] not in ("", "result", "table")
         ]  # fmt: skip
-    if names and value is not None:
-        return Parts(tuple(names), (value,), time)
-    machines = next(
-        (at for at, word in enumerate(called) if _MACHINES.match(word) and _mixed(table.beginning(at))), None
-    )
-    values = tuple(at for at in layout.numeric if at not in (machines, time))
-    return Parts((machines,), values, time, machines=True) if machines is not None and values else None
+    measured = tuple(at for at in layout.numeric if at not in names and called[at] not in _BESIDE)
+    if names and measured == (value,):
+        return Parts(tuple(names), measured, time)
+    if measured and any(_mixed(table.beginning(at)) for at in names):
+        return Parts(tuple(names), measured, time)
+    machines = next((at for at in telling if _MACHINES.match(called[at]) and _mixed(table.beginning(at))), None)
+    measured = tuple(at for at in measured if at != machines)
+    return Parts((machines,), measured, time, machines=True) if machines is not None and measured else None
+
+
+def _tells(table: Delimited, column: int, called: str) -> bool:
+    """Whether a column can say what a value is of: it holds text, or few whole numbers and is called like it."""
+    if column in table.texts:
+        return True
+    cells = table.beginning(column) if _NUMBERED.search(called) else []
+    return bool(cells) and all(map(str.isdecimal, cells)) and not set(cells) <= _SWITCH and _mixed(cells)
 
 
 def _mixed(cells: Sequence[str]) -> bool:
@@ -220,7 +228,7 @@ class Long:
         told = [at for at in range(len(names[0])) if len({name[at] for name in names}) > 1] or [0]
         spoken = [".".join(name[at] for at in told) for name in names]
         own = self._table.layout
-        shown = [repr(own.names[at]) if own.named else f"number {at}" for at in parts.names]
+        shown = [repr(own.names[at]) if own.named else str(at) for at in parts.names]
         columns = ", ".join(shown)
         self._notes[:] = [note for note in self._notes if not any(note.startswith(f"column {name} ") for name in shown)]
         if self._apart:

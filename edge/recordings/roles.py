@@ -27,7 +27,7 @@ _COUNTS = "counts evenly from row to row"
 _IS_LABEL = "is called a label"
 _IS_IDENTITY = "is called an identity"
 _TELLS_RUNS = "only tells machines or runs apart"
-_MOST_CLASSES = 32
+_MOST_CLASSES, _NOT_LABELLED = 31, -999
 _LEAST_COUNTED = 20
 """Rows after which an even count is no coincidence."""
 _MOST = 0.95
@@ -234,10 +234,11 @@ def _reason(sample: Sample, at: int, *, named: bool) -> str | None:
     counted = _counted(sample, known, at, called) if whole and len(known) == len(sample.values) else None
     if counted or not called:
         return counted
-    classes = whole and len(np.unique(known)) <= _MOST_CLASSES
+    classes = whole and bool((((known >= -1) & (known <= _MOST_CLASSES)) | (known == _NOT_LABELLED)).all())
     if is_remaining(called) or (classes and is_label(called)):
         return _IS_LABEL
-    return _IS_IDENTITY if whole and is_identity(called) else None
+    switch = set(np.unique(known)) == {0.0, 1.0}
+    return _IS_IDENTITY if whole and is_identity(called, switch=switch) else None
 
 
 def _counted(sample: Sample, known: Values, at: int, called: str | None) -> str | None:

@@ -45,6 +45,8 @@ _ISO_TIME = re.compile(
 )
 """What is otherwise, such as an hour of one digit, people have written: they are told of what is none, as `08.30.00`."""
 _ZONE_WORD = re.compile(r"\s*(UTC|GMT|CET|CEST|MEZ|MESZ)$", re.IGNORECASE)
+_MINUTES = "the time is taken for minutes and seconds, as it counts"
+_ELAPSED = "the time is taken for what has elapsed, as it has more hours than a day"
 _FRACTION = re.compile(r"[.,](\d+)")
 
 
@@ -213,6 +215,6 @@ def _clock_format(cells: Sequence[str]) -> TimeFormat:
             return (int(match["hour"]) * 60 + int(match["minute"])) * NS + _fraction_ns(match["fraction"])
         return int(match["days"] or 0) * DAY_NS + _of_day_ns(match, of_day=False)
 
-    return TimeFormat(
-        parse, dated=False, wraps=most <= 23 and not minutes and not any(match["days"] for match in found)
-    )
+    elapsed = most > 24 or any(match["days"] for match in found)
+    note = _MINUTES if minutes else _ELAPSED if elapsed else ""
+    return TimeFormat(parse, dated=False, wraps=most <= 23 and not minutes and not elapsed, note=note)

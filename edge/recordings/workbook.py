@@ -1,204 +1,110 @@
-"""Reads one sheet of an Excel workbook (.xlsx) as a text table: numbers with a point, dates as ISO, tabs between.
-
-Source of the parts and of the number formats: ECMA-376, Office Open XML, part 1, chapter 18 (SpreadsheetML).
-"""
+"""Reads one sheet of an Excel workbook (.xlsx) as a text table, by openpyxl: numbers with a point, dates as ISO, tabs between."""
 
 from __future__ import annotations
 
 import csv
 import io
-import re
-import xml.etree.ElementTree as ET
 import zipfile
-from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime, time, timedelta
+from typing import IO, Any
 
 from edge.recordings.base import RecordingError
-from edge.recordings.foreign import WORKBOOK
 
 SEPARATOR = "\t"
 _LARGEST = 1 << 30
 """Bytes of one unpacked part; larger ones are no sheet of people."""
-_BUILT_IN = {
-    **dict.fromkeys((*range(14, 18), *range(27, 32), 36, *range(50, 59)), "date"),
-    **dict.fromkeys((*range(18, 22), *range(32, 36), 45, 46, 47), "clock"),
-    22: "moment",
-}
-"""What the formats show that every workbook has, by their numbers (section 18.8.30)."""
-_NO_LETTERS = re.compile(r'"[^"]*"|\\.|_.|\*.|\[(?![hms]+\])[^\]]*\]')
-_DAMAGED = (
-    zipfile.BadZipFile,
-    ET.ParseError,
-    KeyError,
-    ValueError,
-    IndexError,
-    OSError,
-    NotImplementedError,
-    RuntimeError,
-)
 
 
-class Sheet(NamedTuple):
-    """A sheet of the book."""
-
-    name: str
-    part: str
-    """Its member of the zip file."""
-
-
-def sheet_as_text(name: str, archive: zipfile.ZipFile, wanted: str, notes: list[str]) -> bytes:
+def sheet_as_text(name: str, disk: IO[bytes], wanted: str, notes: list[str]) -> bytes:
     """One sheet as UTF-8 text, one line for each of its rows, also for empty ones, so that line and row numbers agree.
 
     Args:
         name: the file, for messages.
-        archive: the workbook.
-        wanted: a sheet's name; empty: the visible one with the most rows.
+        disk: the workbook, of which a person may have made anything.
+        wanted: a sheet's name; empty: the visible one with the most rows that hold something.
         notes: takes which sheet is read where there are several.
 
     Raises:
         RecordingError: it is damaged, has no such sheet, or a part of it is larger than a gigabyte.
     """
     try:
-        return _sheet_as_text(name, archive, wanted, notes)
-    except _DAMAGED as exc:
-        raise RecordingError(name, f"damaged Excel file: {exc}") from exc
+        return _sheet_as_text(name, disk, wanted, notes)
+    except (RecordingError, MemoryError):
+        raise
+    except Exception as exc:
+        # openpyxl raises whatever a damaged part leads to: KeyError, TypeError, ParseError, BadZipFile, zlib.error …
+        raise RecordingError(name, f"damaged Excel file: {exc or type(exc).__name__}") from exc
 
 
-def _sheet_as_text(name: str, archive: zipfile.ZipFile, wanted: str, notes: list[str]) -> bytes:
-    if any(entry.file_size > _LARGEST for entry in archive.infolist()):
-        raise RecordingError(name, "larger than a gigabyte unpacked; save its table as CSV")
-    sheets, epoch = _sheets(archive)
-    if wanted and wanted not in [sheet.name for sheet in sheets]:
-        raise RecordingError(name, f"has no sheet {wanted!r}; it has for instance {sheets[0].name!r}")
-    chosen = [sheet for sheet in sheets if sheet.name == wanted] or sheets
-    shared, dates = _shared(archive), _date_formats(archive)
-    read = [(sheet, list(_rows(archive, sheet, shared, dates, epoch))) for sheet in chosen]
-    sheet, rows = max(read, key=lambda one: len(one[1]))
+def _sheet_as_text(name: str, disk: IO[bytes], wanted: str, notes: list[str]) -> bytes:
+    import openpyxl  # noqa: PLC0415  # loaded when a file is a workbook
+
+    with zipfile.ZipFile(disk) as archive:
+        if any(entry.file_size > _LARGEST for entry in archive.infolist()):
+            raise RecordingError(name, "larger than a gigabyte unpacked; save its table as CSV")
+    book = openpyxl.load_workbook(disk, read_only=True, data_only=True)
+    sheets = {sheet.title: sheet for sheet in book.worksheets if sheet.sheet_state == "visible"}
+    if not sheets:
+        raise ValueError("it has no sheet")
+    if wanted and wanted not in sheets:
+        raise RecordingError(name, f"has no sheet {wanted!r}; it has for instance {next(iter(sheets))!r}")
+    tables = {title: _table(sheet) for title, sheet in sheets.items() if wanted in ("", title)}
+    chosen = max(tables, key=lambda title: len(tables[title]))
     if len(sheets) > 1 and not wanted:
-        notes.append(f"sheet {sheet.name!r} is read; others are not unless they are named")
+        notes.append(f"sheet {chosen!r} is read; others are not unless they are named")
+    return _text(tables[chosen]).encode()
+
+
+def _table(sheet: Any) -> list[tuple[int, list[str]]]:
+    """(row number counted from 1, cells up to the last that holds something) of each row that has any."""
+    # What a program wrote down as the sheet's size may be wrong.
+    sheet.reset_dimensions()
+    return [(number, cells) for number, row in enumerate(sheet.values, 1) if (cells := list(_cells(row)))]
+
+
+def _cells(row: Iterable[Any]) -> Iterator[str]:
+    empty = 0
+    for value in row:
+        text = _cell(value)
+        if not text:
+            empty += 1
+            continue
+        yield from [""] * empty
+        empty = 0
+        yield text
+
+
+def _text(table: list[tuple[int, list[str]]]) -> str:
     text = io.StringIO(newline="")
     writer = csv.writer(text, delimiter=SEPARATOR, lineterminator="\n")
     line = 1
-    for number, cells in rows:
-        while line < number:
-            text.write("\n")
-            line += 1
+    for number, cells in table:
+        text.write("\n" * (number - line))
         writer.writerow(cells)
-        line += 1
-    return text.getvalue().encode()
+        line = number + 1
+    return text.getvalue()
 
 
-def _sheets(archive: zipfile.ZipFile) -> tuple[list[Sheet], datetime]:
-    """The visible sheets, and the day from which dates count."""
-    targets = {
-        relation.get("Id", ""): relation.get("Target", "") for relation in _tree(archive, "xl/_rels/workbook.xml.rels")
-    }
-    sheets, epoch = [], datetime(1899, 12, 30)  # noqa: DTZ001  # a workbook knows no zones
-    for element in _tree(archive, WORKBOOK).iter():
-        tag = _tag(element)
-        if tag == "workbookPr" and element.get("date1904") in ("1", "true"):
-            epoch = datetime(1904, 1, 1)  # noqa: DTZ001  # as above
-        if tag == "sheet" and element.get("state", "visible") == "visible":
-            relation = next((value for key, value in element.attrib.items() if key.endswith("}id")), "")
-            target = targets[relation]
-            sheets.append(Sheet(element.get("name", ""), target[1:] if target.startswith("/") else f"xl/{target}"))
-    if not sheets:
-        raise ValueError("it has no sheet")
-    return sheets, epoch
+def _cell(value: object) -> str:
+    """What a cell holds, as text.
 
-
-def _shared(archive: zipfile.ZipFile) -> list[str]:
-    """The texts that cells refer to by number."""
-    if "xl/sharedStrings.xml" not in archive.namelist():
-        return []
-    return [_text(item) for item in _tree(archive, "xl/sharedStrings.xml") if _tag(item) == "si"]
-
-
-def _date_formats(archive: zipfile.ZipFile) -> list[str]:
-    """Of each cell style what it shows: `date`, `moment` (with a time of day), `clock`, or nothing where it is a number."""
-    if "xl/styles.xml" not in archive.namelist():
-        return []
-    root = _tree(archive, "xl/styles.xml")
-    own = {part.get("numFmtId", ""): part.get("formatCode", "") for part in root.iter() if _tag(part) == "numFmt"}
-    styles = next((part for part in root if _tag(part) == "cellXfs"), ())
-    numbers = [style.get("numFmtId", "0") for style in styles]
-    return [_shows(own[number]) if number in own else _BUILT_IN.get(int(number), "") for number in numbers]
-
-
-def _shows(code: str) -> str:
-    """What a number format shows.
-
-    >>> [_shows(code) for code in ("DD.MM.YYYY hh:mm", 'yyyy"-"mm', "[h]:mm:ss", '0.00" s"', "[Red]General")]
-    ['moment', 'date', 'clock', '', '']
+    >>> [_cell(datetime(2026, 11, 27, 6, 30)), _cell(datetime(2026, 11, 27)), _cell(timedelta(hours=30, seconds=0.25)), _cell(True)]
+    ['2026-11-27 06:30:00', '2026-11-27', '30:00:00.250', '1']
     """
-    letters = _NO_LETTERS.sub("", code.lower().replace("general", ""))
-    day, clock = bool(re.search("[yd]", letters)), bool(re.search("[hs]", letters))
-    return "moment" if day and clock else "date" if day else "clock" if clock else ""
-
-
-def _rows(
-    archive: zipfile.ZipFile, sheet: Sheet, shared: Sequence[str], dates: Sequence[str], epoch: datetime
-) -> Iterator[tuple[int, list[str]]]:
-    """(row number counted from 1, cells) of each row that has any."""
-    number = 0
-    with archive.open(sheet.part) as stream:
-        for _, element in ET.iterparse(stream):  # noqa: S314  # expat resolves no external entities and bounds others
-            if _tag(element) != "row":
-                continue
-            number = int(element.get("r", number + 1))
-            cells: list[str] = []
-            for cell in element:
-                at = _column(cell.get("r", "")) if cell.get("r") else len(cells)
-                cells += [""] * (at + 1 - len(cells))
-                cells[at] = _cell(cell, shared, dates, epoch)
-            element.clear()
-            if any(cells):
-                yield number, cells
-
-
-def _cell(cell: ET.Element, shared: Sequence[str], dates: Sequence[str], epoch: datetime) -> str:
-    kind = cell.get("t", "n")
-    if kind == "inlineStr":
-        return _text(cell)
-    value = next((element.text or "" for element in cell if _tag(element) == "v"), "")
-    if kind == "s" and value:
-        return shared[int(value)]
-    style = int(cell.get("s", "0"))
-    if kind != "n" or not value or style >= len(dates) or not dates[style]:
-        return value
-    days = float(value)
-    # To the millisecond: the digits of a day carry no more.
-    moment = epoch + timedelta(milliseconds=round(days * 86_400_000))
-    if dates[style] == "date" and days == int(days):
-        return moment.date().isoformat()
-    if dates[style] != "clock":
-        return moment.isoformat(" ", timespec="milliseconds" if moment.microsecond else "seconds")
-    seconds, rest = divmod(round(days * 86_400_000), 1000)
-    return f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}" + (f".{rest:03d}" if rest else "")
-
-
-def _tree(archive: zipfile.ZipFile, part: str) -> ET.Element:
-    return ET.fromstring(archive.read(part))  # noqa: S314  # as above
-
-
-def _tag(element: ET.Element) -> str:
-    return element.tag.rpartition("}")[2]
-
-
-def _text(element: ET.Element) -> str:
-    return "".join(part.text or "" for part in element.iter() if _tag(part) == "t").replace("\n", " ")
-
-
-def _column(reference: str) -> int:
-    """0-based column of a cell.
-
-    >>> _column("A1"), _column("AB12")
-    (0, 27)
-    """
-    at = 0
-    for letter in reference:
-        if not letter.isalpha():
-            break
-        at = at * 26 + ord(letter.upper()) - 64
-    return at - 1
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(int(value))
+    if isinstance(value, datetime) and value.time() != time():
+        return value.isoformat(" ", timespec="milliseconds" if value.microsecond else "seconds")
+    if isinstance(value, date):
+        # A datetime is one too.
+        return value.strftime("%Y-%m-%d")
+    if isinstance(value, time):
+        value = timedelta(hours=value.hour, minutes=value.minute, seconds=value.second, microseconds=value.microsecond)
+    if isinstance(value, timedelta):
+        # To the millisecond: the digits of a day carry no more.
+        seconds, rest = divmod(round(value / timedelta(milliseconds=1)), 1000)
+        return f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}" + (f".{rest:03d}" if rest else "")
+    return str(value).replace("\n", " ").strip()

@@ -8,6 +8,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.vision.formats import END_OF_JPEG, JPEG, scan, stated
+from edge.vision.stated import CUT_SHORT
+
 Image = NDArray[np.uint8]
 """(height, width, 3) uint8, BGR."""
 MAX_BYTES: Final = 50_000_000
@@ -15,25 +18,9 @@ MAX_PIXELS: Final = 60_000_000
 LARGE_PIXELS: Final = 1_800_000
 """A picture with more is reduced by 2, 4 or 8 while it is decoded, at a third of the cost: items stay about as large as their
 crops, and no figure on the biscuits changes by it."""
-_JPEG, _PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
-_OTHERS: Final = (
-    (0, b"GIF8", "GIF"),
-    (0, b"BM", "BMP"),
-    (0, b"II*\0", "TIFF"),
-    (0, b"MM\0*", "TIFF"),
-    (8, b"WEBP", "WebP"),
-    (4, b"ftypavif", "AVIF"),
-    (4, b"ftyphe", "HEIC"),
-    (4, b"ftypmif1", "HEIC"),
-)
-"""Where in a file which bytes stand for which other format."""
-_END = b"\xff\xd9"
 _FILL = 128
 _MORE = bytes(range(255)) * 4
 """Anything but a marker: blocks of any look."""
-_CUT_SHORT = "it ends in the middle of the picture"
-_FRAMES = frozenset({0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF})
-_SCAN = 0xDA
 
 
 class Unreadable(Exception):
@@ -41,7 +28,7 @@ class Unreadable(Exception):
 
 
 def decode(data: bytes, name: str, *, whole: bool = False) -> Image:
-    """A JPEG or PNG picture as a frame, turned as its EXIF says, 16 bits and CMYK brought to 8 bits of BGR.
+    """A picture file as a frame, turned as its EXIF says, 16 bits and CMYK brought to 8 bits of BGR, transparent parts white.
 
     Args:
         data: the file.
@@ -49,19 +36,22 @@ def decode(data: bytes, name: str, *, whole: bool = False) -> Image:
         whole: at its full size, however large it is: something will be cut out of it.
 
     Raises:
-        Unreadable: no JPEG or PNG, cut short, damaged, or larger than `MAX_BYTES` or `MAX_PIXELS`.
+        Unreadable: nothing that `edge.vision.formats` knows, cut short, damaged, or larger than `MAX_BYTES` or `MAX_PIXELS`.
     """
     import cv2  # noqa: PLC0415  # 40 MB, and only who takes pictures needs it
 
     if len(data) > MAX_BYTES:
         raise Unreadable(f"{name}: {len(data)} bytes, at most {MAX_BYTES}")
     try:
-        width, height = _size(data)
-    except (ValueError, struct.error, IndexError) as exc:
-        raise Unreadable(f"{name}: {exc or 'damaged'}") from exc
-    if not 0 < width * height <= MAX_PIXELS:
-        raise Unreadable(f"{name}: {width} × {height} pixels, at most {MAX_PIXELS}")
-    reduction = 1 if whole else next((step for step in (1, 2, 4) if width * height <= LARGE_PIXELS * step * step), 8)
+        said = stated(data)
+    except (struct.error, IndexError) as exc:
+        raise Unreadable(f"{name}: {CUT_SHORT}") from exc
+    except ValueError as exc:
+        raise Unreadable(f"{name}: {exc}") from exc
+    pixels = said.width * said.height
+    if not 0 < pixels <= MAX_PIXELS:
+        raise Unreadable(f"{name}: {said.width} × {said.height} pixels, at most {MAX_PIXELS}")
+    reduction = 1 if whole else next((step for step in (1, 2, 4) if pixels <= LARGE_PIXELS * step * step), 8)
     flag = {
         1: cv2.IMREAD_COLOR,
         2: cv2.IMREAD_REDUCED_COLOR_2,
@@ -69,14 +59,34 @@ def decode(data: bytes, name: str, *, whole: bool = False) -> Image:
         8: cv2.IMREAD_REDUCED_COLOR_8,
     }[reduction]
     try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), flag)
+        image = _on_white(data, reduction) if said.alpha else cv2.imdecode(np.frombuffer(data, np.uint8), flag)
     except cv2.error as exc:
         raise Unreadable(f"{name}: {exc.err or 'damaged'}") from exc
     if image is None:
         raise Unreadable(f"{name}: damaged")
-    if data.startswith(_JPEG) and _may_be_filled(image) and _wants_more(data, image, flag):
-        raise Unreadable(f"{name}: {_CUT_SHORT}")
+    if data.startswith(JPEG) and _may_be_filled(image) and _wants_more(data, image, flag):
+        raise Unreadable(f"{name}: {CUT_SHORT}")
     return np.asarray(image, np.uint8)
+
+
+def _on_white(data: bytes, reduction: int) -> NDArray[np.generic] | None:
+    """A picture with transparency as it would look on paper: what lies below transparent parts is anything, black mostly."""
+    import cv2  # noqa: PLC0415  # as above
+
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if image is None:
+        return None
+    if image.dtype == np.uint16:
+        image = cv2.convertScaleAbs(image, alpha=1 / 257)
+    if image.ndim < 3 or image.shape[2] < 4:
+        return np.asarray(image if image.ndim == 3 else cv2.cvtColor(image, cv2.COLOR_GRAY2BGR))
+    size = tuple(max(1, side // reduction) for side in image.shape[1::-1])
+    image = cv2.resize(image, size, interpolation=cv2.INTER_AREA) if reduction > 1 else image
+    alpha = np.ascontiguousarray(image[..., 3])
+    white = cv2.bitwise_not(alpha)
+    return np.asarray(
+        cv2.merge([cv2.add(cv2.multiply(each, alpha, scale=1 / 255), white) for each in cv2.split(image)[:3]])
+    )
 
 
 def reduced(image: Image) -> Image:
@@ -122,60 +132,7 @@ def _wants_more(data: bytes, image: NDArray[np.generic], flag: int) -> bool:
     """
     import cv2  # noqa: PLC0415  # as above
 
-    end = data.find(_END, _scan(data)[0])
+    end = data.find(END_OF_JPEG, scan(data)[0])
     more = np.frombuffer(data[:end] + _MORE + data[end:], np.uint8)
     longer = cv2.imdecode(more, flag)
     return longer is None or not np.array_equal(longer, image)
-
-
-def _size(data: bytes) -> tuple[int, int]:
-    """Width and height that the file states; raises ValueError where it is neither format or ends too early.
-
-    Decoders fill what is missing with grey and say nothing.
-    """
-    if data.startswith(_PNG):
-        _walk(data)
-        width, height = struct.unpack(">II", data[16:24])
-        return width, height
-    if not data.startswith(_JPEG):
-        other = next((name for at, mark, name in _OTHERS if data.startswith(mark, at)), None)
-        raise ValueError("neither JPEG nor PNG" + (f" but {other}: save it as one of them" if other else ""))
-    begun, size = _scan(data)
-    if data.rfind(_END) < begun:
-        raise ValueError(_CUT_SHORT)
-    return size
-
-
-def _walk(data: bytes) -> None:
-    """Goes from chunk to chunk of a PNG to its end; raises ValueError where it has none.
-
-    What follows its end, as some programs leave it there, is no part of it.
-    """
-    at = len(_PNG)
-    # Each chunk: length of its content, name, content, checksum.
-    while at + 12 <= len(data):
-        (length,), name = struct.unpack(">I", data[at : at + 4]), data[at + 4 : at + 8]
-        at += 12 + length
-        if name == b"IEND" and at <= len(data):
-            return
-    raise ValueError(_CUT_SHORT)
-
-
-def _scan(data: bytes) -> tuple[int, tuple[int, int]]:
-    """Where a JPEG's first scan begins, and its width and height; raises ValueError, struct.error or IndexError where there is none."""
-    at, size = 2, (0, 0)
-    while True:
-        # Each segment: FF, marker, length of two bytes that counts itself, content.
-        if data[at] != 0xFF:
-            raise ValueError("damaged")
-        marker = data[at + 1]
-        if marker == 0xFF:
-            at += 1
-            continue
-        (length,) = struct.unpack(">H", data[at + 2 : at + 4])
-        if marker in _FRAMES:
-            height, width = struct.unpack(">HH", data[at + 5 : at + 9])
-            size = width, height
-        at += 2 + length
-        if marker == _SCAN:
-            return at, size

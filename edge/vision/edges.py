@@ -106,7 +106,8 @@ class Edges:
             higher *= _STEP
         lighter = self._without_dark(window, inside, threshold, least_px)
         if lighter.area_px >= _KEPT * region.area_px and lighter.score > best:
-            best, level, pieces = lighter.score, threshold, lighter.pieces
+            # A dark gap belongs to no item, as a pale rim does: the first outline has no advantage.
+            score, best, level, pieces = 0.0, lighter.score, threshold, lighter.pieces
         doubtful = len(pieces) > 1 or on_edge
         if score >= (_BETTER_APART if doubtful else _BETTER) * best:
             return [Body(region, threshold, peak, best < _SHARP and self._is_glow(region))]

@@ -175,12 +175,12 @@ class Decoder:
 
         Lets go of the picture that was received last.
         """
+        library, context, held = self._library, self._open, self._packet.pointer
         self._newest = None
-        library, held = self._library, self._packet.pointer
         if library.av_new_packet(held, len(packet)) < 0:
             raise MemoryError("FFmpeg has got no memory for a packet")
         ctypes.memmove(_Packet.from_address(held.value or 0).data, packet, len(packet))
-        library.avcodec_send_packet(self._open, held)
+        library.avcodec_send_packet(context, held)
         library.av_packet_unref(held)
 
     def end(self) -> None:

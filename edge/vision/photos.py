@@ -18,7 +18,7 @@ from typing import NamedTuple
 from edge.vision.camera import BadPicture, CameraError, Frame
 from edge.vision.decode import MAX_BYTES, Unreadable, decode
 
-ENDINGS = (".jpg", ".jpeg", ".png")
+ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 SETTLED_NS = 300_000_000
 """A file that changed within the last moment may still be being written."""
 RECENT = 32

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from statistics import median
 from typing import Self
 
 import numpy as np
@@ -138,7 +139,7 @@ class Tracker:
         now = [thing for thing in seen if not thing.cut_off]
         if not before or not now:
             return hint
-        reach = _TOLERANCE * float(np.median([known.width_px for known in before]))
+        reach = _TOLERANCE * median(known.width_px for known in before)
         run = None if self._running is None else self._running * passed
         pairs = _Pairs.of(before, now, reach, size)
         best, best_worth = None, 0.0

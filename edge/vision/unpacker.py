@@ -7,6 +7,7 @@ that would be done so often that it costs more than the pictures in between, the
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -23,16 +24,48 @@ MOST_PACKETS: Final = 400
 """What is kept at most: at 25 pictures a second, 16 s between two key pictures."""
 _SHARE: Final = 0.5
 """Unpacking anew may take so much of the time between two pictures that are wanted; else the decoder stays."""
-_CODECS: Final = {b"h264": "h264", b"hevc": "hevc", b"FMP4": "mpeg4"}
-"""What OpenCV calls them, and FFmpeg."""
 _BEGIN: Final = (b"\0\0\1", b"\0\0\0\1")
 """How a packet begins that stands by itself (ITU-T H.264, H.265: Annex B; ISO/IEC 14496-2)."""
 
 
-def codec_of(capture: Any) -> str | None:
-    """FFmpeg's name of what a source that was opened sends, where it is one of these and its pictures are not to be turned."""
+@dataclass(frozen=True, slots=True)
+class Codec:
+    """One of these.
+
+    Args:
+        name: FFmpeg's.
+        parameters: how that begins without which no picture can be unpacked.
+        picture: how a picture itself begins.
+    """
+
+    name: str
+    parameters: re.Pattern[bytes]
+    picture: re.Pattern[bytes]
+
+    def head_in(self, packet: bytes) -> bytes:
+        """What stands before the picture in a packet, where that is all that a decoder must know; else nothing."""
+        found = self.picture.search(packet)
+        head = packet[: found.start()] if found else b""
+        return head if self.parameters.search(head) else b""
+
+
+def codec_of(capture: Any) -> Codec | None:
+    """What a source that was opened sends, where it is one of these and its pictures are not to be turned."""
     code = (int(capture.get(cv2.CAP_PROP_FOURCC)) & 0xFFFFFFFF).to_bytes(4, "little")
-    return None if capture.get(cv2.CAP_PROP_ORIENTATION_META) else _CODECS.get(code)
+    if capture.get(cv2.CAP_PROP_ORIENTATION_META):
+        return None
+    match code:
+        # NAL units: SPS; slices (ITU-T H.264, table 7-1).
+        case b"h264":
+            slices = re.compile(rb"\x00\x00\x01[\x01-\x05\x21-\x25\x41-\x45\x61-\x65]")
+            return Codec("h264", re.compile(rb"\x00\x00\x01[\x07\x27\x47\x67]"), slices)
+        # NAL units: SPS; slice segments (ITU-T H.265, table 7-1).
+        case b"hevc":
+            return Codec("hevc", re.compile(rb"\x00\x00\x01\x42"), re.compile(rb"\x00\x00\x01[\x00-\x3f]"))
+        # Start codes: video object layer; video object plane (ISO/IEC 14496-2, table 6-3).
+        case b"FMP4":
+            return Codec("mpeg4", re.compile(rb"\x00\x00\x01[\x20-\x2f]"), re.compile(rb"\x00\x00\x01\xb6"))
+    return None
 
 
 def head_of(capture: Any) -> bytes:
@@ -71,21 +104,27 @@ class _Kept:
     """Packets, one behind the other: each by itself, they would leave holes between what lives longer.
 
     Args:
+        head: what a decoder must know before the first one.
         from_key: whether they begin with a key picture; else with what follows on those that a decoder has had.
         data: all of them.
         sizes: of each.
     """
 
+    head: bytes
     from_key: bool
     data: bytearray = field(default_factory=bytearray)
     sizes: list[int] = field(default_factory=list)
 
-    def packets(self) -> Iterator[bytes]:
-        """One by one."""
+    def packets(self, count: int) -> Iterator[bytes]:
+        """The first ones; meanwhile others may be added."""
         begin = 0
-        for size in self.sizes:
+        for size in self.sizes[:count]:
             yield bytes(self.data[begin : begin + size])
             begin += size
+
+    def without(self, count: int) -> _Kept:
+        """All but the first ones."""
+        return _Kept(b"", False, self.data[sum(self.sizes[:count]) :], self.sizes[count:])
 
 
 class Unpacker:
@@ -93,6 +132,7 @@ class Unpacker:
 
     Args:
         make: makes a decoder for this stream.
+        codec: what it sends.
         head: see `head_of`.
         whole: see `Decoder.image`.
         monotonic_ns: the clock.
@@ -102,6 +142,7 @@ class Unpacker:
     def __init__(
         self,
         make: Callable[[], Decoder],
+        codec: Codec,
         head: bytes,
         *,
         whole: bool,
@@ -109,6 +150,7 @@ class Unpacker:
         cpu_ns: Callable[[], int] = time.thread_time_ns,
     ) -> None:
         self._make = make
+        self._codec = codec
         self._head = head
         self._whole = whole
         self._monotonic_ns = monotonic_ns
@@ -118,14 +160,14 @@ class Unpacker:
         """None: nobody can make anything of what comes, up to the next key picture."""
         self._stayed: Decoder | None = None
         self._wanted_ns = monotonic_ns()
-        self._cost_ns = 0.0
-        """Of one packet."""
 
     def add(self, packet: bytes, *, key: bool) -> None:
         """The next packet; a key picture needs none of those before."""
         with self._lock:
             if key:
-                self._kept = _Kept(from_key=True)
+                # Where a camera was set otherwise, it says so before one key picture, and perhaps never again.
+                self._head = self._codec.head_in(packet) or self._head
+                self._kept = _Kept(self._head, from_key=True)
             kept = self._kept
             if kept is None:
                 return
@@ -140,27 +182,28 @@ class Unpacker:
         since_ns, self._wanted_ns = now_ns - self._wanted_ns, now_ns
         with self._lock:
             kept = self._kept
-            if kept is None or not kept.sizes:
-                return None
-            stays = not kept.from_key or self._cost_ns * len(kept.sizes) > _SHARE * since_ns
-            # What a decoder that stays has had need not be kept.
-            self._kept = _Kept(False) if stays else _Kept(True, kept.data.copy(), kept.sizes.copy())
+            count = 0 if kept is None else len(kept.sizes)
+        if kept is None or count == 0:
+            return None
         decoder, self._stayed = self._stayed, None
         if decoder is None:
             decoder = self._make()
         elif kept.from_key:
             decoder.restart()
-        shown, head = False, self._head if kept.from_key else b""
-        for packet in kept.packets():
+        shown, head = False, kept.head
+        for packet in kept.packets(count):
             decoder.send(head + packet)
             shown, head = _received(decoder) or shown, b""
-        if stays:
+        if not kept.from_key or self._cpu_ns() - cpu_ns > _SHARE * since_ns:
             self._stayed = decoder
+            with self._lock:
+                # What it has had need not be kept.
+                if self._kept is kept:
+                    self._kept = kept.without(count)
         else:
             decoder.end()
             shown = _received(decoder) or shown
             decoder.close()
-        self._cost_ns = (self._cpu_ns() - cpu_ns) / len(kept.sizes)
         return decoder.image(whole=self._whole) if shown else None
 
 

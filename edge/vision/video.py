@@ -24,7 +24,7 @@ import numpy as np
 from edge.vision.camera import BadPicture, CameraConfigError, CameraError, Frame
 from edge.vision.decode import Image, Unreadable, decode
 from edge.vision.ffmpeg import Decoder, Unavailable, decoders
-from edge.vision.unpacker import Unpacker, codec_of, head_of, pictures
+from edge.vision.unpacker import Codec, Unpacker, codec_of, head_of, pictures
 
 OPEN_MS = 10_000
 READ_MS = 5_000
@@ -34,6 +34,7 @@ SILENT_S = 10.0
 _PATIENCE_S, _BREATH_S, _FAILED_S = 1.0, 0.002, 0.05
 FAILURES = 5
 """So many pictures in a row that could not be had: it has vanished."""
+BY_OPENCV = "OpenCV unpacks %s, which takes more memory: %s"
 _URL = re.compile(r"^[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _SECRET = re.compile(r"//[^/@]*@")
 _MOTION_JPEG = (b"mjpg", b"mjpe", b"jpeg")
@@ -113,15 +114,18 @@ class VideoCamera:
             capture.set(cv2.CAP_PROP_FRAME_HEIGHT, self._size[1])
             capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
         self._jpegs = not self._device and _motion_jpeg(capture) and bool(capture.set(cv2.CAP_PROP_FORMAT, _PACKED))
-        make = None if self._device or self._jpegs else _decoder_of(capture)
+        codec = None if self._device or self._jpegs else codec_of(capture)
+        make = None if codec is None else _decoders(capture, codec)
         self._capture, self._shape = capture, None
         self._given_ns = self._monotonic_ns()
+        whole, clock = self._whole, self._monotonic_ns
         if self.live:
-            self._grabber = _Grabber(
-                capture, self._monotonic_ns, None if make is None else self._unpacker(capture, make)
-            )
+            kept = None
+            if codec is not None and make is not None:
+                kept = Unpacker(make, codec, head_of(capture), whole=whole, monotonic_ns=clock)
+            self._grabber = _Grabber(capture, clock, kept)
         elif make is not None:
-            self._film = pictures(capture, make(), whole=self._whole)
+            self._film = pictures(capture, make(), whole=whole)
 
     def read(self) -> Frame | None:
         """The newest picture that was not given yet, or a file's next one; None where there is none.
@@ -158,9 +162,6 @@ class VideoCamera:
         """The source without a password."""
         return _SECRET.sub("//…@", self._source)
 
-    def _unpacker(self, capture: Any, make: Callable[[], Decoder]) -> Unpacker:
-        return Unpacker(make, head_of(capture), whole=self._whole, monotonic_ns=self._monotonic_ns)
-
     def _frame(self, image: Image, taken_ns: int) -> Frame:
         if self._jpegs:
             try:
@@ -184,15 +185,12 @@ def _motion_jpeg(capture: Any) -> bool:
     return code.to_bytes(4, "little").lower() in _MOTION_JPEG and not capture.get(cv2.CAP_PROP_ORIENTATION_META)
 
 
-def _decoder_of(capture: Any) -> Callable[[], Decoder] | None:
+def _decoders(capture: Any, codec: Codec) -> Callable[[], Decoder] | None:
     """What makes decoders for a source that was opened, which then only delivers packets; None where OpenCV is to unpack them."""
-    codec = codec_of(capture)
-    if codec is None:
-        return None
     try:
-        make = decoders(codec)
+        make = decoders(codec.name)
     except Unavailable as exc:
-        logging.getLogger(__name__).warning("OpenCV unpacks %s, which takes more memory: %s", codec, exc)
+        logging.getLogger(__name__).warning(BY_OPENCV, codec.name, exc)
         return None
     return make if capture.set(cv2.CAP_PROP_FORMAT, _PACKED) else None
 

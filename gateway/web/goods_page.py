@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from gateway.batches import Rate
@@ -140,33 +141,37 @@ class GoodsPage:
         machine = words.machine(chart.machine)
         latest, size = points[-1], "_size" if chart.quantity == "size" else ""
         unit = self._page["pixels"] if latest.unit == "px" else latest.unit
+        before, after = ("", f"\u00a0{unit}" if unit else "") if size else ("L*\u00a0", "")
+
+        def amount(value: float) -> str:
+            return f"{before}{self._one_decimal(value)}{after}"
+
         return {
             "product": self._product(chart.product),
             "quantity": chart.quantity,
             "what": self._page[f"chart_{chart.quantity}"],
             "where": f"{machine} · {chart.camera}",
             "label": str(self._page[f"chart{size}_of"]).format(product=self._product(chart.product), machine=machine),
-            "before": "" if size else "L* ",
-            "after": f" {unit}" if size and unit else "",
+            "before": before,
+            "after": after,
             "drawing": drawing,
-            "titles": [f"{words.when(each.at_ns)}: {self._one_decimal(each.point.value)}" for each in chart.points],
+            "titles": [f"{words.when(each.at_ns)}: {amount(each.point.value)}" for each in chart.points],
             "low": self._one_decimal(drawing.low),
             "high": self._one_decimal(drawing.high),
             "first": self._moment(chart.points[0].at_ns),
             "last": self._moment(chart.points[-1].at_ns),
-            "said": self._said(latest, size),
+            "said": self._said(latest, size, amount),
             "warns": bool(latest.rule),
             "learned": latest.learned,
         }
 
-    def _said(self, latest: ChartPoint, size: str) -> str:
+    def _said(self, latest: ChartPoint, size: str, amount: Callable[[float], str]) -> str:
         if latest.learned < 1:
             return str(self._page[f"chart{size}_learning"]).format(percent=int(100 * latest.learned))
         shown = latest.average if latest.rule == "drift" else latest.value
         direction = "up" if shown > latest.expected else "down"
         key = f"chart{size}_{latest.rule}_{direction}" if latest.rule else "chart_good"
-        value, expected = self._one_decimal(shown), self._one_decimal(latest.expected)
-        return str(self._page[key]).format(value=value, expected=expected)
+        return str(self._page[key]).format(value=amount(shown), expected=amount(latest.expected))
 
     def _item(self, item: views.ItemView) -> dict[str, Any]:
         page = self._page

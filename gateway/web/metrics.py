@@ -81,6 +81,8 @@ class GatewayCollector(Collector):
         severity = GaugeMetricFamily("werkpuls_machine_severity", "0 good, 1 watch, 2 warning, 3 alarm", labels=labels)
         for machine in machine_views(self._services):
             where = [machine.node, machine.machine]
+            if machine.stale:
+                continue  # a score that nobody confirms would be drawn as one
             if machine.score is not None:
                 score.add_metric(where, machine.score)
             if machine.limit is not None:

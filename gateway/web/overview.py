@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -18,6 +19,7 @@ from gateway.web.camera_card import camera_lines, camera_pill
 from gateway.web.state import machine_views, node_views
 from gateway.web.tending import Tending
 from gateway.web.trouble import BLINDING, sentences, troubles
+from gateway.web.unshown import card_or, unshown_alert, unshown_machine
 from gateway.wording import CERTAIN, Wording, machine_causes
 from wire.messages import Severity
 
@@ -70,12 +72,15 @@ class Overview:
         present = self._services.ledger.open_alerts()
         self._called = self._services.ledger.goods.called()
         notes = self._services.ledger.notes.of([alert.id for alert in present])
-        cards = [(alert, self.alert(alert, together(alert, present), notes.get(alert.id, ()))) for alert in present]
+        cards = [(alert, self._card(alert, present, notes.get(alert.id, ()))) for alert in present]
         self._troubled = {alert.id: alert.since_ns for alert in present if alert.kind == "machine"}
         self._severities = {alert.id: alert.severity for alert in present}
         self._cameras = state.cameras(self._services, self._words)
         tending = Tending(self._services, self._words, self._cameras, self._now_ns)
-        machines = [self._machine(machine) | tending.of(machine) for machine in machine_views(self._services)]
+        machines = [
+            card_or(partial(unshown_machine, machine, self._words), partial(self._tended, machine, tending))
+            for machine in machine_views(self._services)
+        ]
         found = troubles(self._services)
         return {
             "t": self._page,
@@ -92,6 +97,12 @@ class Overview:
             "deliveries": [self._delivery(one) for one in self._services.ledger.deliveries() if not one.retired],
             "nodes": [self._node(node) for node in node_views(self._services)],
         }
+
+    def _card(self, alert: Alert, present: Sequence[Alert], notes: Sequence[Entry]) -> dict[str, Any]:
+        return card_or(
+            partial(unshown_alert, alert, self._words),
+            lambda: self.alert(alert, together(alert, present), notes),
+        )
 
     def alert(self, alert: Alert, others: Sequence[Alert] = (), notes: Sequence[Entry] = ()) -> dict[str, Any]:
         """One alert, which others began at about the same time, and what people wrote with what they did about it."""
@@ -181,6 +192,9 @@ class Overview:
             "done": alert.done,
         }
 
+    def _tended(self, machine: views.Machine, tending: Tending) -> dict[str, Any]:
+        return self._machine(machine) | tending.of(machine)
+
     def _machine(self, machine: views.Machine) -> dict[str, Any]:
         words, page = self._words, self._page
         channels = sorted(
@@ -221,6 +235,8 @@ class Overview:
             return camera_pill(machine, cameras, alerts, self._words)
         if not machine.online:
             return {"severity": "new", "severity_name": str(self._page["offline"])}
+        if machine.stale:
+            return {"severity": "new", "severity_name": str(self._page["stale_pill"])}
         if machine.paused:
             return {"severity": "new", "severity_name": str(self._page["pause_pill"])}
         name = self._words.word("severities", machine.severity or "unknown")
@@ -228,13 +244,16 @@ class Overview:
 
     def _learning(self, machine: views.Machine) -> str:
         percent, left_s = int(100 * machine.learned), machine.learning_left_s
-        if left_s is None or not machine.online or machine.paused:
+        if left_s is None or not machine.online or machine.stale or machine.paused:
             return str(self._page["learning"]).format(percent=percent)
         return str(self._page["learning_left"]).format(percent=percent, duration=self._words.duration(left_s))
 
     def _notes(self, machine: views.Machine) -> list[str]:
         """What is worth knowing besides the score: what is coming, what moved, and how far it can be trusted."""
         notes: list[str] = []
+        if machine.online and machine.stale:
+            age_s = (self._now_ns - machine.condition_ns) / 1e9
+            return [str(self._page["stale"]).format(duration=self._words.duration(age_s))]
         if machine.online and machine.unjudged:
             # Also while it learns: who then takes something away need not let it learn twice.
             notes.append(str(self._page["unjudged"]).format(count=machine.unjudged))
@@ -269,7 +288,7 @@ class Overview:
     def _facts(self, machine: views.Machine, *, seen: bool) -> str:
         """`seen`: by cameras only, which do not say what it is doing."""
         facts = [machine.node]
-        if machine.online and not seen:  # what it did when it was last heard is no news
+        if machine.online and not machine.stale and not seen:  # what it did when it was last heard is no news
             facts.insert(0, self._words.word("regimes", machine.regime or "unknown"))
         silent_s = (self._now_ns - machine.seen_ns) / 1e9
         if not machine.seen_ns:

@@ -37,7 +37,7 @@ def _alerts(services: Services) -> dict[str, list[str]]:
 
 
 def _view(services: Services, state: MachineState, online: set[str], alerts: dict[str, list[str]]) -> views.Machine:
-    condition = state.condition
+    condition, stale = state.condition, state.stale(services.wall_ns())
     age_s = max(services.wall_ns() - condition.time_ns, 0) / 1e9 if condition else 0.0
     return views.Machine(
         site=state.site,
@@ -48,7 +48,8 @@ def _view(services: Services, state: MachineState, online: set[str], alerts: dic
         seen_ns=state.seen_ns,
         condition_ns=condition.time_ns if condition else 0,
         regime=condition.regime if condition else None,
-        severity=_severity(condition),
+        stale=stale,
+        severity=None if stale else _severity(condition),
         score=condition.score if condition else None,
         limit=condition.limit if condition else None,
         learned=condition.learned if condition else 0.0,

@@ -40,6 +40,8 @@ class Machine(Struct, frozen=True, kw_only=True):
     seen_ns: int
     condition_ns: int
     """When its condition was told; what `evidence` is relative to. 0 before the first."""
+    stale: bool
+    """Whether its condition is too old to say how it is now: it has no severity then."""
     regime: str | None
     severity: str | None
     score: float | None

@@ -19,6 +19,7 @@ from gateway.alerting import Alerting
 from gateway.alerts import State
 from gateway.ledger import LedgerUnavailable
 from gateway.outbox import Wants
+from gateway.wording import Wording
 from wire.codec import Codec
 from wire.journal import Journal, Record
 from wire.messages import Condition, Health, JournalState, SensorState, Severity, Trust
@@ -242,6 +243,35 @@ def test_a_camera_that_is_taken_away_is_no_longer_in_trouble(site: Site) -> None
     site.clock.pass_s(601)
     site.alerting.turn()
     assert site.ledger.open_alerts() == []
+
+
+def test_a_machine_that_its_node_fails_to_watch_becomes_an_alert_about_that_machine(site: Site) -> None:
+    def sensors(**faults: str) -> list[SensorState]:
+        whole = [
+            SensorState(name="machine", machine=machine, ok=False, fault=fault, detail="KeyError: x")
+            for machine, fault in faults.items()
+            if fault
+        ]
+        return [*(SensorState(name="power", machine=machine, ok=True) for machine in faults), *whole]
+
+    for seq in (1, 2):
+        told = sensors(mixer="loop_restarted", oven="loop_restarted", press="")
+        site.put("health", health(seq, site.clock(), sensors=told))
+        site.alerting.turn()
+        site.clock.pass_s(31)
+    found = {alert.machine: alert for alert in site.ledger.open_alerts()}
+    assert set(found) == {"mixer", "oven"}
+    assert {(alert.kind, alert.cause) for alert in found.values()} == {("node", "node_blind")}
+    said = Wording("de", titles={"mixer": "Spiralkneter"}).describe(found["mixer"], now_ns=site.clock())
+    assert said.title == "Warnung: Spiralkneter – Maschine wird nicht überwacht"
+    assert "aus- und wieder einschalten" in said.check
+    # A gateway that was away meanwhile hears which one is watched again; of the other the alert stays.
+    restarted = site.make()
+    site.put("health", health(3, site.clock(), sensors=sensors(mixer="", oven="loop_restarted", press="")))
+    restarted.turn()
+    site.clock.pass_s(601)
+    restarted.turn()
+    assert [alert.machine for alert in site.ledger.open_alerts()] == ["oven"]
 
 
 def test_commands_go_out_and_again_without_a_reply(site: Site) -> None:

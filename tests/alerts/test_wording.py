@@ -58,6 +58,14 @@ def test_sentences_take_the_same_values_in_both_languages() -> None:
     assert fields("de") == fields("en")
 
 
+def test_no_german_sentence_bends_a_duration() -> None:
+    # It is "2 Tage": what stands before it must not ask for "2 Tagen".
+    bending = re.compile(r"\b(ab|aus|bei|binnen|in|mit|nach|seit|von|vor|zu) (etwa |fast |über )?\{(duration|days)\}")
+    said = texts(WORDINGS["de"].catalogue)
+    assert bending.search("zuletzt gehört vor {duration}")
+    assert [text for text in said if bending.search(text)] == []
+
+
 def camera_faults() -> set[str]:
     """What the program says of cameras, as its source has it."""
     source = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "edge").rglob("*.py"))

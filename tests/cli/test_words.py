@@ -307,6 +307,36 @@ def test_a_recording_is_scored_in_both_languages_and_the_json_in_none(
     assert json["de"] == json["en"]
 
 
+TABLES = {
+    "no time": "a;b\n" + "".join(f"{at % 7};{at % 5}\n" for at in range(60)),
+    "no unit, a footer of empty lines": "time;a;\n" + "".join(f"{500 * at};{at % 7};\n" for at in range(60)) + ";;\n",
+    "elapsed": "Zeit;a\n" + "".join(f"{at}:00:00;{at % 7}\n" for at in range(60)),
+    "minutes": "Zeit;a\n" + "".join(f"{at}:30.5;{at % 7}\n" for at in range(60)),
+    "labels": "Nr;a;fail;X;Y\n" + "".join(f"{at};{at % 7};{at // 50};0;{at // 50}\n" for at in range(60)),
+    "runs": "unit_nr;cycle;a\n" + "".join(f"{run};{at};{at % 7}\n" for run in (1, 2) for at in range(60)),
+    "no names": "".join(f"{run} {at} {at % 7}.5 x\n" for run in (1, 2) for at in range(60)),
+    "one value a row": "time_s;sensor;value;quality\n"
+    + "".join(f"{at};{name};{at % 7 if at else 'err'};3\n" for at in range(60) for name in ("a", "b"))
+    + "60;c;1;3\n61;label;1;3\n",
+    "mixed machines": "time_s;device;a;b\n" + "".join(f"{at};{at % 3};{at % 7};{at % 5}\n" for at in range(120)),
+    "many machines": "time_s;device;a;b\n" + "".join(f"{at // 40};{at % 40};{at % 7};{at % 5}\n" for at in range(1600)),
+    "no time in a row": "Zeit;a\n" + "".join(f"10:{at:02}:00;{at % 7}\n" for at in range(40)) + ";4\nMittel;4\n",
+    "JSON": '{"a": 1}',
+    "line protocol": "oven,host=pi temp=1.0 1583748000000000000\n",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_what_is_told_of_a_table_is_told_in_german(
+    table: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "t").write_text(TABLES[table])
+    cli.main(["score", str(tmp_path / "t"), "--warmup", "20", "--out", str(tmp_path / "out"), "--lang", "de"])
+    told = capsys.readouterr().err.replace(str(tmp_path), "").replace("(row ", "").replace("in row ", "")
+    assert len(told.splitlines()) > 1
+    assert not re.findall(r"\b(and|are|as|columns?|has|is|it|no|not|of|row|rows|the|time|with)\b", told)
+
+
 def test_certificates_are_made_and_refused_in_both_languages(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -323,12 +353,12 @@ def test_photos_that_cannot_be_used_are_told_in_both_languages(
     (tmp_path / "empty").mkdir()
     (tmp_path / "no.jpg").write_text("no picture")
     for command in (["classify"], ["calibrate"], ["teach", str(tmp_path / "rolls"), "--good"]):
-        for language, said in (("de", "weder JPEG noch PNG"), ("en", "neither JPEG nor PNG")):
+        for language, said in (("de", "weder JPEG noch PNG, WebP"), ("en", "no JPEG, PNG, WebP")):
             assert cli.main([*command, str(tmp_path / "no.jpg"), "--lang", language]) == 1
             assert said in capsys.readouterr().err
     (tmp_path / "moving.gif").write_bytes(b"GIF89a")
     assert cli.main(["classify", str(tmp_path / "moving.gif"), "--lang", "de"]) == 1
-    assert "weder JPEG noch PNG, sondern GIF: als eines davon speichern" in capsys.readouterr().err
+    assert "das Format GIF wird nicht gelesen; als JPEG oder PNG speichern" in capsys.readouterr().err
     assert cli.main(["classify", str(tmp_path / "empty"), "--lang", "de"]) == 1
     assert "keine Fotos in diesem Ordner" in capsys.readouterr().err
 

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from scipy.io import savemat, wavfile
 
 from edge.recordings import Options, Recording, RecordingError, expand, open_recording
+from edge.recordings.mat_outline import outline_fault
 
 WAVE = np.sin(np.linspace(0, 300, 4000))
 
@@ -133,6 +134,22 @@ def test_a_variable_says_the_rate_of_a_waveform(
         assert recording.columns == ("bearing.gs",)
         assert recording.rate_hz == rate_hz
         assert ("as a variable of the file says" in "".join(recording.notes)) == (rate_hz is not None)
+
+
+def test_a_waveform_may_be_called_like_a_label(tmp_path: Path) -> None:
+    savemat(tmp_path / "a.mat", {"outer_race_fault": np.sin(np.arange(50.0)), "load": 270, "label": np.ones(60)})
+    with open_recording(str(tmp_path / "a.mat")) as recording:
+        assert recording.columns == ("outer_race_fault",)
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_a_mat_file_whose_sizes_are_wrong_is_refused_before_it_is_trusted(tmp_path: Path, *, compressed: bool) -> None:
+    path = tmp_path / "a.mat"
+    savemat(path, {"runs": {"a": WAVE[:40], "b": [1, 2]}}, do_compression=compressed)
+    whole = path.read_bytes()
+    assert outline_fault(whole) is None
+    path.write_bytes(whole[:132] + struct.pack("<I", 8_708_072) + whole[136:])
+    assert "damaged MAT file: an element of 8708072 bytes does not fit in it" in refusal(str(path))
 
 
 def test_newer_mat_files_are_explained(tmp_path: Path) -> None:

@@ -108,6 +108,29 @@ def test_a_table_with_a_value_and_a_state_beside_it_is_a_wide_one(tmp_path: Path
         assert len(recording.head().values) == MOMENTS
 
 
+@pytest.mark.parametrize("name", ["Anna", "Anna Bert"])
+def test_a_name_that_does_not_change_from_row_to_row_makes_no_table_long(tmp_path: Path, name: str) -> None:
+    rows = [f"{30 * at},{name.split()[at // 26 % len(name.split())]},{at % 2},{20 + at % 5}" for at in range(MOMENTS)]
+    with opened(tmp_path, "\n".join(["time_s,name,state,temperature", *rows])) as recording:
+        assert recording.columns == ("state", "temperature")
+    with opened(tmp_path, "\n".join(["time_s,name,value", *(row.rpartition(",")[0] for row in rows)])) as recording:
+        assert recording.columns == ("value",)
+
+
+@pytest.mark.parametrize("name", ["room", "motor", "zone", "signal", "sensor"])
+@pytest.mark.parametrize("cell", [lambda at: f"{21 + at % 4 / 2}", lambda at: str(at // 3 % 2)])
+def test_what_is_measured_of_a_machine_is_not_its_name(tmp_path: Path, name: str, cell: Callable[[int], str]) -> None:
+    rows = [f"{30 * at},{cell(at)},{20 + at % 5}" for at in range(MOMENTS)]
+    with opened(tmp_path, "\n".join([f"time_s,{name},value", *rows])) as recording:
+        assert recording.columns == (name, "value")
+
+
+def test_several_values_of_each_name_are_columns(tmp_path: Path) -> None:
+    rows = [f"{when(at).isoformat()},{name},{at % 5},{at % 7}" for at in range(MOMENTS) for name in ("oven", "mixer")]
+    with opened(tmp_path, "\n".join(["start,statistic_id,mean,max", *rows])) as recording:
+        assert recording.columns == ("oven.mean", "oven.max", "mixer.mean", "mixer.max")
+
+
 def test_its_own_columns_can_be_asked_for_and_ignored(tmp_path: Path) -> None:
     with opened(tmp_path, wincc(), Options(columns=("VarValue",))) as recording:
         assert recording.columns == ("VarValue",)

@@ -117,6 +117,15 @@ def test_a_date_with_more_hours_than_a_day_has_is_no_time(tmp_path: Path, stamp:
         read(tmp_path, written([at(row).isoformat(" ") for row in range(3)] + [stamp] * (ROWS - 3)))
 
 
+@pytest.mark.parametrize(
+    ("form", "told"), [("{0}:30:00", "more hours than a day"), ("{0}:30.5", "minutes and seconds"), ("00:{0}:00", "")]
+)
+def test_what_a_time_of_day_is_taken_for_is_told(tmp_path: Path, form: str, told: str) -> None:
+    said = read(tmp_path, written([form.format(f"{row:02}") for row in range(ROWS)]))[3]
+    assert ("the time is taken for" in said) == bool(told)
+    assert told in said
+
+
 def test_times_without_a_unit_are_told(tmp_path: Path) -> None:
     said = read(tmp_path, written([f"{row * 20}" for row in range(ROWS)]))[3]
     assert "taken for seconds, as it counts; if it is another, name the column with it, as time_ms" in said
@@ -164,9 +173,27 @@ EXTRA: dict[str, Callable[[int], str]] = {
     **dict.fromkeys(["Index", "lfd. Nr.", "Nr", "#", "sample_nr", "id", "", "anything"], lambda row: str(row + 1)),
     "Unnamed: 0": lambda row: str(3 * row + row % 2),
     **dict.fromkeys(
-        ["anomaly", "changepoint", "Label", "is_anomaly", "class", "Machine failure", "Anomalie", "ground_truth"],
+        [
+            "anomaly",
+            "changepoint",
+            "Label",
+            "is_anomaly",
+            "class",
+            "Machine failure",
+            "Anomalie",
+            "ground_truth",
+            "EVENT",
+            "Engine Condition",
+            "faultNumber",
+            "Attack LABLE (1: attack)",
+            "fail",
+            "Maintenance Flag",
+            "health_state",
+        ],
         lambda row: str(int(row > 30)),
     ),
+    "ATT_FLAG": lambda row: "-999" if row < 30 else "1",
+    **dict.fromkeys(["machineID", "unit_number", "PROGRAM_NUMBER"], lambda row: str(3 + row // 20)),
     "RUL": lambda row: f"{100.5 - row}",
     "device_id": lambda _row: "4711",
     "received": lambda row: f"{at(row).timestamp() + 0.1:.2f}",
@@ -308,11 +335,26 @@ def test_a_bit_for_each_kind_of_failure_beside_the_label_is_a_label(tmp_path: Pa
         assert "column 'BBX' is a label as 'is_broken' is and is ignored" in recording.notes
 
 
-def test_a_switch_is_a_measurement_where_no_label_stands_beside_it(tmp_path: Path) -> None:
-    rows = "\n".join(f"{at % 40 // 30};{at % 9};{int(at > 90)}" for at in range(100))
-    (tmp_path / "run.csv").write_text("valve;pressure;anomaly\n" + rows)
+@pytest.mark.parametrize("order", ["pressure;alarm;heater;fan", "heater;fan;alarm;pressure"])
+def test_switches_beside_an_alarm_are_measurements(tmp_path: Path, order: str) -> None:
+    columns = {
+        "pressure": [at % 9 for at in range(100)],
+        "alarm": [int(at > 90) for at in range(100)],
+        "heater": [at // 10 % 2 for at in range(100)],
+        "fan": [at // 7 % 3 // 2 for at in range(100)],
+    }
+    rows = [";".join(str(columns[name][at]) for name in order.split(";")) for at in range(100)]
+    (tmp_path / "run.csv").write_text("\n".join([order, *rows]))
     with open_recording(str(tmp_path / "run.csv")) as recording:
-        assert recording.columns == ("valve", "pressure")
+        assert set(recording.columns) == {"pressure", "heater", "fan"}
+
+
+@pytest.mark.parametrize("name", ["valve", "run", "Maschine"])
+def test_a_switch_is_a_measurement_where_no_label_stands_beside_it(tmp_path: Path, name: str) -> None:
+    rows = "\n".join(f"{at % 40 // 30};{at % 9};{int(at > 90)}" for at in range(100))
+    (tmp_path / "run.csv").write_text(f"{name};pressure;anomaly\n" + rows)
+    with open_recording(str(tmp_path / "run.csv")) as recording:
+        assert recording.columns == (name, "pressure")
 
 
 @pytest.mark.parametrize("header", ["", "machine_nr;cycle;a;b\n"])

@@ -2,70 +2,48 @@
 
 from __future__ import annotations
 
+import contextlib
 import zipfile
 from pathlib import Path
-from xml.sax.saxutils import escape
 
 import numpy as np
+import openpyxl
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from edge.recordings import RecordingError, open_recording
 
-SPACE = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
-FORMATS = ("0", "164", "14", "21", "166")
-CODES = '<numFmt numFmtId="164" formatCode="DD\\.MM\\.YYYY\\ HH:MM:SS"/><numFmt numFmtId="166" formatCode="0.00&quot; s&quot;"/>'
-NUMBER, MOMENT, DAY, CLOCK, SECONDS = range(5)
-Cell = tuple[float, int] | str | None
+MOMENT, DAY, CLOCK, SECONDS = "DD.MM.YYYY HH:MM:SS", "DD.MM.YYYY", "hh:mm:ss", '0.00" s"'
+Cell = float | str | tuple[float, str] | None
+"""A number with a number format, where it is a pair."""
 
 
-def book(path: Path, sheets: dict[str, list[list[Cell]]], *, inline: bool = False) -> str:
-    """A workbook as Excel saves it: shared texts, dates as days with a style, empty rows and cells left out."""
-    shared: list[str] = []
-    parts, names, relations = {}, [], []
-    for number, (name, rows) in enumerate(sheets.items(), 1):
-        lines = []
+def book(path: Path, sheets: dict[str, list[list[Cell]]], hidden: str = "") -> str:
+    """A workbook; what is not there is left out, as Excel does it."""
+    made = openpyxl.Workbook()
+    made.remove(made.worksheets[0])
+    for name, rows in sheets.items():
+        sheet = made.create_sheet(name)
+        sheet.sheet_state = "hidden" if name == hidden else "visible"
         for row, cells in enumerate(rows, 1):
-            made = []
-            for at, cell in enumerate(cells):
-                where = f'r="{chr(65 + at)}{row}"'
-                if isinstance(cell, str) and inline:
-                    made.append(f'<c {where} t="inlineStr"><is><t>{escape(cell)}</t></is></c>')
-                elif isinstance(cell, str):
-                    shared.append(cell)
-                    made.append(f'<c {where} t="s"><v>{len(shared) - 1}</v></c>')
-                elif cell is not None:
-                    made.append(f'<c {where} s="{cell[1]}"><v>{cell[0]!r}</v></c>')
-            if made:
-                lines.append(f'<row r="{row}">{"".join(made)}</row>')
-        parts[f"xl/worksheets/sheet{number}.xml"] = (
-            f"<worksheet {SPACE}><sheetData>{''.join(lines)}</sheetData></worksheet>"
-        )
-        names.append(f'<sheet name="{name}" sheetId="{number}" r:id="rId{number}"/>')
-        relations.append(f'<Relationship Id="rId{number}" Target="worksheets/sheet{number}.xml"/>')
-    links = 'xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships"'
-    parts["[Content_Types].xml"] = "<Types/>"
-    parts["xl/workbook.xml"] = f"<workbook {SPACE} {links}><sheets>{''.join(names)}</sheets></workbook>"
-    parts["xl/_rels/workbook.xml.rels"] = f"<Relationships>{''.join(relations)}</Relationships>"
-    parts["xl/sharedStrings.xml"] = (
-        f"<sst {SPACE}>{''.join(f'<si><r><t>{escape(t)}</t></r></si>' for t in shared)}</sst>"
-    )
-    styles = "".join(f'<xf numFmtId="{number}"/>' for number in FORMATS)
-    parts["xl/styles.xml"] = f"<styleSheet {SPACE}><numFmts>{CODES}</numFmts><cellXfs>{styles}</cellXfs></styleSheet>"
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for part, text in parts.items():
-            archive.writestr(part, text)
+            for column, value in enumerate(cells, 1):
+                if isinstance(value, tuple):
+                    sheet.cell(row, column, value[0]).number_format = value[1]
+                elif value is not None:
+                    sheet.cell(row, column, value)
+    made.save(path)
     return str(path)
 
 
 def measured(head: list[list[Cell]], times: list[list[Cell]]) -> list[list[Cell]]:
-    return [*head, *([*time, (20.5 + row, NUMBER), (row % 3 / 4, SECONDS)] for row, time in enumerate(times))]
+    return [*head, *([*time, 20.5 + row, (row % 3 / 4, SECONDS)] for row, time in enumerate(times))]
 
 
 COVER: list[list[Cell]] = [["Messung Ofen 2"], ["Gerät", "4711"]]
 ROWS = 40
 
 
-@pytest.mark.parametrize("texts", ["shared", "inline"])
 @pytest.mark.parametrize(
     ("names", "times"),
     [
@@ -74,14 +52,14 @@ ROWS = 40
     ],
 )
 def test_a_sheet_with_lines_above_a_german_header_is_read(
-    tmp_path: Path, names: list[str], times: list[list[Cell]], texts: str
+    tmp_path: Path, names: list[str], times: list[list[Cell]]
 ) -> None:
     head: list[list[Cell]] = [["Messprotokoll"], [], [*names, "Ofentemperatur [°C]", "Öffnung", "Störung"]]
     sheets = {
         "Deckblatt": COVER,
         "Messwerte": [[*row, "nein"] if at > 2 else row for at, row in enumerate(measured(head, times))],
     }
-    path = book(tmp_path / "ofen.xlsx", sheets, inline=texts == "inline")
+    path = book(tmp_path / "ofen.xlsx", sheets)
     for name in (path, f"{path}!Messwerte"):
         with open_recording(name) as recording:
             assert recording.columns == ("Ofentemperatur [°C]", "Öffnung")
@@ -95,6 +73,16 @@ def test_a_sheet_with_lines_above_a_german_header_is_read(
             assert told == (name == path)
 
 
+def test_a_stray_cell_at_the_far_end_of_a_sheet_and_hidden_sheets_cost_nothing(tmp_path: Path) -> None:
+    sheet = measured([["t", "Temperatur", "b"]], [[(43_899.5 + row / 2880, MOMENT)] for row in range(ROWS)])
+    far: list[list[Cell]] = [*sheet, *([[]] * 100_000), [*([None] * 700), " "]]
+    path = book(tmp_path / "ofen.xlsx", {"Blatt": far, "Alt": [*sheet, *sheet]}, hidden="Alt")
+    with open_recording(path) as recording:
+        assert recording.columns == ("Temperatur", "b")
+        (chunk,) = recording.chunks()
+        assert chunk.values[-1].tolist() == [20.5 + ROWS - 1, (ROWS - 1) % 3 / 4]
+
+
 def test_a_workbook_that_cannot_be_read_says_why(tmp_path: Path) -> None:
     path = book(tmp_path / "a.xlsx", {"Blatt": COVER})
     with pytest.raises(RecordingError, match="has no sheet 'Tabelle1'; it has for instance 'Blatt'"):
@@ -103,6 +91,19 @@ def test_a_workbook_that_cannot_be_read_says_why(tmp_path: Path) -> None:
         archive.writestr("xl/workbook.xml", "<workbook>")
     with pytest.raises(RecordingError, match="damaged Excel file"):
         open_recording(str(tmp_path / "b.xlsx"))
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.integers(0, 10_000), st.binary(min_size=1, max_size=30))
+def test_a_damaged_workbook_is_read_or_refused(tmp_path: Path, place: int, rubbish: bytes) -> None:
+    path = tmp_path / "ofen.xlsx"
+    book(path, {"Blatt": measured([["t", "a", "b"]], [[(43_899.5 + row, MOMENT)] for row in range(ROWS)])})
+    content = bytearray(path.read_bytes())
+    at = place % len(content)
+    content[at : at + len(rubbish)] = rubbish
+    path.write_bytes(content)
+    with contextlib.suppress(RecordingError), open_recording(str(path)) as recording:
+        assert recording.head().values.shape[1] >= 1
 
 
 @pytest.mark.parametrize(

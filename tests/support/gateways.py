@@ -117,7 +117,7 @@ class Feed:
             "severity": Severity.GOOD,
             "learned": 1.0,
         }
-        made = Condition(machine=machine, **{**values, **fields}, **self.node.envelope(time.time_ns()))
+        made = Condition(machine=machine, **{**values, **self.node.envelope(time.time_ns()), **fields})
         self.tell(made)
         return made
 

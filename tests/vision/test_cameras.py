@@ -219,7 +219,7 @@ def test_photos_come_once_oldest_first_and_only_when_settled(tmp_path: Path) -> 
     assert [dated(position) for position in positions] == [start + 10**9, start + 2 * 10**9]
     assert camera.read() is None
     now[0] += 10**10
-    with pytest.raises(BadPicture, match=r"c\.jpg: neither JPEG nor PNG") as told:
+    with pytest.raises(BadPicture, match=r"c\.jpg: no JPEG, PNG") as told:
         camera.read()
     assert dated(told.value.position) == start + 3 * 10**9
     assert camera.read() is None
@@ -379,8 +379,8 @@ def test_pictures_of_every_kind_are_decoded_and_bad_ones_refused(tmp_path: Path)
         ("cut and closed.jpg", whole[: len(whole) // 2] + whole[-2:], "middle"),
         ("cut.png", deep[: len(deep) // 2], "middle"),
         ("head.jpg", whole[:20], ""),
-        ("text.jpg", b"Teig", "neither"),
-        ("empty.jpg", b"", "neither"),
+        ("text.jpg", b"Teig", "no JPEG"),
+        ("empty.jpg", b"", "no JPEG"),
         ("rubbish.jpg", whole[:2] + bytes(range(256)) * 4, ""),
         ("huge.png", deep[:16] + (10_000).to_bytes(4, "big") * 2 + deep[24:], "100"),
     ):

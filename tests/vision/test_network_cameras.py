@@ -139,7 +139,7 @@ def test_a_damaged_picture_is_told_and_the_next_one_taken(serve: Callable[..., C
         if shown not in seen[-1:]:
             seen.append(shown)
     camera.close()
-    assert seen == ["good", "c: neither JPEG nor PNG", "c: it ends in the middle of the picture", "good"]
+    assert seen == ["good", "c: no JPEG, PNG, WebP, BMP or TIFF", "c: it ends in the middle of the picture", "good"]
 
 
 @pytest.mark.parametrize("scheme", ["http", "rtsp"])

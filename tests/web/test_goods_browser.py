@@ -114,7 +114,7 @@ def test_limits_average_and_warnings_are_drawn(gateway: Gateway, chromium: Chrom
     assert [each.find_element(By.CSS_SELECTOR, "h3").text for each in charts] == [LONG, "roll", "roll"]
     young, known, sizes = charts
     assert "Größe · oven · tray" in sizes.text
-    assert "Wie gewohnt: zuletzt 82,6, sonst 82,3" in sizes.text
+    assert "Wie gewohnt: zuletzt 82,6 mm, sonst 82,3 mm" in sizes.text
     assert sizes.find_elements(By.CSS_SELECTOR, "figcaption span")[1].text.endswith(" mm")
     assert len(sizes.find_elements(By.CSS_SELECTOR, "circle.dot")) == 30
     assert len(young.find_elements(By.CSS_SELECTOR, "circle")) == 3

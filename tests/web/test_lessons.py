@@ -76,8 +76,8 @@ def test_a_lesson_is_begun_shown_taught_and_its_result_told(
     (latest, *_) = check(http.get(f"{LESSONS}?limit=1"))
     assert (latest["state"], latest["taught"]["good"], latest["taught_by"]) == ("taught", 5, "Bernd")
     page = http.get(f"/goods/lessons/{lesson}?lang=de").text
-    assert "Angelernt: 5 gute und 1 schlechte Stücke." in page
-    assert "Nur 5 gute Stücke" in page
+    assert "Angelernt: 5 Stück gut, 1 schlecht." in page
+    assert "Gut sind nur 5 Stück" in page
     (today,) = [each for each in check(http.get("/api/v1/goods/today")) if each["product"] == "brezel"]
     assert (today["items"], today["rejects"], today["unsure"]) == (6, 1, 0)
 
@@ -111,7 +111,7 @@ def test_a_profile_that_came_in_the_meantime_is_asked_about(
     command = next(each for *_, each in gateway.ledger.due_commands() if each.action == "teach")
     assert (command.known, command.lesson, len(command.taught)) == ("replace", lesson, 1)
     answer(gateway, feed, "teach", taught=Taught(good=6, bad=0))
-    assert "Angelernt: 6 gute" in http.get(f"{place}?lang=de").text
+    assert "Angelernt: 6 Stück gut" in http.get(f"{place}?lang=de").text
     assert http.post(place, data={**form, "action": "use"}).headers["location"] == f"{place}?lang=de&used=1"
     (switch, *_) = gateway.ledger.commands(limit=1)
     assert (switch.action, switch.origin, switch.machine) == ("set_product", "watch", "oven")
@@ -148,7 +148,7 @@ def test_one_camera_has_one_lesson_and_another_camera_another(http: httpx.Client
     problem(http.post(LESSONS, json={**WHERE, "name": "Laib", "by": "Bernd"}), 409)
     other = check(http.post(LESSONS, json={**WHERE, "camera": "belt", "name": "Laib"}))
     page = http.get("/goods?lang=de").text
-    assert "Brezel (tray): sammelt, 6 Bilder" in page
+    assert "Brezel (tray): sammelt, Bilder: 6" in page
     assert "Laib (belt): Kamera wird gefragt" in page
     assert "Sie beginnt zu sammeln, sobald sie es wieder ist." in http.get(f"/goods/lessons/{other['id']}?lang=de").text
     check(http.post(f"{LESSONS}/{other['id']}/end", json={"by": "Anna"}))

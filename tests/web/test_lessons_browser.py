@@ -192,7 +192,7 @@ def test_a_shift_lead_teaches_a_product_with_a_phone(gateway: Gateway, node: Nod
     press(chromium, '.tapping button[value="teach"]')
     until(lambda: state(chromium) == "taught", 30)
     said = text(chromium, "#lesson")
-    for words in ("Angelernt: ", "und 1 schlechte Stücke", "Probe: ", "Begonnen von Anna", "Angetippt von Bernd"):
+    for words in ("Angelernt: ", "gut, 1 schlecht.", "Probe: ", "Begonnen von Anna", "Angetippt von Bernd"):
         assert words in said
     save(chromium, "lesson-taught")
     card = read_profile_card(node.profiles / "laugenbrezel-gross.json")

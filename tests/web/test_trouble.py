@@ -6,20 +6,24 @@ import dataclasses
 import re
 import sqlite3
 import string
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import httpx
 import pytest
 from support.broker import until
-from support.gateways import Feed
+from support.gateways import Feed, hears_its_broker
 
+from gateway.alerts import Alert
 from gateway.daemon import Gateway
+from gateway.origins import OriginState
 from gateway.services import Failures
 from gateway.stumbles import Stumbles
 from gateway.web.trouble import TEXTS, Trouble, sentences, troubles
-from gateway.wording import LANGUAGES, Wording
-from wire.messages import Severity
+from gateway.wording import LANGUAGES, Description, Wording
+from wire.messages import Severity, Trust
 
 
 @contextmanager
@@ -59,6 +63,8 @@ def test_alerts_that_cannot_be_worked_on_are_told_until_they_can(
         assert "please look after the machines yourself" in http.get("/?lang=en").text
     until(lambda: TEXTS["alerting"] not in health(http))
     assert "Neue Meldungen können" not in http.get("/?lang=de").text
+    until(lambda: len(gateway.ledger.open_alerts()) == 1, what="it was not lost")
+    gateway.ledger.resolve(gateway.ledger.open_alerts()[0].id, done="x", by="Anna")
 
 
 def test_a_part_that_fails_over_and_over_is_told_though_its_thread_lives(gateway: Gateway) -> None:
@@ -94,3 +100,78 @@ def test_nothing_is_called_calm_while_no_node_can_be_heard(gateway: Gateway, htt
     page = http.get("/?lang=de").text
     assert "Das Gateway hört zurzeit keine Messstelle" in page
     assert "Alles läuft wie gewohnt" not in page
+
+
+def test_a_machine_is_not_called_good_by_what_was_said_ten_days_ago(
+    gateway: Gateway, feed: Feed, http: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = OriginState("bakery", "oven-pi", "sense", "log1", 1, True, 0, 0, 0, time.time_ns(), Trust.SYNCED)
+    monkeypatch.setattr(gateway.ingest, "nodes", lambda: [there])
+    hears_its_broker(gateway, monkeypatch)
+    known = gateway.live.machines
+    monkeypatch.setattr(gateway.live, "machines", lambda: [each for each in known() if each.machine == "press"])
+
+    def page(age_s: float, **fields: Any) -> str:
+        told = feed.condition(machine="press", time_ns=time.time_ns() - round(age_s * 1e9), **fields)
+
+        def arrived() -> bool:
+            state = gateway.live.machine("oven-pi", "press")
+            return state is not None and state.condition == told
+
+        until(arrived)
+        return http.get("/?lang=de").text
+
+    old = page(10 * 86_400)
+    card = old[old.index('id="machine-oven-pi-press"') :].partition("</article>")[0]
+    assert '<span class="pill new">keine Nachricht</span>' in card
+    assert "Letzte Nachricht: 10 Tage her" in card
+    assert "zuletzt gehört: 10 Tage her" in card
+    assert "aus- und wieder einschalten" in card
+    assert "Alles läuft wie gewohnt" not in old
+    (seen,) = http.get("/api/v1/machines").json()
+    assert (seen["stale"], seen["severity"]) == (True, None)
+    assert 'werkpuls_machine_score{machine="press"' not in http.get("/metrics").text
+    assert "keine Nachricht" in page(700.0, severity=Severity.ALARM), "nobody knows whether that lasts"
+    fresh = page(5.0)
+    assert "keine Nachricht" not in fresh
+    assert "Alles läuft wie gewohnt" in fresh
+
+
+def test_what_cannot_be_drawn_takes_no_other_card_with_it(
+    gateway: Gateway, feed: Feed, http: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alerts = {machine: feed.alert(id=machine, machine=machine) for machine in ("drill", "lathe")}
+    for machine in alerts:
+        feed.condition(machine=machine, regime=machine)
+    until(lambda: all(gateway.live.machine("oven-pi", machine) is not None for machine in alerts))
+    word, describe = Wording.word, Wording.describe
+
+    def worded(self: Wording, section: str, code: str) -> str:
+        if code == "drill":
+            raise OverflowError("date value out of range")
+        return word(self, section, code)
+
+    def described(self: Wording, alert: Alert, **values: Any) -> Description:
+        if alert.machine == "drill":
+            raise ValueError("year 33715 is out of range")
+        return describe(self, alert, **values)
+
+    monkeypatch.setattr(Wording, "word", worded)
+    monkeypatch.setattr(Wording, "describe", described)
+    there = OriginState("bakery", "oven-pi", "sense", "log1", 1, True, 0, 0, 0, time.time_ns(), Trust.SYNCED)
+    monkeypatch.setattr(gateway.ingest, "nodes", lambda: [there])
+    page = http.get("/?lang=de")
+    assert page.status_code == 200
+
+    def card(name: str) -> str:
+        return page.text[page.text.index(f'id="{name}"') :].partition("</article>")[0]
+
+    drill, lathe = (card(f"machine-oven-pi-{machine}") for machine in ("drill", "lathe"))
+    assert "Diese Maschine kann hier nicht angezeigt werden" in drill
+    assert '<span class="pill new">' in drill
+    assert 'class="meter' in lathe
+    assert "Diese Meldung kann hier nicht ausführlich angezeigt werden" in card(f"alert-{alerts['drill']}")
+    assert 'value="acknowledge"' in card(f"alert-{alerts['drill']}")
+    assert "ausführlich" not in card(f"alert-{alerts['lathe']}")
+    for alert in alerts.values():
+        gateway.ledger.resolve(alert, done="x", by="Anna")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -19,7 +20,8 @@ from numpy.typing import NDArray
 
 from benchmarks.condition.row import Bench, Floor, Row
 from benchmarks.vision.photos import biscuits
-from benchmarks.vision.streams import FPS, HELD, motion_jpeg, stream, video
+from benchmarks.vision.rtsp import packets_of, rtsp
+from benchmarks.vision.streams import FPS, h264, motion_jpeg, video
 from edge.vision.decode import encode
 
 Image = NDArray[np.uint8]
@@ -76,12 +78,24 @@ def jpeg_stream_cut(bench: Bench) -> Row:
         return _seen("network camera, Motion JPEG, with corners", address, _CORNERS)
 
 
-def mpeg4_stream(bench: Bench) -> Row:
-    """A network camera that sends MPEG-4, which FFmpeg unpacks."""
+def h264_stream(bench: Bench) -> Row:
+    """A network camera that sends H.264 over RTSP, as most do."""
+    what = "network camera, H.264"
+    if shutil.which("ffmpeg") is None:
+        return Row(_named(what), skipped="there is no encoder for it: apt install ffmpeg")
     with tempfile.TemporaryDirectory() as name:
-        path = Path(name) / "stream.ts"
+        path = Path(name) / "camera.mp4"
+        h264(path, list(_images(bench, SHOWN)))
+        with rtsp(packets_of(path), FPS) as address:
+            return _seen(what, address)
+
+
+def mpeg4_stream(bench: Bench) -> Row:
+    """A network camera that sends MPEG-4 over RTSP."""
+    with tempfile.TemporaryDirectory() as name:
+        path = Path(name) / "camera.mp4"
         video(path, list(_images(bench, SHOWN)), "mp4v")
-        with stream(path.read_bytes(), SHOWN * HELD / FPS) as address:
+        with rtsp(packets_of(path), FPS, mpeg4=True) as address:
             return _seen("network camera, MPEG-4", address)
 
 
@@ -117,6 +131,10 @@ def _images(bench: Bench, count: int) -> Iterator[Image]:
         yield np.asarray(cv2.resize(found[number % len(found)], SIZE, interpolation=cv2.INTER_AREA), np.uint8)
 
 
+def _named(what: str) -> str:
+    return f"camera daemon, {what} of {SIZE[0]} by {SIZE[1]}"
+
+
 class _Daemon:
     """A running daemon and what it held."""
 
@@ -138,8 +156,7 @@ class _Daemon:
         graded = msgspec.json.decode(self._process.communicate()[0])["sources"]["tray"]["inspections"]
         figures = {"graded": graded, "MB": round(self._resident[-1] / 1e6, 1), "MB peak": round(self._peak / 1e6, 1)}
         notes = ("VmRSS and VmHWM of the process, started with what its systemd unit sets", *notes)
-        name = f"camera daemon, {what} of {SIZE[0]} by {SIZE[1]}"
-        return Row(name, figures, (_MOST, Floor("graded", least)), notes=notes)
+        return Row(_named(what), figures, (_MOST, Floor("graded", least)), notes=notes)
 
 
 @contextmanager
