@@ -104,3 +104,16 @@ def test_a_line_that_has_become_too_slow_for_a_block_is_not_held() -> None:
     assert "vibration.envelope_ftf" in held[1], "10.4 Hz in a quarter of a second"
     assert "vibration.envelope_ftf" not in held[2], "9.6 Hz"
     assert held[1].keys() == held[3].keys() == held[2].keys() | {"vibration.envelope_ftf"}
+
+
+def test_a_short_stretch_between_two_losses_takes_nothing_away_but_many_of_them_do() -> None:
+    taking = FeatureTaking(Features(bearing=Bearing(balls=9, ball_mm=7.94, pitch_mm=39.04)))
+    taking.features.speed.measure(26.0)
+    wave = np.random.default_rng(0).standard_normal((800, 3))
+    taking.take("vibration", [Block(VIBRATION, SECOND, wave, RATE)], {})
+    whole = taking.values(lambda _: True)
+    for second in range(2, 40):
+        taking.take("vibration", [Block(VIBRATION, second * SECOND, wave[:40], RATE)], {})
+        if second == 2:
+            assert taking.values(lambda _: True).keys() == whole.keys()
+    assert "vibration.envelope_ftf" not in taking.values(lambda _: True)
