@@ -19,6 +19,10 @@ from models.condition.features.temperature import Temperature
 RUNNING_SPEED = "running_speed"
 SAME_RATE = 0.02
 """Blocks whose measured rates differ by no more belong to one stretch."""
+_COMPARABLE = 0.5
+"""A waveform of at least this share of another one's length could have told what that one told."""
+_FADING = 0.9
+"""How much of that length each shorter one leaves."""
 SAME_TIME = 0.1
 """And those of which one begins where the other ended, within this share of a block."""
 
@@ -37,6 +41,8 @@ class _Held:
     """The last good values of one channel's features."""
 
     values: dict[str, float] = field(default_factory=dict)
+    stretch_s: dict[str, float] = field(default_factory=dict)
+    """How long the waveform was that told each of its features."""
     temperature: Temperature = field(default_factory=Temperature)
 
 
@@ -69,6 +75,7 @@ class FeatureTaking:
         held = self._held.get(name)
         if held is not None:
             held.values.clear()
+            held.stretch_s.clear()
             held.temperature.clear()
 
     def values(self, holds: Callable[[str], bool]) -> dict[str, float]:
@@ -88,20 +95,30 @@ class FeatureTaking:
             found = self.features.current(values, rate_hz, channel.unit, start_s=start_s)
         else:
             found = self.features.vibration(values, rate_hz, channel.unit, channel=name, start_s=start_s)
-        self._keep(name, channel, found, held)
+        self._keep(name, channel, found, held, len(values) / rate_hz)
         for feature, value in found.values.items():
             if math.isfinite(value):
                 series[f"{name}.{feature}"] = Column(found.units[feature], [end_ns], [value])
         if RUNNING_SPEED in found.signs:
             series[f"{name}.{RUNNING_SPEED}"] = Column("rpm", [end_ns], [found.signs[RUNNING_SPEED]])
 
-    def _keep(self, name: str, channel: Channel, found: Found, held: _Held) -> None:
+    def _keep(self, name: str, channel: Channel, found: Found, held: _Held, stretch_s: float) -> None:
+        if found.values:
+            # What this waveform cannot tell, as a line that has become too slow for it, is not what an earlier one told. A much shorter
+            # one, as between two losses, says little of it; many of them do.
+            for feature, told_s in tuple(held.stretch_s.items()):
+                if stretch_s >= _COMPARABLE * told_s:
+                    del held.values[feature], held.stretch_s[feature]
+                else:
+                    held.stretch_s[feature] = _FADING * told_s
         for feature, value in found.values.items():
             if math.isfinite(value):
                 self._hold(held, channel, f"{name}.{feature}", value, found.units[feature])
+                held.stretch_s[f"{name}.{feature}"] = stretch_s
         for sign, value in found.signs.items():
             if math.isfinite(value):
                 self._hold(held, channel, f"{name}.{sign}", value, "1", scored=False)
+                held.stretch_s[f"{name}.{sign}"] = stretch_s
 
     def _take_axes(self, name: str, block: Block, held: _Held) -> None:
         channel, row = block.channel, block.values[-1]

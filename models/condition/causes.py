@@ -342,6 +342,8 @@ RULES: Mapping[str, Rule] = {
     "winding_short": _either(_winding_short, _short_by_phases, _short_by_hum),
 }
 LEAST_CONFIDENCE = 0.25
+"""From which a cause is named."""
+MOST_CAUSES = 5
 UNKNOWN = "unknown"
 
 
@@ -354,16 +356,30 @@ def explain(
     signs: Mapping[str, float] | None = None,
 ) -> Explanation:
     """Ranks the causes that these deviations speak for; `unknown` is always among them."""
+    causes = weighed(deviations, info, kind, known_regime=known_regime, signs=signs)
+    named = [cause for cause in causes if cause.confidence >= LEAST_CONFIDENCE]
+    return Explanation(tuple(deviations), (*named[:MOST_CAUSES], unknown(named)))
+
+
+def weighed(
+    deviations: Sequence[Deviation],
+    info: Mapping[str, FeatureInfo],
+    kind: str = "generic",
+    *,
+    known_regime: bool = True,
+    signs: Mapping[str, float] | None = None,
+) -> list[PossibleCause]:
+    """Every cause that anything speaks for, however little; surest first."""
     symptoms = Symptoms(deviations, info, kind, signs or {})
     causes: list[PossibleCause] = []
     for code, rule in RULES.items():
         confidence, evidence = rule(symptoms)
-        confidence *= 1.0 if known_regime else 0.6
-        if confidence >= LEAST_CONFIDENCE:
+        confidence = round(min(confidence * (1.0 if known_regime else 0.6), 0.99), 3)
+        if confidence > 0.0:
             names = tuple(dict.fromkeys(d.feature for d in evidence))
-            causes.append(PossibleCause(code, round(min(confidence, 0.99), 3), names[:8]))
+            causes.append(PossibleCause(code, confidence, names[:8]))
     causes.sort(key=lambda cause: -cause.confidence)
-    return Explanation(tuple(deviations), (*causes[:5], unknown(causes)))
+    return causes
 
 
 def unknown(causes: Sequence[PossibleCause]) -> PossibleCause:

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from models.condition import snapshot as snapshots
 from models.condition.causes import explain
 from models.condition.columns import Columns
-from models.condition.contract import Confirmed, Deviation, Explanation, PossibleCause, Sample, Verdict, Word
+from models.condition.contract import Confirmed, Deviation, Explanation, Sample, Verdict, Word
 from models.condition.departures import Departures
 from models.condition.intake import Intake
 from models.condition.memory import Memory
 from models.condition.normals import Normals
-from models.condition.outlook import Outlook, certainty, doubted
+from models.condition.outlook import Outlook, assurance, certainty
 from models.condition.persistence import Alarms
 from models.condition.settings import Settings
 from models.condition.severity import by_score, by_velocity, graded
@@ -124,9 +124,13 @@ class Condition:
         if not alarm:
             self._suspects.clear()
         signs = self._columns.signs(sample)
+        known_as = certainty(normal.samples)
         if (alarm or ratio > 1.0) and not settling:
             self._suspects.hear(regime, self._departures.moved(sample, normal), signs)
-        known_as = certainty(normal.samples)
+            if self._alarms.raised_in(regime):
+                # A regime without an alarm, as at rest, has little to say of one.
+                sure = assurance(known_as, ratio)
+                self._suspects.weigh(self._columns.info, self.settings.kind, sure, self._normals.usual)
         judged = Verdict(
             sample.time_s, regime, ratio, 1.0, severity, alarm, 1.0, deviations, certainty=known_as, signs=signs
         )
@@ -146,7 +150,7 @@ class Condition:
             self._intake.discard()
             if self._alarms.raised_in(verdict.regime):
                 measured = [name for name in self._columns.names if name in sample.values]
-                if self._outlook.alarmed(verdict, measured, self._causes()):
+                if self._outlook.alarmed(verdict, measured, self._suspects.ranked()):
                     self._alarmed.clear()  # what alarmed before is another story
                 self._alarmed.append(vector)
             return
@@ -169,11 +173,8 @@ class Condition:
         )
         if not verdict.alarm:
             return direct
-        causes = self._causes() if self._suspects else direct.causes
-        causes = self._outlook.rank(causes)
-        if verdict.limit is not None:
-            causes = doubted(causes, verdict.certainty, self._alarms.worst(verdict.score))
-        return Explanation(direct.deviations, causes)
+        causes = self._suspects.ranked() if self._suspects else direct.causes
+        return Explanation(direct.deviations, self._outlook.rank(causes))
 
     def feedback(self, word: Word, confirmed: Confirmed | None = None) -> bool:
         """Hears a person; see the contract."""
@@ -274,9 +275,6 @@ class Condition:
     def _settling(self) -> bool:
         """Whether the machine is between two regimes."""
         return len(self._normals.regimes) > 1 and self._visits.settling
-
-    def _causes(self) -> tuple[PossibleCause, ...]:
-        return self._suspects.ranked(self._columns.info, self.settings.kind)
 
     def _zone(self, sample: Sample, deviations: Sequence[Deviation], *, alarm: bool) -> str | None:
         """The ISO zone of the velocity; of an alarmed machine only where velocity is what moved."""

@@ -112,6 +112,12 @@ class Normals:
         _, known, regime = self._regimes.assign(values)
         return regime, self._normals.get(regime) if known else None
 
+    def usual(self, feature: str) -> float:
+        """What a feature usually is in the regime where it is largest; 0 where none knows it."""
+        return max(
+            (n.expected(n.names.index(feature)) for n in self._normals.values() if feature in n.names), default=0.0
+        )
+
     def score(self, normal: Normal, vector: Floats, *, settled: bool) -> Score | None:
         """What a normal says of a vector; None where it can judge nothing of it."""
         return normal.score(self._select(vector, normal), settled=settled)

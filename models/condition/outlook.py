@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from models.condition.causes import LEAST_CONFIDENCE, UNKNOWN, unknown
 from models.condition.contract import Confirmed, PossibleCause, Verdict
 from models.condition.reach import widening
 from models.condition.severity import by_growth, worse
@@ -87,20 +86,16 @@ class Outlook:
         self._pace = (float(first), float(last), int(steps))
 
 
-def doubted(causes: Sequence[PossibleCause], known: float, ratio: float) -> tuple[PossibleCause, ...]:
-    """Causes of an alarm so many limits away from a normal that is known so well (0 to 1).
+def assurance(known: float, ratio: float) -> float:
+    """What a cause is worth that is told so many limits away from a normal known so well (0 to 1): 0 to 1.
 
     What is just past a limit that rests on little may be nothing; what is many limits away is something, however little was
-    learned. What a person confirmed before is recognised by its likeness.
+    learned.
+
+    >>> round(assurance(0.2, 1.0), 2), round(assurance(0.2, 8.0), 2), assurance(1.0, 1.0)
+    (0.2, 0.9, 1.0)
     """
-    sure = 1.0 - (1.0 - known) / max(ratio, 1.0)
-    named = [
-        one if one.recognised else replace(one, confidence=round(sure * one.confidence, 3))
-        for one in causes
-        if one.code != UNKNOWN
-    ]
-    named = [one for one in named if one.recognised or one.confidence >= LEAST_CONFIDENCE]
-    return (*named, unknown(named))
+    return 1.0 - (1.0 - known) / max(ratio, 1.0)
 
 
 @lru_cache(maxsize=64)

@@ -1,17 +1,19 @@
 """The picture of an alarm: what moved in each regime since it began, and which causes that speaks for.
 
 A fault shows one side while the machine runs and another while it rests, and single samples show transients as well. So symptoms are
-averaged over the alarm, in each regime for itself, and causes are told from all of them together.
+averaged over the alarm, in each regime for itself, and causes are told from all of them together; which of them leads is decided over the
+alarm too (`evidence.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from models.condition.causes import explain
+from models.condition.causes import weighed
 from models.condition.contract import Deviation, FeatureInfo, PossibleCause
+from models.condition.evidence import Evidence
 
 LEANING = 0.1
 """Deviations from which a feature is part of the picture; what moved less is taken for unmoved. Small ones count where they are many
@@ -20,8 +22,10 @@ FAR_MORE = 10.0
 NEWEST = 0.15
 """Least weight of a new sample: about the last dozen in each regime count."""
 MOST_SAMPLES = 1_000_000
-UNSURE = 0.6
-"""Confidence is worth this much in a regime that was not met before."""
+AT_REST = 0.02
+"""Share of what a current or power is in its strongest regime by which it must change to be a symptom: a resting clamp's noise is many
+percent of nothing."""
+ELECTRICAL = ("current", "power")
 
 
 @dataclass
@@ -48,10 +52,10 @@ class Suspects:
         self._samples: dict[str, int] = {}
         self._signs: dict[str, float] = {}
         self._known = True
-        self._ranked: tuple[str, int, tuple[PossibleCause, ...]] | None = None
+        self._evidence = Evidence()
 
     def __bool__(self) -> bool:
-        return bool(self._traces)
+        return bool(self._evidence)
 
     def hear(
         self,
@@ -62,7 +66,6 @@ class Suspects:
         known: bool = True,
     ) -> None:
         """Takes one alarmed sample: everything that moved by `LEANING` or more, and the signs that are not scored."""
-        self._ranked = None
         count = min(self._samples.get(regime, 0) + 1, MOST_SAMPLES)
         self._samples[regime] = count
         weight = max(1.0 / count, NEWEST)
@@ -83,9 +86,33 @@ class Suspects:
             self._signs[name] = float(before + weight * (value - before))
         self._known = known
 
+    def weigh(
+        self,
+        info: Mapping[str, FeatureInfo],
+        kind: str = "generic",
+        sure: float = 1.0,
+        usual: Callable[[str], float] = lambda _: 0.0,
+    ) -> None:
+        """Asks the rules about the picture as it is now.
+
+        Args:
+            info: of every feature that is measured.
+            kind: of machine.
+            sure: 0 to 1, what their confidence is worth.
+            usual: what a feature is in the regime where it is largest.
+        """
+        told = [
+            d
+            for d in self.picture()
+            if d.feature not in info
+            or info[d.feature].quantity not in ELECTRICAL
+            or abs(d.value - d.expected) >= AT_REST * usual(d.feature)
+        ]
+        self._evidence.weigh(weighed(told, info, kind, known_regime=self._known, signs=self._signs), sure)
+
     def clear(self) -> None:
         """The alarm is over."""
-        self._ranked = None
+        self._evidence.clear()
         self._traces.clear()
         self._samples.clear()
         self._signs.clear()
@@ -101,13 +128,9 @@ class Suspects:
         told.sort(key=lambda entry: -abs(entry[1].sigma))
         return tuple(Deviation(name, t.value, t.expected, t.sigma, t.since_s) for name, t in told)
 
-    def ranked(self, info: Mapping[str, FeatureInfo], kind: str = "generic") -> tuple[PossibleCause, ...]:
-        """Most likely first, `unknown` last."""
-        if self._ranked is None or self._ranked[:2] != (kind, len(info)):
-            causes = explain(self.picture(), info, kind, known_regime=self._known, signs=self._signs).causes
-            # It is asked for a sample's learning, and again for its explanation.
-            self._ranked = kind, len(info), causes
-        return self._ranked[2]
+    def ranked(self) -> tuple[PossibleCause, ...]:
+        """Causes of the alarm so far, most likely first, `unknown` last."""
+        return self._evidence.ranked()
 
     def state(self) -> dict[str, Any]:
         """For the snapshot."""
@@ -119,6 +142,7 @@ class Suspects:
             },
             "signs": dict(self._signs),
             "known": self._known,
+            "evidence": self._evidence.state(),
         }
 
     def load(self, state: Any) -> None:
@@ -136,3 +160,5 @@ class Suspects:
         }
         self._signs = {str(name): float(value) for name, value in state["signs"].items()}
         self._known = bool(state["known"])
+        if "evidence" in state:
+            self._evidence.load(state["evidence"])

@@ -14,6 +14,8 @@ MOVED = 2.0
 SOMEWHAT = 0.5
 MUCH = 0.08
 """Share by which a current or power must change on the average of an alarm to count, however wide starts have made its deviations."""
+VERY_MUCH = 2 * MUCH
+"""And by which it counts though its deviations hardly show it: a machine that starts often has wide ones."""
 PLAINLY = 2.5
 """And a level beside the switching points, which says less than they do: it swings with the cycle."""
 STRONG_SIGMA = 8.0
@@ -172,7 +174,8 @@ class Symptoms:
         """Whether it changed by much of what is drawn when the machine is on."""
         quantity = self._info[deviation.feature].quantity
         full = max(max(d.value, d.expected) for d in self._levels((quantity,)))
-        return abs(deviation.value - deviation.expected) > MUCH * full and abs(deviation.sigma) > SOMEWHAT
+        change = abs(deviation.value - deviation.expected)
+        return change > (MUCH if abs(deviation.sigma) > SOMEWHAT else VERY_MUCH) * full
 
     def _warmer(self, chosen: Callable[[float], bool]) -> list[Deviation]:
         return [d for d in self.heat.moved.values() if d.sigma > 0 and chosen(d.expected)]

@@ -4,11 +4,11 @@ import math
 
 import numpy as np
 
-from models.condition.contract import FeatureInfo, PossibleCause, Sample
+from models.condition.contract import FeatureInfo, Sample
 from models.condition.features.speed import NEAR, RunningSpeed, salient
 from models.condition.learning import learn
 from models.condition.model import Condition
-from models.condition.outlook import certainty, doubted
+from models.condition.outlook import assurance, certainty
 from models.condition.settings import Settings
 from models.condition.tolerance import tolerance
 
@@ -103,20 +103,10 @@ def test_coasting_down_from_a_regime_that_is_not_judged_yet_is_under_way_too() -
     assert max(verdict.score for verdict in judged if verdict.regime == "off") < 1.0
 
 
-def test_a_cause_is_as_sure_as_the_normal_it_was_told_from() -> None:
-    causes = (
-        PossibleCause("own-1", 0.9, ("vibration.rms",), label="pin", recognised=True),
-        PossibleCause("bearing_outer", 0.8, ("vibration.rms",)),
-        PossibleCause("bearing_cage", 0.37, ("vibration.rms",)),
-        PossibleCause("unknown", 0.2),
-    )
+def test_a_cause_is_worth_what_the_normal_is_that_it_was_told_from_and_more_the_farther_away_it_is() -> None:
     known = certainty(60)
-    just, far = doubted(causes, known, 1.05), doubted(causes, known, 12.0)
-    assert [cause.code for cause in just] == ["own-1", "bearing_outer", "unknown"], (
-        "what is next to nothing is not named"
-    )
-    assert just[0] == causes[0], "likeness is likeness"
-    assert just[1].confidence < 0.65 * causes[1].confidence
-    assert [cause.code for cause in far] == [cause.code for cause in causes]
-    assert far[1].confidence > 0.9 * causes[1].confidence
-    assert doubted(causes[1:], 1.0, 1.0)[0].confidence == causes[1].confidence
+    just, far = assurance(known, 1.05), assurance(known, 12.0)
+    assert just < 0.65
+    assert far > 0.9
+    assert assurance(known, 0.5) == assurance(known, 1.0) == known, "below the limit there is nothing to be sure of"
+    assert assurance(1.0, 1.0) == 1.0

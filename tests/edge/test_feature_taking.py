@@ -5,8 +5,11 @@ import math
 import numpy as np
 import pytest
 
+from edge.feature_taking import FeatureTaking
 from edge.machine import Column, MachinePath, MachineSetup, SensorReading
 from edge.sensors.base import Block, Channel, Quantity
+from models.condition.bearing import Bearing
+from models.condition.features import Features
 from models.condition.model import Condition
 from models.condition.settings import Settings
 
@@ -88,3 +91,29 @@ def test_a_time_constant_is_a_sign_while_an_oven_heats_up() -> None:
     assert step.sample.values["oven.time_constant"] == pytest.approx(5.0, rel=0.05)
     assert not step.sample.info["oven.time_constant"].scored
     assert isinstance(step.series["oven.slope"], Column)
+
+
+def test_a_line_that_has_become_too_slow_for_a_block_is_not_held() -> None:
+    taking = FeatureTaking(Features(bearing=Bearing(balls=9, ball_mm=7.94, pitch_mm=39.04)))
+    wave = np.random.default_rng(0).standard_normal((800, 3))
+    held = {}
+    for second, speed_hz in ((1, 26.0), (2, 24.0), (3, 26.0)):
+        taking.features.speed.measure(speed_hz)
+        taking.take("vibration", [Block(VIBRATION, second * SECOND, wave, RATE)], {})
+        held[second] = taking.values(lambda _: True)
+    assert "vibration.envelope_ftf" in held[1], "10.4 Hz in a quarter of a second"
+    assert "vibration.envelope_ftf" not in held[2], "9.6 Hz"
+    assert held[1].keys() == held[3].keys() == held[2].keys() | {"vibration.envelope_ftf"}
+
+
+def test_a_short_stretch_between_two_losses_takes_nothing_away_but_many_of_them_do() -> None:
+    taking = FeatureTaking(Features(bearing=Bearing(balls=9, ball_mm=7.94, pitch_mm=39.04)))
+    taking.features.speed.measure(26.0)
+    wave = np.random.default_rng(0).standard_normal((800, 3))
+    taking.take("vibration", [Block(VIBRATION, SECOND, wave, RATE)], {})
+    whole = taking.values(lambda _: True)
+    for second in range(2, 40):
+        taking.take("vibration", [Block(VIBRATION, second * SECOND, wave[:40], RATE)], {})
+        if second == 2:
+            assert taking.values(lambda _: True).keys() == whole.keys()
+    assert "vibration.envelope_ftf" not in taking.values(lambda _: True)
