@@ -10,6 +10,7 @@ from gateway.goods import DAY_NS, GoodsUnavailable, ProductChart, Quantity
 from gateway.services import Services
 from gateway.web import goods_state as state
 from gateway.web import goods_views as views
+from gateway.web.camera_card import camera_state
 from gateway.web.chart_drawing import HEIGHT, WIDTH, draw
 from gateway.wording import Wording
 from wire.messages import ChartPoint
@@ -231,23 +232,15 @@ class GoodsPage:
 
     def _camera(self, camera: views.CameraView) -> dict[str, Any]:
         told = camera.online and not camera.paused_left_s
+        how, bad = camera_state(camera, self._words, self._now_ns)
         return {
             "name": f"{camera.title} · {camera.camera}" if camera.title else camera.camera,
             "node": camera.node,
-            "bad": not (camera.online and (camera.ok or camera.paused_left_s)),
-            "state": self._camera_state(camera),
+            "bad": bad,
+            "state": how,
             "explain": camera.explain if told else "",
             "check": camera.check if told else "",
         }
-
-    def _camera_state(self, camera: views.CameraView) -> str:
-        page = self._page
-        if not camera.online:
-            return str(page["camera_offline"])
-        if camera.paused_left_s:
-            until = self._moment(self._now_ns + round(camera.paused_left_s * 1e9))
-            return str(page["camera_paused"]).format(until=until)
-        return str(page["camera_good"]) if camera.ok else camera.name
 
 
 def anchor(node: str, inspection: str, item: int) -> str:

@@ -212,7 +212,7 @@ class Overview:
             "title": machine.title,
             **self._pill(machine, cameras),
             "facts": self._facts(machine, seen=bool(cameras)),
-            "cameras": camera_lines(cameras, self._words),
+            "cameras": camera_lines(cameras, self._words, self._now_ns),
             "learned": machine.learned,
             "judged": bool(machine.condition_ns),
             "learning_text": self._learning(machine),
