@@ -79,14 +79,22 @@ find_python() {
 # python_version PYTHON: such as 3.11
 python_version() { "$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null; }
 
-# fingerprint LOCK: changes with everything that decides what is in .venv, and with the folder: .venv cannot be moved.
+# venv_whole FOLDER: whether its Python is the one that its packages are for; a system's upgrade puts another in its place.
+venv_whole() {
+  version=$(python_version "$1/bin/python") && [ -d "$1/lib/python$version" ]
+}
+
+# fingerprint LOCK [FOLDER]: changes with everything that decides what is in the folder's .venv, and with the folder: .venv cannot be moved.
 fingerprint() {
-  { cat "$1" "$root/pyproject.toml" "$root/deploy/setup.sh"; printf '%s\n' "$root"; } | cksum
+  {
+    cat "$1" "$root/pyproject.toml" "$root/deploy/setup.sh"
+    printf '%s\n' "${2:-$root}" "$(python_version "${2:-$root}/.venv/bin/python")"
+  } | cksum
 }
 
 # make_venv LOCK: .venv in the project's root with exactly what LOCK pins and the project itself; quick when nothing changed.
 make_venv() {
-  lock=$1
+  pins=$1
   venv=$root/.venv
   marker=$venv/.made-from
   case "$(uname -m)" in
@@ -98,12 +106,12 @@ make_venv() {
     stop "WERKPULS_PYTHON: $WERKPULS_PYTHON ist kein Python 3.11, 3.12 oder 3.13" \
       "WERKPULS_PYTHON: $WERKPULS_PYTHON is no Python 3.11, 3.12 or 3.13"
   fi
-  made=$(python_version "$venv/bin/python" || true)
+  made=""
+  if venv_whole "$venv"; then made=$version; fi
   if [ -n "${WERKPULS_PYTHON:-}" ] && [ "$made" != "$(python_version "$WERKPULS_PYTHON")" ]; then
     made=""
   fi
-  stamp=$(fingerprint "$lock")
-  if [ -n "$made" ] && [ -f "$marker" ] && grep -qxF "$(basename "$lock") $stamp" "$marker"; then
+  if [ -n "$made" ] && [ -f "$marker" ] && grep -qxF "$(basename "$pins") $(fingerprint "$pins")" "$marker"; then
     return 0
   fi
   if [ -z "$made" ] || ! python_fits "$venv/bin/python"; then
@@ -116,18 +124,19 @@ make_venv() {
     say "lege .venv mit $("$python" --version) an" "making .venv with $("$python" --version)"
     "$python" -m venv --clear "$venv" || stop "$venv ließ sich nicht anlegen" "could not make $venv"
   fi
-  say "installiere die Pakete aus $(basename "$lock") (beim ersten Mal dauert das bis zu zehn Minuten)" \
-    "installing the packages that $(basename "$lock") pins (the first time this takes up to ten minutes)"
-  rm -f "$marker"
-  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$lock" ||
+  say "installiere die Pakete aus $(basename "$pins") (beim ersten Mal dauert das bis zu zehn Minuten)" \
+    "installing the packages that $(basename "$pins") pins (the first time this takes up to ten minutes)"
+  # Not done yet, but which packages they are to be is known also to a run after this one.
+  printf '%s unfinished\n' "$(basename "$pins")" >"$marker"
+  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$pins" ||
     stop "die Pakete ließen sich nicht installieren; gibt es Internet? Noch einmal starten: was schon da ist, bleibt." \
       "installing the packages failed; is there a network? Run it again: what is there already is kept."
   "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e "$root" ||
     stop "Werkpuls ließ sich nicht in .venv installieren" "installing Werkpuls into .venv failed"
   # A development lock holds everything a run lock does; a run after it needs nothing new.
   {
-    printf '%s %s\n' "$(basename "$lock")" "$stamp"
-    if [ "$(basename "$lock")" = dev.txt ]; then
+    printf '%s %s\n' "$(basename "$pins")" "$(fingerprint "$pins")"
+    if [ "$(basename "$pins")" = dev.txt ]; then
       printf 'run.txt %s\n' "$(fingerprint "$root/deploy/locks/run.txt")"
     fi
   } >"$marker"

@@ -13,6 +13,7 @@ umask 022
 base=${DESTDIR:-}
 target=$base/opt/werkpuls
 units=$base/etc/systemd/system
+next=$target/.next
 rules=$base/etc/mosquitto/werkpuls/werkpuls.acl
 broker=$base/etc/mosquitto/conf.d/werkpuls.conf
 changes=${WERKPULS_CHANGES:-0}
@@ -39,36 +40,53 @@ put() {
   mv "$2.new" "$2"
 }
 
-# copy_program: the release's files to the target; what it had beside them (.venv) stays.
-copy_program() {
+# stage_program: what of the release is not like this in the target, beside its place; what it is, is in $copied.
+stage_program() {
   if [ -e "$target/.git" ]; then
     stop "$target ist ein Git-Verzeichnis. Dort: sudo git pull, dann sudo sh deploy/update.sh" \
       "$target is a git checkout. There: sudo git pull, then sudo sh deploy/update.sh"
   fi
   copied=""
+  rm -rf "$next"
+  mkdir "$next"
   for entry in "$root"/* "$root"/.[!.]*; do
     name=$(basename "$entry")
     case $name in .venv | .git | wheels | *.egg-info | __pycache__ | '.[!.]*') continue ;; esac
     if diff -rq -x __pycache__ "$entry" "$target/$name" >/dev/null 2>&1; then continue; fi
     copied="$copied $name"
-    # Beside its place first: what a power cut leaves is the old one or the new one, and the next run goes on.
-    rm -rf "$target/.new" "$target/.old"
-    cp -R "$entry" "$target/.new"
-    [ ! -e "$target/$name" ] || mv "$target/$name" "$target/.old"
-    mv "$target/.new" "$target/$name"
-    rm -rf "$target/.old"
+    cp -R "$entry" "$next/$name"
   done
+  # Unpacked by one who keeps his files to himself, or on a stick that can only be read.
+  chmod -R u+rwX,go+rX "$next"
+}
+
+# switch_program: what was staged, to its place; what is beside it there (.venv) stays.
+switch_program() {
+  for entry in "$next"/* "$next"/.[!.]*; do
+    [ -e "$entry" ] || continue
+    name=$(basename "$entry")
+    # What a power cut leaves is the old one or the new one, and the next run goes on.
+    rm -rf "$target/.old"
+    [ ! -e "$target/$name" ] || mv "$target/$name" "$target/.old"
+    mv "$entry" "$target/$name"
+  done
+  rm -rf "$next" "$target/.old"
   [ -z "$copied" ] || changed "nach $target kopiert:$copied" "copied to $target:$copied"
 }
 
 # lock_of_before: the lock file that the packages were installed from; without a record of it, by what is there.
 lock_of_before() {
-  recorded=$(sed -n 's/^\([a-z0-9-]*\.txt\) .*/\1/p' "$root/.venv/.made-from" 2>/dev/null | tail -n 1)
+  recorded=$(sed -n 's/^\([a-z0-9-]*\.txt\) .*/\1/p' "$target/.venv/.made-from" 2>/dev/null | tail -n 1)
   if [ -n "$recorded" ] && [ -f "$root/deploy/locks/$recorded" ]; then echo "$recorded"
-  elif ls -d "$root"/.venv/lib/python3*/site-packages/uvicorn >/dev/null 2>&1; then echo run.txt
-  elif ls -d "$root"/.venv/lib/python3*/site-packages/tflite_runtime >/dev/null 2>&1; then echo camera-py311.txt
+  elif ls -d "$target"/.venv/lib/python3*/site-packages/uvicorn >/dev/null 2>&1; then echo run.txt
+  elif ls -d "$target"/.venv/lib/python3*/site-packages/tflite_runtime >/dev/null 2>&1; then echo camera-py311.txt
   else echo camera.txt
   fi
+}
+
+# same_packages: whether what the release needs is installed already.
+same_packages() {
+  grep -qxF "$lock $(fingerprint "$root/deploy/locks/$lock" "$target")" "$target/.venv/.made-from" 2>/dev/null
 }
 
 # locks: the names of all lock files.
@@ -81,17 +99,43 @@ installed() {
   done
 }
 
-# good_settings DAEMON: whether it could start with the settings that it has.
-good_settings() {
-  case $1 in
-    gateway) runuser -u werkpuls -- "$root/.venv/bin/werkpuls" gateway --check --config "$base/etc/werkpuls/gateway.toml" ;;
-    *) runuser -u werkpuls -- "$root/.venv/bin/werkpuls" edge check --config "$base/etc/werkpuls/node.toml" ;;
-  esac
+# ask_program FOLDER DAEMON: whether the program in FOLDER takes the settings that the daemon has: 0 yes, 2 no, else it did not say.
+ask_program() {
+  (
+    # Modules are looked for here first, then where the packages say that the program is.
+    cd "$1"
+    case $2 in
+      gateway) set -- gateway --check --config "$base/etc/werkpuls/gateway.toml" ;;
+      *) set -- edge check --config "$base/etc/werkpuls/node.toml" ;;
+    esac
+    runuser -u werkpuls -- "$target/.venv/bin/python" -m werkpuls "$@"
+  )
 }
 
-# own_rules FILE: the rules in it for users that are not the program's: other devices, and nodes that read them.
+# check_settings FOLDER GERMAN ENGLISH: stops if a daemon's settings do not fit the program in FOLDER; the words say how things stand then.
+check_settings() {
+  for daemon in $(installed); do
+    status=0
+    answer=$(ask_program "$1" "$daemon" 2>&1) || status=$?
+    # A release that needs other packages can say no before it has them; its yes may have to wait.
+    case $status in 0 | 2) ;; *) [ "$1" != "$next" ] || same_packages || continue ;; esac
+    printf '%s\n' "$answer" >&2
+    case $status in
+      0) ;;
+      2) stop "die Einstellungen von werkpuls-$daemon passen nicht zur neuen Version; $2. Berichtigen, dann noch einmal starten." \
+        "the settings of werkpuls-$daemon do not fit the new version; $3. Mend them, then run this again." ;;
+      *) stop "die neue Version läuft hier nicht und konnte die Einstellungen von werkpuls-$daemon nicht prüfen (der Grund steht darüber); $2." \
+        "the new version does not run here and could not check the settings of werkpuls-$daemon (the reason stands above); $3." ;;
+    esac
+  done
+}
+
+# own_rules FILE: the rules in it for users that are not the program's: other devices, and nodes that read them. A pattern is none: it
+# holds for everybody wherever it stands, and the release's own are all that the program needs.
 own_rules() {
-  awk '$1 == "user" { own = $2 != "gateway" } own' "$1"
+  awk 'NR == FNR { shipped[$0]; next }
+    $1 == "user" { own = $2 != "gateway" }
+    own && $1 != "pattern" && !(/^#/ && $0 in shipped)' "$root/deploy/mosquitto/werkpuls.acl" "$1"
 }
 
 # update_rules: the broker's rules are the release's, with the own ones below.
@@ -127,23 +171,31 @@ done
 [ -z "$lock" ] || [ -f "$root/deploy/locks/$lock" ] ||
   stop "--lock $lock: gibt es nicht; möglich: $(locks)" "--lock $lock: there is none; possible: $(locks)"
 [ "$(id -u)" = 0 ] || stop "bitte mit sudo starten: sudo sh $0" "start it with sudo: sudo sh $0"
-[ -x "$target/.venv/bin/python" ] ||
+[ -d "$target/.venv" ] ||
   stop "in $target ist nichts installiert; die erste Einrichtung steht in docs/de/einstieg.md" \
     "nothing is installed in $target; docs/install.md says how to begin"
 
+[ -n "$lock" ] || lock=$(lock_of_before)
 wheels=${WERKPULS_WHEELS:-$root/wheels}
 if [ "$(cd "$root" && pwd -P)" != "$(cd "$target" && pwd -P)" ]; then
-  copy_program
+  trap 'rm -rf "$next"' EXIT
+  stage_program
+  check_settings "$next" "verändert ist noch nichts" "nothing was changed yet"
+  switch_program
   # From here on in its place; what is copied is told already.
-  WERKPULS_WHEELS=$wheels WERKPULS_CHANGES=$changes exec sh "$target/deploy/update.sh" ${lock:+--lock "$lock"}
+  WERKPULS_WHEELS=$wheels WERKPULS_CHANGES=$changes exec sh "$target/deploy/update.sh" --lock "$lock"
 fi
 
-[ -n "$lock" ] || lock=$(lock_of_before)
 if [ -d "$wheels" ]; then
   # A link: pip takes a blank in the path for the end of it.
-  ln -sfn "$wheels" "$root/.venv/.wheels"
-  export PIP_NO_INDEX=1 PIP_FIND_LINKS="$root/.venv/.wheels"
+  scratch=$(mktemp -d)
+  trap 'rm -rf "$scratch"' EXIT
+  ln -s "$wheels" "$scratch/wheels"
+  export PIP_NO_INDEX=1 PIP_FIND_LINKS="$scratch/wheels"
 fi
+# The daemons' user reads the program; who unpacked or pulled it may keep his files to himself.
+chmod go+rX "$root"
+(cd "$root" && find edge gateway models werkpuls wire ! -type l ! -perm -044 -exec chmod go+rX {} +)
 before=$(cat "$root/.venv/.made-from" 2>/dev/null || true)
 make_venv "$root/deploy/locks/$lock"
 [ "$before" = "$(cat "$root/.venv/.made-from")" ] || changed "Pakete: $lock" "packages: $lock"
@@ -158,12 +210,9 @@ if [ ! -e "$base/usr/local/bin/werkpuls" ]; then
   changed "Befehl werkpuls verlinkt" "linked the command werkpuls"
 fi
 
-# Before anything is switched over: what runs goes on running while a setting has to be mended.
-for daemon in $(installed); do
-  good_settings "$daemon" >&2 ||
-    stop "die Einstellungen von werkpuls-$daemon passen nicht zur neuen Version; was läuft, läuft weiter. Berichtigen, dann noch einmal starten." \
-      "the settings of werkpuls-$daemon do not fit the new version; what runs goes on running. Mend them, then run this again."
-done
+# Before a daemon is started anew: an unfit setting would keep it down.
+check_settings "$root" "das Programm ist schon das neue: Was läuft, läuft weiter, startet so aber nicht mehr neu" \
+  "the program is the new one already: what runs goes on running, but would not start again"
 
 reload=""
 for daemon in $(installed); do
@@ -183,16 +232,25 @@ program() {
 }
 failed=""
 for daemon in $(installed); do
-  systemctl is-active --quiet "werkpuls-$daemon" || continue
   started=$root/.venv/.started-$daemon
   stamp=$({ program; cat "$root/.venv/.made-from" "$units/werkpuls-$daemon.service"; } | cksum)
-  [ "$(cat "$started" 2>/dev/null)" != "$stamp" ] || continue
+  if systemctl is-active --quiet "werkpuls-$daemon"; then
+    [ "$(cat "$started" 2>/dev/null)" != "$stamp" ] || continue
+  else
+    # One that gave up over its settings stays down by itself; one that was switched off is to stay so.
+    systemctl is-enabled --quiet "werkpuls-$daemon" || continue
+  fi
   if systemctl restart "werkpuls-$daemon"; then
     printf '%s\n' "$stamp" >"$started"
     changed "werkpuls-$daemon neu gestartet" "restarted werkpuls-$daemon"
   else
     failed="$failed werkpuls-$daemon"
   fi
+done
+for daemon in $(installed); do
+  case "$failed " in *" werkpuls-$daemon "*) continue ;; esac
+  if systemctl is-active --quiet "werkpuls-$daemon" || ! systemctl is-enabled --quiet "werkpuls-$daemon"; then continue; fi
+  failed="$failed werkpuls-$daemon"
 done
 
 if cmp -s "$base/etc/werkpuls/tls/page.key" "$base/etc/mosquitto/werkpuls/broker.key"; then

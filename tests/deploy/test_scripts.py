@@ -155,7 +155,7 @@ def test_a_32_bit_system_is_told_before_anything_is_made(tmp_path: Path) -> None
 
 FAKE_PYTHON = """#!/bin/sh
 case "$1 $2" in
-  "-m venv") mkdir -p "$4/bin" && cp "$0" "$4/bin/python" ;;
+  "-m venv") mkdir -p "$4/bin" "$4/lib/python3.11" && cp "$0" "$4/bin/python" ;;
   "-m pip") for word; do case "$word" in *.txt) ! grep -q "^opencv" "$word" || [ -e "$NETWORK" ] || exit 1 ;; esac; done ;;
   "-m werkpuls") shift 2; echo "werkpuls $*" ;;
   "-c "*) case "$2" in *print*) echo 3.11 ;; esac ;;

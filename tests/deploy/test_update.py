@@ -14,15 +14,27 @@ PROGRAMS = {
     "id": "echo 0\n",
     "systemd-sysusers": SAY,
     "runuser": 'shift 3\nexec "$@"\n',
-    "systemctl": SAY + '[ "$1 $2" != "restart werkpuls-$BROKEN" ]\n',
+    # A daemon is down while there is a file that says so; a restart makes it run, unless it is broken or dies at once.
+    "systemctl": SAY
+    + """case "$1 $2" in
+  "restart werkpuls-$BROKEN") exit 1 ;;
+  "restart werkpuls-$DYING") touch "$LOG.down-$2" ;;
+  "restart "*) rm -f "$LOG.down-$2" ;;
+  "is-active --quiet") [ ! -e "$LOG.down-$3" ] ;;
+  "is-enabled --quiet") [ "$3" != "werkpuls-$OFF" ] ;;
+esac
+""",
 }
-PYTHON = f"""case "$1 $2" in
-  "-m pip") echo "pip ${{PIP_FIND_LINKS:+from $(ls "$PIP_FIND_LINKS") }}$*" >>"$LOG" ;;
+PYTHON = """case "$1 $2" in
+  "-m pip") echo "pip ${PIP_FIND_LINKS:+from $(ls "$PIP_FIND_LINKS") }$*" >>"$LOG"
+    [ -z "$OFFLINE" ] ;;
+  "-m venv") rm -rf "$4" && mkdir -p "$4/bin" "$4/lib/python3.11" && cp "$0" "$4/bin/python" && cp "$0" "$4/bin/werkpuls" ;;
+  "-m werkpuls") shift 2
+    echo "werkpuls $* in $(basename "$PWD")" >>"$LOG"
+    [ "$1" != "$UNFIT" ] || exit "${STATUS:-2}" ;;
   "-c "*) case "$2" in *print*) echo 3.11 ;; esac ;;
-  *) {SAY} ;;
 esac
 """
-WERKPULS = SAY + '[ "$1" != "$UNFIT" ]\n'
 OWN_RULES = "user oven-pi\ntopic read zigbee2mqtt/#\n"
 
 
@@ -41,7 +53,7 @@ class Computer:
             program(self.tools / name, text)
         self.release(self.opt, "old")
         program(self.opt / ".venv/bin/python", PYTHON)
-        program(self.opt / ".venv/bin/werkpuls", WERKPULS)
+        program(self.opt / ".venv/bin/werkpuls", PYTHON)
         (self.opt / ".venv/lib/python3.11/site-packages/uvicorn").mkdir(parents=True)
         self.units.mkdir(parents=True)
         for daemon in ("gateway", "sense"):
@@ -78,7 +90,7 @@ class Computer:
             timeout=60,
             check=False,
             env={"PATH": f"{self.tools}:/usr/bin:/bin", "DESTDIR": str(self.root), "LOG": str(self.log), "WERKPULS_LANG": "en",
-                 "BROKEN": "", "UNFIT": "", **environment},
+                 "BROKEN": "", "DYING": "", "OFF": "", "OFFLINE": "", "UNFIT": "", **environment},
         )  # fmt: skip
 
     def asked(self) -> list[str]:
@@ -160,14 +172,121 @@ def test_an_unpacked_release_is_put_in_its_place_without_a_network(computer: Com
     assert computer.update(release).stderr.endswith("everything was up to date already\n")
 
 
-def test_settings_that_do_not_fit_stop_it_before_anything_is_switched_over(computer: Computer) -> None:
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        ("2", "the settings of werkpuls-gateway do not fit the new version; nothing was changed yet"),
+        ("1", "the new version does not run here and could not check the settings of werkpuls-gateway"),
+    ],
+)
+def test_a_release_that_the_settings_do_not_fit_or_that_does_not_run_is_not_put_in_its_place(
+    computer: Computer, status: str, said: str
+) -> None:
+    assert computer.update().returncode == 0
+    release = computer.release(computer.folder / "stick", "new")
+    files = computer.files()
+    done = computer.update(release, UNFIT="gateway", STATUS=status)
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert [one.split(" --config")[0] for one in computer.asked()] == ["werkpuls gateway --check"]
+    assert computer.asked()[0].endswith(" in .next"), "the new program is asked, not the one that runs"
+    assert computer.files() == files
+    assert sorted(path.name for path in computer.opt.glob(".*")) == [".venv"]
+    assert computer.update(release).returncode == 0
+    assert "systemctl restart werkpuls-gateway" in computer.asked()
+
+
+def test_a_release_that_cannot_run_before_it_has_its_packages_gets_them_and_is_asked_then(computer: Computer) -> None:
+    assert computer.update().returncode == 0
+    release = computer.release(computer.folder / "stick", "new")
+    with (release / "deploy/locks/run.txt").open("a") as lock:
+        lock.write("more==1\n")
+    offline = computer.update(release, UNFIT="gateway", STATUS="1", OFFLINE="yes")
+    assert (offline.returncode, "is there a network?" in offline.stderr) == (1, True)
+    done = computer.update(release, UNFIT="gateway", STATUS="1")
+    assert done.returncode == 1
+    assert "the program is the new one already" in done.stderr
+    assert [one for one in computer.asked() if one.startswith("pip")]
+    assert not [one for one in computer.asked() if one.startswith("systemctl")]
+    assert computer.update(release).returncode == 0
+
+
+def test_settings_that_do_not_fit_a_pulled_program_stop_it_before_anything_is_switched_over(computer: Computer) -> None:
     done = computer.update(UNFIT="gateway")
     assert done.returncode == 1
     assert "the settings of werkpuls-gateway do not fit" in done.stderr
+    assert "what runs goes on running, but would not start again" in done.stderr
     assert not [one for one in computer.asked() if one.startswith("systemctl")]
     assert "=30" in (computer.units / "werkpuls-gateway.service").read_text()
     assert computer.update().returncode == 0
     assert "systemctl restart werkpuls-gateway" in computer.asked()
+
+
+def test_a_daemon_that_is_down_is_started_also_where_nothing_is_new_but_not_one_that_was_switched_off(
+    computer: Computer,
+) -> None:
+    assert computer.update().returncode == 0
+    down = Path(f"{computer.log}.down-werkpuls-gateway")
+    down.touch()
+    off = computer.update(OFF="gateway")
+    assert (off.returncode, "up to date already" in off.stderr) == (0, True)
+    for _ in range(2):
+        broken = computer.update(BROKEN="gateway")
+        assert (broken.returncode, "does not start: werkpuls-gateway;" in broken.stderr) == (1, True)
+    dying = computer.update(DYING="gateway")
+    assert (dying.returncode, "does not start: werkpuls-gateway;" in dying.stderr) == (1, True)
+    done = computer.update()
+    assert (done.returncode, "restarted werkpuls-gateway" in done.stderr) == (0, True)
+    assert not down.exists()
+    assert not [one for one in computer.asked() if one == "systemctl restart werkpuls-sense"]
+
+
+@pytest.mark.parametrize("left", ["the new one", "a dead link"])
+def test_after_a_change_of_the_system_s_python_the_packages_are_installed_anew(computer: Computer, left: str) -> None:
+    wheels = computer.opt / "wheels"
+    wheels.mkdir()
+    (wheels / "numpy.whl").touch()
+    assert computer.update().returncode == 0
+    newer = PYTHON.replace("3.11", "3.13")
+    program(computer.tools / "python3", newer)
+    python = computer.opt / ".venv/bin/python"
+    python.unlink()
+    if left == "a dead link":
+        python.symlink_to("/no/such/python3.11")
+    else:
+        program(python, newer)
+    cut = computer.update(OFFLINE="yes")
+    assert cut.returncode == 1
+    done = computer.update()
+    assert done.returncode == 0, done.stderr
+    assert "packages: run.txt" in done.stderr
+    pips = [one for one in computer.asked() if one.startswith("pip from numpy.whl ")]
+    assert [one.endswith("/run.txt") for one in pips] == [True, False]
+    assert not (computer.opt / ".venv/lib/python3.11").exists()
+    assert computer.update().stderr.endswith("everything was up to date already\n")
+
+
+def test_a_release_is_readable_to_the_daemons_whoever_unpacked_it(computer: Computer) -> None:
+    assert computer.update().returncode == 0
+    release = computer.release(computer.folder / "stick", "new")
+    (release / "edge/__init__.py").chmod(0o600)
+    (release / "edge").chmod(0o700)
+    (computer.opt / "models").chmod(0o700)
+    assert computer.update(release).returncode == 0
+    assert (computer.opt / "edge").stat().st_mode & 0o777 == 0o755
+    assert (computer.opt / "edge/__init__.py").stat().st_mode & 0o777 == 0o644
+    assert (computer.opt / "models").stat().st_mode & 0o777 == 0o755
+
+
+def test_no_pattern_of_an_older_release_is_kept_below_an_own_rule(computer: Computer) -> None:
+    shipped = (ROOT / "deploy/mosquitto/werkpuls.acl").read_text()
+    computer.rules.write_text(f"{OWN_RULES}{shipped}pattern readwrite werkpuls/v1/#\n")
+    done = computer.update()
+    assert done.returncode == 0, done.stderr
+    assert "no longer in them: pattern readwrite werkpuls/v1/#\n" in done.stderr
+    assert computer.rules.read_text().startswith(shipped)
+    assert [one for one in computer.rules.read_text()[len(shipped) :].splitlines() if one] == OWN_RULES.splitlines()
+    assert computer.update().stderr.endswith("everything was up to date already\n")
 
 
 def test_a_daemon_that_does_not_start_is_named_the_other_is_started_and_the_next_run_tries_again(
@@ -216,7 +335,7 @@ def test_packages_come_from_the_lock_file_that_they_came_from(computer: Computer
         (["--lock", "none.txt"], None, "possible: camera.txt run.txt"),
         (["--now"], None, "unknown: --now"),
         ([], "tools/id", "start it with sudo"),
-        ([], "root/opt/werkpuls/.venv/bin/python", "nothing is installed"),
+        ([], "root/opt/werkpuls/.venv", "nothing is installed"),
     ],
 )
 def test_what_is_in_its_way_is_said_before_anything_is_touched(
@@ -225,7 +344,7 @@ def test_what_is_in_its_way_is_said_before_anything_is_touched(
     if change == "tools/id":
         program(computer.folder / change, "echo 1000\n")
     elif change is not None:
-        (computer.folder / change).unlink()
+        shutil.rmtree(computer.folder / change)
     before = computer.files()
     done = computer.update(None, *words)
     assert done.returncode == 1
