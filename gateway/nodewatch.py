@@ -25,7 +25,9 @@ _CAUSES = {
     "node_blind": Severity.WARNING,
 }
 _FAILING = "loop_restarted"
-"""What health says of a machine whose thread on the node keeps ending; it says nothing of that machine itself."""
+"""What health says of a machine whose thread on the node ended, until the next one has run for 300 s; it says nothing of that machine itself."""
+_ONCE_NS = 330 * SECOND_NS
+"""Said of a machine for longer, its thread ended more than once: a machine that was not watched for two seconds is no news."""
 _GRADING = {
     "model_refused": Severity.WARNING,
     "inspection_failed": Severity.WARNING,
@@ -59,6 +61,8 @@ class _Daemon:
     online: bool = True
     since_ns: int = 0
     dropped: int | None = None
+    failing: dict[str, int] = field(default_factory=dict)
+    """Since when health says of a machine that its thread ended."""
     troubles: dict[_Trouble, tuple[int, str]] = field(default_factory=dict)
     """Since when, and a sentence."""
     possible: frozenset[_Trouble] = _OF_NODES
@@ -101,18 +105,18 @@ class NodeWatch:
             if camera.fault in _GRADING
         }
         watched = [sensor for sensor in seen.sensors if seen.origin == "sense" and sensor.machine]
-        present |= {
-            _Trouble("node_blind", sensor.machine or ""): sensor.detail
-            for sensor in watched
-            if sensor.fault == _FAILING
-        }
+        failing = {sensor.machine or "": sensor.detail for sensor in watched if sensor.fault == _FAILING}
+        daemon.failing = {machine: min(daemon.failing.get(machine, at_ns), at_ns) for machine in failing}
+        blind = {machine for machine, since_ns in daemon.failing.items() if at_ns - since_ns >= _ONCE_NS}
+        present |= {_Trouble("node_blind", machine): failing[machine] for machine in blind}
         daemon.troubles = {
             trouble: (daemon.troubles[trouble][0] if trouble in daemon.troubles else at_ns, text)
             for trouble, text in present.items()
         }
         # Of a machine or camera that is gone only what was told of it is remembered, until it has been told that it is over.
         daemon.possible = _OF_NODES.union(
-            (_Trouble("node_blind", sensor.machine or "") for sensor in watched),
+            # Of one that may have failed but once nothing is said, nor is it called well.
+            (_Trouble("node_blind", one.machine or "") for one in watched if one.machine not in failing.keys() - blind),
             (_Trouble(cause, _machine(seen, camera), camera.name) for camera in cameras for cause in _GRADING),
             (trouble for trouble, there in daemon.told.items() if there),
         )
