@@ -52,20 +52,31 @@ class MachineState:
     seen_ns: int = 0
     """Time of the latest message about it."""
     apart_ns: float = 0.0
-    """How far apart its conditions usually are, by their own times: the longest lately, which counts for less with every one after it."""
+    """How far apart its conditions usually are, by their own times: the longest lately, which counts for less with every one after it
+    that tells nothing new. What is new is told at once, and says nothing of how often the rest is told."""
 
     def told(self, condition: Condition) -> MachineState:
         """With its next condition."""
         before = self.condition
-        apart_ns = 0 if before is None else condition.time_ns - before.time_ns
-        usual = 0 <= apart_ns <= LONGEST_APART_NS
-        return replace(self, condition=condition, apart_ns=max(_FADING * self.apart_ns, apart_ns if usual else 0))
+        if before is None:
+            return replace(self, condition=condition)
+        apart_ns = condition.time_ns - before.time_ns
+        usual_ns = apart_ns if 0 <= apart_ns <= LONGEST_APART_NS else 0
+        fading = _FADING if _told_of(before) == _told_of(condition) else 1.0
+        return replace(self, condition=condition, apart_ns=max(fading * self.apart_ns, usual_ns))
 
     def stale(self, now_ns: int) -> bool:
         """Whether nobody has said for so long how it is that what was said last no longer counts."""
         if self.condition is None:
             return False
         return now_ns - self.condition.time_ns > max(STALE_NS, 3 * self.apart_ns)
+
+
+def _told_of(condition: Condition) -> tuple[object, ...]:
+    """What a node tells at once when it changes."""
+    faulty = frozenset(condition.sensor_faults)
+    foreseen = condition.prognosis is not None
+    return condition.regime, condition.severity, condition.paused, faulty, condition.product, foreseen
 
 
 class Live:
