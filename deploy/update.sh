@@ -180,7 +180,7 @@ wheels=${WERKPULS_WHEELS:-$root/wheels}
 if [ "$(cd "$root" && pwd -P)" != "$(cd "$target" && pwd -P)" ]; then
   trap 'rm -rf "$next"' EXIT
   stage_program
-  check_settings "$next" "verändert ist noch nichts" "nothing was changed yet"
+  [ -z "$copied" ] || check_settings "$next" "verändert ist noch nichts" "nothing was changed yet"
   switch_program
   # From here on in its place; what is copied is told already.
   WERKPULS_WHEELS=$wheels WERKPULS_CHANGES=$changes exec sh "$target/deploy/update.sh" --lock "$lock"
