@@ -176,7 +176,7 @@ class Gateway:
             failures={
                 "storing": lambda: _failures(self.storing.stats()),
                 "alerting": lambda: _failures(self.alerting.stats()),
-                "notifying": lambda: _failures(self.people.stats()),
+                "notifying": lambda: Failures(self.people.stats().failures, self.people.stats().round_error),
                 "relating": lambda: _failures(self.relating.stats()),
             },
             wall_ns=wall_ns,

@@ -100,7 +100,9 @@ class NotifyStats:
     failures: int
     """Attempts that did not work, and rounds."""
     last_error: str
-    """Of the last round or attempt; empty after one that worked."""
+    """Of the last round or attempt; empty after one that worked. Who is not reached: `Outbox.unreached`."""
+    round_error: str
+    """Why nobody can be told just now; empty after a round that worked."""
     running: bool
 
 
@@ -174,6 +176,7 @@ class Notifier:
             given_up=self._given_up,
             failures=self._failed + self._stopped,
             last_error=self._round_error or self._last_error,
+            round_error=self._round_error,
             running=self._thread.is_alive(),
         )
 

@@ -277,6 +277,20 @@ class Outbox:
             for row in rows
         ]
 
+    def unreached(self, kind: Kind, *, since_ns: int) -> list[str]:
+        """Targets that are served and do not take what is sent: now, or what was given up since then and nothing after it."""
+        with self._file.read() as db:
+            rows = db.execute(
+                "SELECT name FROM targets t WHERE kind = :kind AND retired = 0 AND disabled = '' AND ("
+                " EXISTS (SELECT 1 FROM deliveries d WHERE d.kind = t.kind AND d.name = t.name AND d.state = 'pending'"
+                "  AND d.attempts > 0)"
+                " OR (SELECT MAX(last_ns) FROM deliveries d WHERE d.kind = t.kind AND d.name = t.name AND d.state = 'dead'"
+                "  AND d.last_ns >= :since) > (SELECT COALESCE(MAX(last_ns), 0) FROM deliveries d WHERE d.kind = t.kind"
+                "  AND d.name = t.name AND d.state = 'delivered')) ORDER BY name",
+                {"kind": kind, "since": since_ns},
+            ).fetchall()
+        return [row["name"] for row in rows]
+
     def dead_letters(self, limit: int = 100) -> list[DeadLetter]:
         """The latest first."""
         with self._file.read() as db:

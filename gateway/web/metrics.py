@@ -105,12 +105,14 @@ class GatewayCollector(Collector):
         pending = GaugeMetricFamily("werkpuls_deliveries_pending", "Events that wait for a receiver", labels=labels)
         dead = GaugeMetricFamily("werkpuls_deliveries_dead", "Events given up", labels=labels)
         delivered = CounterMetricFamily("werkpuls_deliveries", "Events delivered", labels=labels)
+        dropped = CounterMetricFamily("werkpuls_deliveries_dropped", "Events that nobody will get", labels=labels)
         for target in self._services.ledger.deliveries():
             where = [target.kind, target.name]
             pending.add_metric(where, target.pending)
             dead.add_metric(where, target.dead)
             delivered.add_metric(where, target.delivered)
-        yield from (pending, dead, delivered)
+            dropped.add_metric(where, target.dropped)
+        yield from (pending, dead, delivered, dropped)
 
 
 class Metrics:

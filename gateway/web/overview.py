@@ -9,13 +9,13 @@ from itertools import islice
 from typing import Any
 
 from gateway.alerts import SYSTEM, Alert, Entry, State
-from gateway.outbox import HELD_DAYS, TargetStatus
 from gateway.services import Services
 from gateway.store.base import Chart, SeriesKey, StoreUnavailable
 from gateway.store.window import finished, window
 from gateway.web import goods_state as state
 from gateway.web import goods_views, views
 from gateway.web.camera_card import camera_lines, camera_pill
+from gateway.web.delivery import delivery
 from gateway.web.state import machine_views, node_views
 from gateway.web.tending import Tending
 from gateway.web.trouble import BLINDING, sentences, troubles
@@ -94,7 +94,7 @@ class Overview:
             "calm": bool(machines)
             and all(each["severity"] == "good" for each in machines)
             and not any(trouble.code in BLINDING for trouble in found),
-            "deliveries": [self._delivery(one) for one in self._services.ledger.deliveries() if not one.retired],
+            "deliveries": [delivery(one, self._words) for one in self._services.ledger.deliveries() if not one.retired],
             "nodes": [self._node(node) for node in node_views(self._services)],
         }
 
@@ -337,21 +337,6 @@ class Overview:
             "connection": self._page["online"] if node.online else self._page["offline"],
             "received": node.last,
             "missing": node.evicted,
-        }
-
-    def _delivery(self, target: TargetStatus) -> dict[str, Any]:
-        off = ""
-        if target.disabled:
-            off = str(self._page["switched_off"]).format(reason=target.disabled)
-            off += str(self._page["dropped"]).format(days=HELD_DAYS, dropped=target.dropped)
-        return {
-            "kind": target.kind,
-            "name": target.name,
-            "delivered": target.delivered,
-            "waiting": target.pending,
-            "failed": target.dead,
-            "error": off or target.last_error,
-            "button": self._page["enable"] if off else self._page["resend"] if target.dead else "",
         }
 
 

@@ -105,7 +105,7 @@ class Tending:
         self._latest: dict[tuple[str, str, str], CommandState] = {}
         asked = {each["action"] for each in BUTTONS.values()}
         for command in services.ledger.commands(limit=LATEST):
-            missed = command.action in _OF_ALARMS and self._fate(command)[0] == "refused"
+            missed = command.action in _OF_ALARMS and self._fate(command) == "refused"
             if missed or command.action in asked:
                 self._latest.setdefault((command.node, command.machine, command.origin), command)
 
@@ -113,7 +113,7 @@ class Tending:
         """The template's values: what there is to tell, what was told last, and the pause."""
         cameras = [camera for camera in self._cameras if camera.machine == machine.machine]
         asked = self._asked(machine, cameras)
-        waits = any(command.action == "pause" and self._fate(command)[0] == "waiting" for command, _ in asked)
+        waits = any(command.action == "pause" and self._fate(command) == "waiting" for command, _ in asked)
         paused = [*self._paused(machine), *self._cameras_paused(cameras)]
         return {
             "tended": bool(machine.condition_ns or cameras),
@@ -142,7 +142,7 @@ class Tending:
 
     def _same(self, one: CommandState, other: CommandState) -> bool:
         near = abs(one.at_ns - other.at_ns) < _TOGETHER_NS
-        return near and one.action == other.action and self._fate(one)[0] == self._fate(other)[0]
+        return near and one.action == other.action and self._fate(one) == self._fate(other)
 
     def _paused(self, machine: views.Machine) -> list[str]:
         if not machine.paused:
@@ -157,7 +157,7 @@ class Tending:
 
     def _told(self, command: CommandState, *, online: bool) -> str:
         """What became of it, in a sentence; empty once that is no news."""
-        fate, reason = self._fate(command)
+        fate = self._fate(command)
         age_ns = self._now_ns - command.at_ns
         if age_ns > (TOLD_NS if fate == "done" else UNDONE_NS):
             return ""
@@ -172,17 +172,16 @@ class Tending:
             by=command.by,
             when=self._moment(command.at_ns),
             until=self._moment(command.expires_ns),
-            reason=reason,
         )
 
-    def _fate(self, command: CommandState) -> tuple[_Fate, str]:
-        """What became of it and the node's own words; an answer is known here before it is in the ledger."""
+    def _fate(self, command: CommandState) -> _Fate:
+        """What became of it; an answer is known here before it is in the ledger."""
         if command.state == "queued" or command.state == "sent":  # noqa: PLR1714  # what the type checker understands
             reply = self._live.reply(command.id)
             if reply is None:
-                return "expired" if command.expires_ns <= self._now_ns else "waiting", ""
-            return "done" if reply.ok else "expired" if reply.code == EXPIRED else "refused", reply.reason
-        return command.state, command.reason
+                return "expired" if command.expires_ns <= self._now_ns else "waiting"
+            return "done" if reply.ok else "expired" if reply.code == EXPIRED else "refused"
+        return command.state
 
     def _in(self, seconds: float) -> str:
         return self._moment(self._now_ns + round(seconds * 1e9))

@@ -12,7 +12,7 @@ from gateway.wording import Wording
 from wire.journal import JournalError
 
 APART_NS = 86_400_000_000_000
-"""A finding that could not be worked on is told for so long."""
+"""A finding that could not be worked on, or a message that was given up, is told for so long."""
 TEXTS = MappingProxyType(
     {
         "stopped": "{part} has stopped",
@@ -25,6 +25,7 @@ TEXTS = MappingProxyType(
         "alert": "an alert cannot be worked on",
         "finding": "a finding could not be worked on",
         "people": "people cannot be told",
+        "telling": "people are not told at the moment",
         "relating": "goods and oven cannot be held against each other",
         "batches": "subscribers cannot be told of batches",
         "pictures": "pictures of goods cannot be kept",
@@ -45,6 +46,8 @@ class Trouble(NamedTuple):
     """Which part of the gateway, where that is not said by the code."""
     machines: tuple[str, ...] = ()
     """Whom it is about, for those who may know."""
+    people: tuple[str, ...] = ()
+    """Who is not told, for those who may know."""
 
     @property
     def text(self) -> str:
@@ -92,7 +95,7 @@ def _alerting(services: Services) -> Iterator[Trouble]:
 
 
 def _others(services: Services) -> Iterator[Trouble]:
-    for code, part in (("people", "notifying"), ("relating", "relating")):
+    for code, part in (("telling", "notifying"), ("relating", "relating")):
         failures = services.failures.get(part)
         if failures is not None and failures().error:
             yield Trouble(code)
@@ -104,6 +107,11 @@ def _ledger(services: Services) -> Iterator[Trouble]:
         since_ns = services.wall_ns() - APART_NS
         if services.ledger.set_apart(limit=1, stream="finding", since_ns=since_ns):
             yield Trouble("finding")
+        people = {
+            address.partition("#")[0] for address in services.ledger.outbox.unreached("person", since_ns=since_ns)
+        }
+        if people:
+            yield Trouble("people", people=tuple(sorted(people)))
         unreadable = services.ledger.unreadable()
         if unreadable:
             yield Trouble("alert", machines=tuple(sorted(unreadable)))
@@ -115,7 +123,9 @@ def sentences(found: list[Trouble], words: Wording) -> list[str]:
     """What a person reads of it: what it means and what to do."""
     texts = words.catalogue["troubles"]
     said = (
-        str(texts[one.code]).format(machines=", ".join(words.machine(machine) for machine in one.machines))
+        str(texts[one.code]).format(
+            machines=", ".join(words.machine(machine) for machine in one.machines), people=", ".join(one.people)
+        )
         for one in found
     )
     return list(dict.fromkeys(said))

@@ -20,6 +20,7 @@ from support.alerts import SECOND, Clock, inspection, ledger, seen
 from gateway.events import ALERT, SCRAP
 from gateway.ledger import Ledger
 from gateway.notify import Notifications, Notifier, NotifyError, Person, addresses, quiet_until
+from gateway.outbox import Wants
 from gateway.retry import Retry
 from gateway.triage import Triage
 from gateway.wording import Wording
@@ -192,6 +193,32 @@ def test_one_address_that_breaks_holds_back_no_other(
     telling.stop()
     assert book.deliveries()[0].last_error == "json failed with RuntimeError"
     assert "secret-word" not in caplog.text + str(book.deliveries()) + str(book.audit())
+
+
+def test_who_is_not_reached_is_known_whoever_is_told_meanwhile_and_for_a_day_after_giving_up(
+    book: Ledger, clock: Clock
+) -> None:
+    outbox, day_ns = book.outbox, 86_400 * 10**9
+    outbox.register("person", [("anna#1", Wants()), ("bert#1", Wants()), ("gone#1", Wants())], now_ns=0)
+    observe(book, clock, severity=Severity.ALARM)
+    waiting = {name: outbox.due("person", name, now_ns=clock())[0].delivery for name in ("anna#1", "bert#1")}
+
+    def unreached() -> list[str]:
+        return outbox.unreached("person", since_ns=clock() - day_ns)
+
+    assert unreached() == [], "nothing was tried yet"
+    outbox.failed(waiting["anna#1"], error="x", next_ns=clock() + 1, now_ns=clock())
+    outbox.delivered(waiting["bert#1"], now_ns=clock.pass_s(1))
+    assert unreached() == ["anna#1"]
+    outbox.give_up(waiting["anna#1"], error="x", now_ns=clock.pass_s(1))
+    assert unreached() == ["anna#1"]
+    clock.pass_s(86_401)
+    assert unreached() == [], "a monitor that is red for ever is switched off"
+    clock.pass_s(-86_000)
+    assert unreached() == ["anna#1"]
+    observe(book, clock, machine="oven", severity=Severity.ALARM)
+    outbox.delivered(outbox.due("person", "anna#1", now_ns=clock())[0].delivery, now_ns=clock())
+    assert unreached() == [], "the next message got through"
 
 
 def test_after_a_day_it_is_a_dead_letter(book: Ledger, box: Mailbox, clock: Clock) -> None:

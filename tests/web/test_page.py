@@ -222,7 +222,7 @@ def test_what_was_given_up_is_sent_again_by_a_button(tmp_path: Path) -> None:
         dead = ledger.deliveries()[0].dead
         assert dead > 0
         page = http.get("/?lang=de").text
-        assert "abgeschaltet: 410 Gone" in page
+        assert "Abgeschaltet, weil die Gegenstelle nichts mehr annehmen will. Was länger als 30 Tage" in page
         assert 'action="/deliveries/subscriber/forecast"' in page
         assert "Wieder einschalten" in page
         answer = http.post("/deliveries/subscriber/forecast", data={"lang": "de", "by": "Anna"})

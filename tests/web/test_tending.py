@@ -197,13 +197,13 @@ def test_a_machine_with_nothing_but_a_camera_has_a_card_of_its_own_kind(
     monkeypatch.setattr(gateway.ingest, "nodes", list)
     assert "Kamera above: keine Verbindung" in card(http, "belt")
     http.post("/machines/oven-pi/belt", data={"action": "pause_30", "by": "Eva", "lang": "de"})
-    assert "Die Kamera ist gerade nicht da. Kommt sie vorher wieder, macht sie bis " in card(http, "belt")
+    assert "Die Kamera ist gerade nicht da. Kommt sie vor " in card(http, "belt")
 
 
-def test_what_the_node_refuses_is_said_with_its_reason(gateway: Gateway, feed: Feed, http: httpx.Client) -> None:
+def test_what_the_node_refuses_is_said_but_not_in_its_own_words(gateway: Gateway, feed: Feed, http: httpx.Client) -> None:
     press(http, "relearn")
     answer(gateway, feed, ok=False, reason="<b>no</b>")
-    assert "Die Messstelle hat es nicht getan (&lt;b&gt;no&lt;/b&gt;)" in card(http)
+    assert "Die Messstelle hat es nicht getan. Warum, steht in ihrem Protokoll." in card(http)
     press(http, "pause_30")
     answer(gateway, feed, ok=False, reason="the hour is late", code=EXPIRED)
     assert "war nicht rechtzeitig da" in card(http)

@@ -23,7 +23,7 @@ from gateway.services import Failures
 from gateway.stumbles import Stumbles
 from gateway.web.trouble import TEXTS, Trouble, sentences, troubles
 from gateway.wording import LANGUAGES, Description, Wording
-from wire.messages import Severity, Trust
+from wire.messages import Condition, Severity, Trust
 
 
 @contextmanager
@@ -71,12 +71,12 @@ def test_a_part_that_fails_over_and_over_is_told_though_its_thread_lives(gateway
     services = dataclasses.replace(
         gateway.services,
         failures={
-            "notifying": lambda: Failures(3, "json did not take the message"),
+            "notifying": lambda: Failures(3, "KeyError: 'x'"),
             "relating": lambda: Failures(1, "closed"),
         },
     )
-    assert {"people", "relating"} <= {one.code for one in troubles(services)}
-    assert not {"people", "relating"} & {one.code for one in troubles(gateway.services)}
+    assert {"telling", "relating"} <= {one.code for one in troubles(services)}
+    assert not {"telling", "relating"} & {one.code for one in troubles(gateway.services)}
 
 
 def test_people_read_whom_an_alert_is_about_that_cannot_be_worked_on_and_monitors_do_not() -> None:
@@ -88,11 +88,20 @@ def test_people_read_whom_an_alert_is_about_that_cannot_be_worked_on_and_monitor
     assert found[0].text == "an alert cannot be worked on"
 
 
+def test_people_read_who_is_not_told_and_monitors_do_not(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gateway.ledger.outbox, "unreached", lambda _kind, **_since: ["anna#1", "anna#2", "bert#1"])
+    (found,) = (one for one in troubles(gateway.services) if one.code == "people")
+    (said,) = sentences([found], Wording("de"))
+    assert "Nachrichten an anna, bert gehen nicht hinaus." in said
+    assert found.text == "people cannot be told"
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_trouble_has_words_in_every_language(language: str) -> None:
     texts = Wording(language).catalogue["troubles"]
     assert set(texts) == set(TEXTS)
-    assert {name for text in texts.values() for _, name, _, _ in string.Formatter().parse(text) if name} == {"machines"}
+    named = {name for text in texts.values() for _, name, _, _ in string.Formatter().parse(text) if name}
+    assert named == {"machines", "people"}
 
 
 def test_nothing_is_called_calm_while_no_node_can_be_heard(gateway: Gateway, http: httpx.Client) -> None:
@@ -143,7 +152,12 @@ def test_what_cannot_be_drawn_takes_no_other_card_with_it(
     alerts = {machine: feed.alert(id=machine, machine=machine) for machine in ("drill", "lathe")}
     for machine in alerts:
         feed.condition(machine=machine, regime=machine)
-    until(lambda: all(gateway.live.machine("oven-pi", machine) is not None for machine in alerts))
+
+    def condition(machine: str) -> Condition | None:
+        state = gateway.live.machine("oven-pi", machine)
+        return None if state is None else state.condition
+
+    until(lambda: all(condition(machine) is not None for machine in alerts))
     word, describe = Wording.word, Wording.describe
 
     def worded(self: Wording, section: str, code: str) -> str:
