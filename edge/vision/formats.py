@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from edge.vision.stated import CUT_SHORT, NOT_READ, Stated
+from edge.vision.tiff import orientation
 from edge.vision.tiff import stated as tiff
 
 JPEG: Final = b"\xff\xd8\xff"
 END_OF_JPEG: Final = b"\xff\xd9"
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
 _FRAMES: Final = frozenset({0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF})
+_PROGRESSIVE: Final = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
 _SCAN: Final = 0xDA
 _WITH_ALPHA: Final = (4, 6)
 """Colour types of a PNG (ISO/IEC 15948, 11.2.2)."""
@@ -32,7 +34,7 @@ _OTHERS: Final = (
 
 
 def stated(data: bytes) -> Stated:
-    """Width, height and transparency of a JPEG, PNG, WebP, BMP or TIFF file.
+    """Size, transparency and what unpacking takes of a JPEG, PNG, WebP, BMP or TIFF file.
 
     Args:
         data: the file.
@@ -49,9 +51,10 @@ def stated(data: bytes) -> Stated:
     raise ValueError(known or "no JPEG, PNG, WebP, BMP or TIFF")
 
 
-def scan(data: bytes) -> tuple[int, tuple[int, int]]:
-    """Where a JPEG's first scan begins, and its width and height; raises ValueError, struct.error or IndexError where there is none."""
-    at, size = 2, (0, 0)
+def scan(data: bytes) -> tuple[int, Stated]:
+    """Where a JPEG's first scan begins, and what it states; raises ValueError, struct.error or IndexError where there is none."""
+    at, width, height, kept = 2, 0, 0, False
+    samples: list[int] = []
     while True:
         # Each segment: FF, marker, length of two bytes that counts itself, content.
         if data[at] != 0xFF:
@@ -63,32 +66,45 @@ def scan(data: bytes) -> tuple[int, tuple[int, int]]:
         (length,) = struct.unpack(">H", data[at + 2 : at + 4])
         if marker in _FRAMES:
             height, width = struct.unpack(">HH", data[at + 5 : at + 9])
-            size = width, height
-        at += 2 + length
+            # Of each colour: number, samples across and down in four bits each, table.
+            samples = [(data[at + 11 + 3 * k] >> 4) * (data[at + 11 + 3 * k] & 15) for k in range(data[at + 9])]
+            kept = marker in _PROGRESSIVE
         if marker == _SCAN:
-            return at, size
+            # Where one scan does not hold all, libjpeg keeps two bytes a sample of the whole picture, also of one that is reduced.
+            kept = kept or data[at + 4] < len(samples)
+            share = sum(samples) / max(samples, default=1)
+            return at + 2 + length, Stated(width, height, round(2 * share * width * height) if kept else 0)
+        at += 2 + length
 
 
 def _jpeg(data: bytes) -> Stated:
-    begun, size = scan(data)
+    begun, said = scan(data)
     if data.rfind(END_OF_JPEG) < begun:
         raise ValueError(CUT_SHORT)
-    return Stated(*size)
+    return said
 
 
 def _png(data: bytes) -> Stated:
     """Goes from chunk to chunk to its end; what follows that, as some programs leave it there, is no part of it."""
-    width, height, kind, transparent = 0, 0, 0, False
+    width, height, bits, kind, turned = 0, 0, 0, 0, 1
+    transparent = animated = False
     at = len(_PNG)
     # Each chunk: length of its content, name, content, checksum.
     while at + 12 <= len(data):
         (length,), name = struct.unpack(">I", data[at : at + 4]), data[at + 4 : at + 8]
         if name == b"IHDR":
-            width, height, _, kind = struct.unpack(">IIBB", data[at + 8 : at + 18])
+            width, height, bits, kind = struct.unpack(">IIBB", data[at + 8 : at + 18])
+        elif name == b"eXIf":
+            turned = orientation(data[at + 8 : at + 8 + length])
         transparent = transparent or name == b"tRNS"
+        animated = animated or name == b"acTL"
         at += 12 + length
         if name == b"IEND" and at <= len(data):
-            return Stated(width, height, transparent or kind in _WITH_ALPHA)
+            alpha = transparent or kind in _WITH_ALPHA
+            # With it OpenCV makes two frames of four channels as deep as the file, and of an animation twice as many.
+            frames = (16 if bits == 16 else 8) * (2 if animated else 1)
+            beside = width * height * (frames - 3) if alpha or animated else 0
+            return Stated(width, height, beside, alpha, turned=turned)
     raise ValueError(CUT_SHORT)
 
 
@@ -98,7 +114,8 @@ def _webp(data: bytes) -> Stated:
     if size + 8 > len(data):
         raise ValueError(CUT_SHORT)
     width = height = 0
-    alpha = False
+    alpha = lossless = False
+    turned = 1
     for name, content in _chunks(data[: size + 8]):
         across = down = 0
         if name == b"VP8X":
@@ -111,9 +128,13 @@ def _webp(data: bytes) -> Stated:
         elif name == b"VP8L":
             (bits,) = struct.unpack("<I", content[1:5])
             across, down = 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
-            alpha = alpha or bool(bits >> 28 & 1)
+            alpha, lossless = alpha or bool(bits >> 28 & 1), True
+        elif name == b"EXIF":
+            turned = orientation(content.removeprefix(b"Exif\0\0"))
         width, height = max(width, across), max(height, down)
-    return Stated(width, height, alpha)
+    # Two frames of four channels; without transparency libwebp has one of them, where it is lossless.
+    beside = width * height * (5 if alpha else 4 if lossless else 0)
+    return Stated(width, height, beside, alpha, turned=turned)
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:

@@ -11,6 +11,9 @@ from edge.vision.stated import CUT_SHORT, NOT_READ, Stated
 _KIND, _WIDTH, _HEIGHT, _BITS, _PACKING, _COLOURS = 254, 256, 257, 258, 259, 262
 _STRIPS, _SAMPLES, _STRIP_BYTES, _PLANES = 273, 277, 279, 284
 _TILE_WIDTH, _TILE_HEIGHT, _TILES, _TILE_BYTES, _FORMAT = 322, 323, 324, 325, 339
+_TURNED, _STRIP_HEIGHT, _MORE_SAMPLES = 274, 278, 338
+_ASSOCIATED, _UNASSOCIATED = 1, 2
+"""What a sample beyond the colours is: alpha, by which the colours are multiplied already or not."""
 _SIZES: Final = {1: ("B", 1), 3: ("H", 2), 4: ("I", 4)}
 """Types of fields that are needed: BYTE, SHORT, LONG."""
 _PACKINGS: Final = (1, 5, 7, 8, 32773, 32946)
@@ -22,7 +25,7 @@ _REDUCED: Final = 1
 _MOST_PAGES, _MOST_VALUES, _LARGEST_TILE = 8, 100_000, 4096
 _WANTED: Final = frozenset(
     {_KIND, _WIDTH, _HEIGHT, _BITS, _PACKING, _COLOURS, _STRIPS, _SAMPLES, _STRIP_BYTES, _PLANES}
-    | {_TILE_WIDTH, _TILE_HEIGHT, _TILES, _TILE_BYTES, _FORMAT}
+    | {_TILE_WIDTH, _TILE_HEIGHT, _TILES, _TILE_BYTES, _FORMAT, _TURNED, _STRIP_HEIGHT, _MORE_SAMPLES}
 )
 
 Fields = Mapping[int, tuple[int, ...]]
@@ -51,6 +54,19 @@ def stated(data: bytes) -> Stated:
             raise ValueError("several pages in one file; save each as a picture of its own")
         picture = fields
     return _checked(data, picture)
+
+
+def orientation(exif: bytes) -> int:
+    """How a picture is to be turned, from its EXIF, which is a TIFF by its form; 1, not at all, where that says nothing or is damaged."""
+    order = {b"II*\0": "<", b"MM\0*": ">"}.get(exif[:4])
+    if order is None:
+        return 1
+    try:
+        (at,) = struct.unpack_from(order + "I", exif, 4)
+        turned = _one(_directory(exif, at, order)[0], _TURNED, 1)
+    except (ValueError, struct.error):
+        return 1
+    return turned if 1 <= turned <= 8 else 1
 
 
 def _directory(data: bytes, at: int, order: str) -> tuple[Fields, int]:
@@ -95,7 +111,22 @@ def _checked(data: bytes, fields: Fields) -> Stated:
         raise ValueError("damaged")
     if any(place + length > len(data) for place, length in zip(places, lengths, strict=True)):
         raise ValueError(CUT_SHORT)
-    return Stated(_one(fields, _WIDTH, 0), _one(fields, _HEIGHT, 0))
+    width, height = _one(fields, _WIDTH, 0), _one(fields, _HEIGHT, 0)
+    samples, sample_bytes = _one(fields, _SAMPLES, 1), max(bits) // 8
+    more = _one(fields, _MORE_SAMPLES, 0)
+    alpha = samples == 4 and more in (_ASSOCIATED, _UNASSOCIATED)
+    # It is unpacked strip by strip or tile by tile, with four channels and a little more.
+    part = min(_one(fields, _STRIP_HEIGHT, height), height) * width
+    if _TILES in fields:
+        part = _one(fields, _TILE_WIDTH, 0) * _one(fields, _TILE_HEIGHT, 0)
+    beside = part * (4 * sample_bytes + 1)
+    if alpha:
+        # Two frames of four channels.
+        beside = max(beside, width * height * (8 * sample_bytes - 3))
+    # As it is packed, it is held besides.
+    beside += max(lengths)
+    # Of 8 bits libtiff multiplies the colours itself.
+    return Stated(width, height, beside, alpha, alpha and (sample_bytes == 1 or more == _ASSOCIATED))
 
 
 def _one(fields: Fields, tag: int, default: int) -> int:

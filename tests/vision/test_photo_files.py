@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps
 from support.trays import photo
 
 from edge.vision.decode import MAX_PIXELS, Unreadable, decode
@@ -83,7 +83,7 @@ def test_grey_palette_cmyk_and_16_bit_tiffs_are_read() -> None:
     assert np.array_equal(decode(deep, "a"), drawn())
 
 
-@pytest.mark.parametrize("kind", ["PNG", "WEBP"])
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF"])
 def test_what_is_transparent_is_white(kind: str) -> None:
     image = tray()
     image.putalpha(0)
@@ -96,12 +96,34 @@ def test_what_is_transparent_is_white(kind: str) -> None:
     assert decode(saved(large, kind, lossless=True), "a").shape == (750, 1000, 3)
 
 
-def test_a_photo_is_turned_as_its_exif_says_in_every_format() -> None:
-    for kind in ("JPEG", "PNG", "WEBP", "TIFF"):
+def test_a_16_bit_tiff_with_transparency_is_white_below_it() -> None:
+    deep = np.full((64, 64, 4), (10 * 257, 200 * 257, 30 * 257, 65535), np.uint16)
+    deep[32:, :, 3] = 0
+    data = bytes(cv2.imencode(".tiff", deep)[1])
+    # OpenCV writes no word of what its fourth channel is.
+    (at,) = struct.unpack_from("<I", data, 4)
+    (count,) = struct.unpack_from("<H", data, at)
+    fields = data[at + 2 : at + 2 + 12 * count] + struct.pack("<HHIHH", 338, 3, 1, 2, 0)
+    longer = data + struct.pack("<H", count + 1) + fields + bytes(4)
+    seen = decode(longer[:4] + struct.pack("<I", len(data)) + longer[8:], "a")
+    assert seen[[5, -1], 5].tolist() == [[10, 200, 30], [255, 255, 255]]
+
+
+@pytest.mark.parametrize(
+    ("kind", "mode"),
+    [("JPEG", "RGB"), *((kind, mode) for kind in ("PNG", "WEBP", "TIFF") for mode in ("RGB", "RGBA"))],
+)
+def test_a_photo_is_turned_as_its_exif_says_in_every_format_and_with_transparency(kind: str, mode: str) -> None:
+    marked = Image.new(mode, (90, 60), (255,) * len(mode))
+    marked.paste((200, 0, 0, 255)[: len(mode)], (0, 0, 30, 20))
+    for orientation in range(1, 9):
         exif = Image.Exif()
-        exif[0x0112] = 6
-        height, width = drawn().shape[:2]
-        assert decode(saved(tray(), kind, exif=exif.tobytes()), "a").shape == (width, height, 3)
+        exif[0x0112] = orientation
+        data = saved(marked, kind, exif=exif.tobytes(), **({"lossless": True} if kind == "WEBP" else {}))
+        expected = np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(data))).convert("RGB"))[..., ::-1]
+        seen = decode(data, "a")
+        assert seen.shape == expected.shape
+        assert np.abs(seen.astype(int) - expected).mean() < 2, orientation
 
 
 def several(kind: str) -> bytes:
