@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Any
 
 from gateway.alerts import SYSTEM, Alert, Entry, State
+from gateway.ledger import Ledger
 from gateway.services import Services
 from gateway.store.base import Chart, SeriesKey, StoreUnavailable
 from gateway.store.window import finished, window
@@ -63,8 +64,8 @@ class Overview:
         self._troubled: dict[str, int] = {}
         """Since when each open alert about a machine's own condition is, by the alert's id."""
 
-    def values(self) -> dict[str, Any]:
-        """The template's values, but for the reader's own.
+    def values(self, asked: Alert | None = None) -> dict[str, Any]:
+        """The template's values, but for the reader's own; `asked`: shown of those that are over, instead of the latest.
 
         Raises:
             LedgerError, LedgerUnavailable: alerts cannot be read now.
@@ -88,7 +89,8 @@ class Overview:
             "actions": self._words.catalogue["actions"],
             "alerts": [card for alert, card in cards if not self._asleep(alert)],
             "snoozed": [card for alert, card in cards if self._asleep(alert)],
-            "resolved": self._resolved(),
+            "resolved": self._resolved(asked),
+            "asked": asked is not None,
             "machines": machines,
             # Of a machine that is away, paused or still learned nobody knows that it runs as usual.
             "calm": bool(machines)
@@ -166,9 +168,8 @@ class Overview:
     def _asleep(self, alert: Alert) -> bool:
         return alert.snoozed_until_ns is not None and alert.snoozed_until_ns > self._now_ns
 
-    def _resolved(self) -> list[dict[str, Any]]:
-        latest = (alert for alert in self._services.ledger.alerts(limit=200) if is_listed(alert, self._now_ns))
-        shown = list(islice(latest, RESOLVED_SHOWN))
+    def _resolved(self, asked: Alert | None) -> list[dict[str, Any]]:
+        shown = lately(self._services.ledger, self._now_ns) if asked is None else [asked]
         notes = self._services.ledger.notes.of([alert.id for alert in shown])
         return [self._closed(alert, notes.get(alert.id, ())) for alert in shown]
 
@@ -340,10 +341,15 @@ class Overview:
         }
 
 
-def is_listed(alert: Alert, now_ns: int) -> bool:
-    """Whether an alert is among those that were resolved lately; only the latest `RESOLVED_SHOWN` of them are shown."""
+def lately(ledger: Ledger, now_ns: int) -> list[Alert]:
+    """The latest `RESOLVED_SHOWN` alerts that were resolved within `RESOLVED_DAYS`."""
     since_ns = now_ns - RESOLVED_DAYS * 1440 * _MINUTE_NS
-    return alert.state is State.RESOLVED and alert.resolution != "merged" and (alert.resolved_ns or 0) >= since_ns
+    listed = (
+        alert
+        for alert in ledger.alerts(limit=200)
+        if alert.state is State.RESOLVED and alert.resolution != "merged" and (alert.resolved_ns or 0) >= since_ns
+    )
+    return list(islice(listed, RESOLVED_SHOWN))
 
 
 def together(alert: Alert, present: Sequence[Alert]) -> list[Alert]:

@@ -10,12 +10,13 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from gateway.alerts import Alert
 from gateway.ledger_file import LedgerUnavailable
 from gateway.services import Services
 from gateway.web import views
 from gateway.web.api import change_alert, take_out
 from gateway.web.endpoint import signed
-from gateway.web.overview import Overview, is_listed
+from gateway.web.overview import Overview, lately
 from gateway.web.problems import HttpProblem
 from gateway.web.rendering import Rendering
 from gateway.web.tending import BUTTONS, tell
@@ -61,13 +62,15 @@ class Pages:
         return await self._page(request, language_of(request, self._services))
 
     async def alert(self, request: Request) -> Response:
-        """An alert's own address, as messages to people have it: on to its place on the page, where it has one."""
+        """An alert's own address, as messages to people have it: on to its place on the page, or the page with it where it has none."""
         alert = await run_in_threadpool(self._services.ledger.alert, str(request.path_params["alert"]))
-        asked = request.query_params.get("lang", "")
-        if alert is not None and (not alert.state.closed or is_listed(alert, self._services.wall_ns())):
-            return back("/", asked, anchor=f"alert-{alert.id}")
-        said, status = ("gone", 404) if alert is None else ("past", 200)
-        return await self._page(request, language_of(request, self._services), said=said, status=status)
+        language = language_of(request, self._services)
+        if alert is None:
+            return await self._page(request, language, said="gone", status=404)
+        latest = await run_in_threadpool(lately, self._services.ledger, self._services.wall_ns())
+        if not alert.state.closed or alert.id in {one.id for one in latest}:
+            return back("/", request.query_params.get("lang", ""), anchor=f"alert-{alert.id}")
+        return await self._page(request, language, said="past", asked=alert)
 
     async def act(self, request: Request) -> Response:
         """A button below an alert; back to the page afterwards, so that reloading does nothing twice."""
@@ -169,13 +172,20 @@ class Pages:
         return await self._page(request, shown, said=said, draft=draft, status=problem.status)
 
     async def _page(
-        self, request: Request, language: str, *, said: str = "", draft: Draft | None = None, status: int = 200
+        self,
+        request: Request,
+        language: str,
+        *,
+        said: str = "",
+        draft: Draft | None = None,
+        status: int = 200,
+        asked: Alert | None = None,
     ) -> Response:
         user = user_of(request)
-        page = await run_in_threadpool(self._render, language, user, said, draft or Draft(by=user))
+        page = await run_in_threadpool(self._render, language, user, said, draft or Draft(by=user), asked)
         return HTMLResponse(page, status_code=status, headers={"Cache-Control": "no-store", "Vary": "Accept-Language"})
 
-    def _render(self, language: str, user: str, said: str, draft: Draft) -> str:
+    def _render(self, language: str, user: str, said: str, draft: Draft, asked: Alert | None) -> str:
         services, words = self._services, self._services.wording(language)
         return self._rendering.page(
             "overview.html",
@@ -184,5 +194,5 @@ class Pages:
             user=user,
             said=words.word("page", said) if said else "",
             draft=draft,
-            **Overview(services, words).values(),
+            **Overview(services, words).values(asked),
         )

@@ -251,3 +251,23 @@ def test_alerts_that_began_together_name_each_other(gateway: Gateway, feed: Feed
     assert not any("heating element" in line for line in lines)
     for left in (crust, broken_sensor):
         gateway.ledger.resolve(left, done="", by="Anna")
+
+
+def test_the_address_of_an_alert_that_is_over_shows_what_became_of_it_however_many_came_after(
+    gateway: Gateway, feed: Feed, http: httpx.Client
+) -> None:
+    alerts = [feed.alert(id=f"over{number}", machine=f"m{number}") for number in range(12)]
+    for alert in alerts:
+        gateway.ledger.resolve(alert, done=f"greased {alert}", by="Anna")
+    lately = http.get(f"/alerts/{alerts[-1]}?lang=de")
+    assert (lately.status_code, lately.headers["location"]) == (303, f"/?lang=de#alert-{alerts[-1]}")
+    assert f'id="alert-{alerts[-1]}"' in http.get("/?lang=de").text
+    assert f'id="alert-{alerts[0]}"' not in http.get("/?lang=de").text
+    past = http.get(f"/alerts/{alerts[0]}?lang=de")
+    assert past.status_code == 200
+    assert "Diese Meldung ist vorbei." in past.text
+    assert '<details id="resolved" open>' in past.text
+    shown = past.text.partition('<details id="resolved"')[2].partition("</details>")[0]
+    assert f"greased {alerts[0]}" in shown
+    assert "Anna" in shown
+    assert alerts[1] not in shown
