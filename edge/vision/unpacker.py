@@ -2,11 +2,13 @@
 
 A picture can be unpacked from the last key picture on. Of a live stream the packets since then are kept, a few hundred kilobytes;
 whoever wants a picture has them unpacked, gets the newest and the decoder goes: it would hold some pictures all the time. Where
-that would be done so often that it costs more than the pictures in between, the decoder stays and unpacks only what is new.
+that would be done so often that it costs more than the pictures in between, or so much would be kept that there is soon no room for
+it, the decoder stays and unpacks only what is new.
 """
 
 from __future__ import annotations
 
+import logging
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -21,7 +23,7 @@ from edge.vision.ffmpeg import Decoder
 
 MOST_BYTES: Final = 8_000_000
 MOST_PACKETS: Final = 400
-"""What is kept at most: at 25 pictures a second, 16 s between two key pictures."""
+"""What is kept at most, of what no decoder has had: at 25 pictures a second, of 16 s."""
 _SHARE: Final = 0.5
 """Unpacking anew may take so much of the time between two pictures that are wanted; else the decoder stays."""
 _BEGIN: Final = (b"\0\0\1", b"\0\0\0\1")
@@ -159,6 +161,7 @@ class Unpacker:
         self._kept: _Kept | None = None
         """None: nobody can make anything of what comes, up to the next key picture."""
         self._stayed: Decoder | None = None
+        self._told = False
         self._wanted_ns = monotonic_ns()
 
     def add(self, packet: bytes, *, key: bool) -> None:
@@ -175,6 +178,15 @@ class Unpacker:
             kept.sizes.append(len(packet))
             if len(kept.sizes) > MOST_PACKETS or len(kept.data) > MOST_BYTES:
                 self._kept = None
+                if not self._told:
+                    self._told = True
+                    logging.getLogger(__name__).warning(
+                        "more than %d pictures or %d MB of %s came since a key picture and before any was wanted: there is none until "
+                        "the next one; set a key picture each second or two at the camera",
+                        MOST_PACKETS,
+                        MOST_BYTES // 1_000_000,
+                        self._codec.name,
+                    )
 
     def newest(self) -> Image | None:
         """The picture of the newest packet, or of the last one before that can be shown; None where there is none yet."""
@@ -194,7 +206,8 @@ class Unpacker:
         for packet in kept.packets(count):
             decoder.send(head + packet)
             shown, head = _received(decoder) or shown, b""
-        if not kept.from_key or self._cpu_ns() - cpu_ns > _SHARE * since_ns:
+        long = count > MOST_PACKETS // 2 or sum(kept.sizes[:count]) > MOST_BYTES // 2
+        if not kept.from_key or long or self._cpu_ns() - cpu_ns > _SHARE * since_ns:
             self._stayed = decoder
             with self._lock:
                 # What it has had need not be kept.

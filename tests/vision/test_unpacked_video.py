@@ -152,16 +152,36 @@ def test_the_decoder_stays_where_unpacking_anew_costs_more_than_what_comes_in_be
     assert some[-1] >= GROUP
 
 
-def test_nothing_is_shown_that_builds_on_what_was_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("bound", ["MOST_PACKETS", "MOST_BYTES"])
+def test_of_more_pictures_than_are_kept_none_is_missing_where_they_are_wanted_meanwhile(
+    bound: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packets = packets_of(TRAYS)
+    room = 5 if bound == "MOST_PACKETS" else sum(map(len, packets[:GROUP])) - 1
+    monkeypatch.setattr(unpacker, bound, room)
+    stream = Stream()
+    seen = []
+    for _ in range(4):
+        stream.passes(3)
+        seen.append(shown(stream.newest()))
+    assert seen == sorted(set(seen))
+    assert seen[-1] >= 9
+
+
+def test_nothing_is_shown_that_builds_on_what_was_not_kept_and_it_is_told_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     stream = Stream()
     monkeypatch.setattr(unpacker, "MOST_PACKETS", 4)
     assert stream.newest() is None
-    stream.passes(4)
+    stream.passes(2)
     assert stream.newest() is not None
-    stream.passes(1)
+    stream.passes(3)
     assert stream.newest() is None, "too much since the key picture"
     stream.passes(2)
     assert shown(stream.newest()) == GROUP
+    stream.passes(5)
+    assert [record.getMessage()[:20] for record in caplog.records] == ["more than 4 pictures"]
     without_key = Unpacker(decoders("h264"), codec(), b"", whole=True, monotonic_ns=time.monotonic_ns)
     without_key.add(packets_of(TRAYS)[1], key=False)
     assert without_key.newest() is None
