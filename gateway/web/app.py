@@ -11,7 +11,6 @@ import msgspec
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route
@@ -40,7 +39,7 @@ __all__ = ["ENDPOINTS", "build"]
 STATIC = Path(__file__).parent / "static"
 
 
-def build(services: Services, *, password: str | None = None) -> Starlette:
+def build(services: Services, *, password: str | None = None) -> Guard:
     """The ASGI application over the running parts.
 
     Args:
@@ -50,7 +49,7 @@ def build(services: Services, *, password: str | None = None) -> Starlette:
     refused = services.refused
     pages, goods = Pages(services), GoodsPages(services)
     lessons = LessonPages(services, goods)
-    stream = Stream(services.live)
+    stream, sorry = Stream(services.live), Sorry(services)
     document = msgspec.json.encode(openapi(ENDPOINTS))
 
     async def serve_openapi(_request: Request) -> Response:
@@ -81,7 +80,6 @@ def build(services: Services, *, password: str | None = None) -> Starlette:
             *(endpoint.route(services) for endpoint in ENDPOINTS),
             Mount("/static", _Static(directory=STATIC)),
         ],
-        middleware=[Middleware(Guard, password=password, refused=refused)],
         exception_handlers={
             HttpProblem: _refuse,
             HTTPException: _refuse_http,
@@ -89,8 +87,9 @@ def build(services: Services, *, password: str | None = None) -> Starlette:
             **dict.fromkeys(_NOT_NOW, _not_now),
         },
     )
-    app.state.refused, app.state.sorry = refused, Sorry(services)
-    return app
+    app.state.refused, app.state.sorry = refused, sorry
+    # From outside of all: what answers when a page breaks is guarded, too, and its answer has the safe headers.
+    return Guard(app, password=password, refused=refused, answer=sorry.answer)
 
 
 class _Static(StaticFiles):

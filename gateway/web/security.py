@@ -8,13 +8,16 @@ import hmac
 import ipaddress
 import time
 from collections import OrderedDict, deque
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.refused_requests import RefusedRequests
-from gateway.web.problems import HttpProblem, problem_response
+from gateway.web.problems import HttpProblem
 from wire.broker import is_loopback
 
 TRIES_PER_MINUTE = 10
@@ -48,8 +51,16 @@ class Guard:
     rebinding) gets nothing.
     """
 
-    def __init__(self, app: ASGIApp, *, password: str | None, refused: RefusedRequests) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        password: str | None,
+        refused: RefusedRequests,
+        answer: Callable[[Request, HttpProblem], Response],
+    ) -> None:
         self._app = app
+        self._answer = answer
         self._password = password
         self._refused = refused
         self._failures: OrderedDict[str, deque[float]] = OrderedDict()
@@ -69,7 +80,7 @@ class Guard:
             user = self._check(scope)
         except HttpProblem as problem:
             self._refused.count(problem.status)
-            await problem_response(problem)(scope, receive, send_safely)
+            await self._answer(Request(scope), problem)(scope, receive, send_safely)
             return
         scope.setdefault("state", {})["user"] = user
         await self._app(scope, receive, send_safely)

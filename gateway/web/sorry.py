@@ -13,7 +13,15 @@ from gateway.web.visit import language_of
 AGAIN_S = 5
 """A page that cannot be shown now is asked for again after so long."""
 _OF_PROGRAMS = ("/api/", "/static/", "/metrics", "/health")
-_SAID = {404: "sorry_none", 405: "sorry_none", 500: "sorry_broken", 503: "sorry_later"}
+_SAID = {
+    401: "sorry_password",
+    403: "sorry_forbidden",
+    404: "sorry_none",
+    405: "sorry_none",
+    429: "sorry_tries",
+    500: "sorry_broken",
+    503: "sorry_later",
+}
 
 
 class Sorry:

@@ -61,6 +61,13 @@ def test_nothing_without_the_password_but_health(someone: httpx.Client) -> None:
     check(someone.get(MACHINES, headers=forwarded("10.0.0.1")))
 
 
+def test_a_browser_without_the_password_is_asked_for_it_and_told_why(someone: httpx.Client) -> None:
+    answer = someone.get("/", headers={**forwarded("10.0.0.2"), "accept": "text/html", "accept-language": "de"})
+    assert (answer.status_code, answer.headers["www-authenticate"][:5]) == (401, "Basic")
+    assert "Ohne das Passwort geht es nicht weiter." in answer.text
+    assert "oven-pi" not in answer.text
+
+
 @pytest.mark.parametrize(
     "header", ["Basic", "Basic !!!", "Basic /w==", "Bearer abc", "basic YTpi", "Basic " + "A" * 4000]
 )

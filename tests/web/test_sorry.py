@@ -56,3 +56,27 @@ def test_the_address_in_a_message_leads_to_its_alert_also_when_it_is_over(
     gone = http.get("/alerts/nothing?lang=en", headers=BROWSER)
     assert gone.status_code == 404
     assert "This alert does not exist any more" in gone.text
+
+
+def test_a_page_that_breaks_has_the_safe_headers_as_every_other(
+    gateway: Gateway, http: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken() -> None:
+        raise RuntimeError("boom")
+
+    fine = http.get("/", headers=BROWSER)
+    monkeypatch.setattr(gateway.ledger, "open_alerts", broken)
+    answer = http.get("/", headers=BROWSER)
+    assert answer.status_code == 500
+    assert "Hier ist etwas schiefgegangen." in answer.text
+    for name in ("content-security-policy", "x-frame-options", "x-content-type-options"):
+        assert answer.headers[name] == fine.headers[name]
+
+
+def test_whom_the_gateway_does_not_let_in_is_told_in_their_language(http: httpx.Client) -> None:
+    elsewhere = http.get("/", headers={**BROWSER, "host": "evil.example"})
+    assert elsewhere.status_code == 403
+    assert elsewhere.headers["content-type"].startswith("text/html")
+    assert "So darf diese Seite nicht aufgerufen werden." in elsewhere.text
+    program = http.get("/api/v1/machines", headers={**BROWSER, "host": "evil.example"})
+    assert program.headers["content-type"] == "application/problem+json"
