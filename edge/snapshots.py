@@ -15,6 +15,8 @@ from typing import Any
 
 import msgspec
 
+from wire.durable import sync_folder
+
 FORMAT = 1
 MAX_BYTES = 50_000_000
 KEPT_ASIDE = 3
@@ -73,7 +75,7 @@ class Snapshots:
             temporary.unlink(missing_ok=True)
             raise
         temporary.rename(target)
-        self._flush_folder()
+        sync_folder(self._folder)
         return len(data)
 
     def load(self, machine: str) -> dict[str, Any] | None:
@@ -109,7 +111,7 @@ class Snapshots:
         log = logging.getLogger(__name__)
         try:
             file.rename(aside)
-            self._flush_folder()
+            sync_folder(self._folder)
             for old in sorted(self._folder.glob(f"{machine}.bad-*"), key=lambda one: one.stat().st_mtime)[:-KEPT_ASIDE]:
                 old.unlink()
         except OSError as exc:
@@ -117,10 +119,3 @@ class Snapshots:
             return None
         log.warning("%s: the snapshot cannot be used (%s); kept as %s, the model starts anew", machine, why, aside)
         return aside
-
-    def _flush_folder(self) -> None:
-        handle = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from wire.durable import sync_folder
 from wire.messages import NAME_PATTERN
 
 DAYS = 3650
@@ -230,7 +231,7 @@ def _write(files: Files, certificate: x509.Certificate, key: ec.EllipticCurvePri
         at = files.key
         _write_new(files.key, key_pem, 0o600)
         waiting.rename(files.certificate)
-        _sync(files.key.parent)
+        sync_folder(files.key.parent)
     except OSError as exc:
         if not isinstance(exc, FileExistsError):
             files.key.unlink(missing_ok=True)
@@ -244,13 +245,4 @@ def _write_new(path: Path, content: bytes, mode: int) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-    _sync(path.parent)
-
-
-def _sync(folder: Path) -> None:
-    """A name survives a power cut only with its folder."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_folder(path.parent)

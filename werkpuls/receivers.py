@@ -22,6 +22,7 @@ from typing import Any, ClassVar, Literal, NamedTuple
 
 from gateway.events import ALERT, CAPACITY, COST, SCRAP
 from gateway.signing import SecretError, SignatureError, read_secret, verify
+from wire.durable import sync_folder
 
 Kind = Literal["forecast", "budget"]
 TYPES: dict[Kind, tuple[str, ...]] = {"forecast": (CAPACITY, SCRAP, ALERT), "budget": (COST,)}
@@ -199,16 +200,7 @@ class _Kept:
                 file.truncate(before)
                 raise
         if new:
-            _sync_folder(self._path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    """A new file's name survives a power cut only with its folder."""
-    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)
+            sync_folder(self._path.parent)
 
 
 class _Server(ThreadingHTTPServer):

@@ -18,6 +18,7 @@ from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
+from wire.durable import sync_folder
 from wire.entry import JournalCorrupt, JournalError, Record, Row, body_crc, numbered_crc
 from wire.journal_file import (
     FORMAT,
@@ -125,7 +126,7 @@ def _finish(path: Path, aside: Path | None = None) -> None:
     beside(path, "-shm").unlink(missing_ok=True)
     beside(path, ".suspect").unlink(missing_ok=True)
     salvaged.rename(path)
-    _sync(path.parent)
+    sync_folder(path.parent)
 
 
 def _renumbered(image: PageImage, places: Iterable[Place]) -> Iterator[Row]:
@@ -168,16 +169,7 @@ def _write(path: Path, state: Mapping[str, str], rows: Iterable[Row]) -> None:
     with draft.open("rb") as file:
         os.fsync(file.fileno())
     draft.rename(path)
-    _sync(path.parent)
-
-
-def _sync(folder: Path) -> None:
-    """A rename is durable when its folder is."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_folder(path.parent)
 
 
 def _new_name() -> str:
