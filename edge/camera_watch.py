@@ -98,7 +98,8 @@ class CameraWatch:
         )
         mark = place.world.mark(f"camera/{options.name}")
         position = CameraFindings(options, place.drafter, mark).position
-        world = World(self._monotonic_ns, time.time_ns, position, place.broker)
+        begun = place.folder / "begun" / options.name
+        world = World(self._monotonic_ns, time.time_ns, position, place.broker, begun)
         camera = make_camera(options, world)
         limits = CheckLimits(options.dark_below, options.bright_above, options.blurred_below)
         belt = options.belt if options.belt is not None else camera.live and options.trigger == "interval"

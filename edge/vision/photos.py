@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from hashlib import blake2s
 from pathlib import Path
@@ -25,6 +25,8 @@ RECENT = 32
 """So many of the last pictures are known by name over a restart, as two may have the same date."""
 AHEAD_NS = 86_400_000_000_000
 """A date farther ahead is none."""
+TRIES = 2
+"""A picture that was begun so often and never finished has ended the program, or a power cut did; it is not begun again."""
 SPARE = 10_000
 """Files that are gone may be remembered so many beyond those that are there: a folder may come back."""
 
@@ -52,6 +54,7 @@ class PhotoCamera:
             lie there at the first opening are not new.
         monotonic_ns: the clock.
         wall_ns: this computer's own time, as files are dated by it.
+        begun: file that remembers which picture was begun, for the case that it ends the program; None: nothing does.
     """
 
     live = False
@@ -64,7 +67,9 @@ class PhotoCamera:
         *,
         monotonic_ns: Callable[[], int],
         wall_ns: Callable[[], int],
+        begun: Path | None = None,
     ) -> None:
+        self._begun = begun
         self._name = name
         self._folder = folder
         self._newest_ns, self._recent = _parsed(position)
@@ -106,6 +111,9 @@ class PhotoCamera:
                 size = path.stat().st_size
                 if size > MAX_BYTES:
                     raise BadPicture(f"{path.name}: {size} bytes, at most {MAX_BYTES}", position)
+                if self._tries(file) > TRIES:
+                    why = f"{path.name}: the program ended {TRIES} times while this picture was looked at; it is left alone"
+                    raise BadPicture(why, position)
                 image = decode(path.read_bytes(), path.name)
             except FileNotFoundError:
                 continue
@@ -113,6 +121,23 @@ class PhotoCamera:
                 raise BadPicture(str(exc), position) from exc
             return Frame(image, self._monotonic_ns(), self._name, position)
         return None
+
+    def _tries(self, file: _File) -> int:
+        """How often this picture was begun, this time included.
+
+        Written before it is decoded and left to the system to bring to disk: that outlives the process, and a power cut is no picture's fault.
+        """
+        if self._begun is None:
+            return 1
+        key, tries = "", ""
+        with suppress(OSError, UnicodeDecodeError):
+            key, _, tries = self._begun.read_text(encoding="ascii").partition(" ")
+        count = int(tries) + 1 if key == file.key and tries.isdecimal() else 1
+        # Where nothing can be written, pictures are looked at all the same.
+        with suppress(OSError):
+            self._begun.parent.mkdir(parents=True, exist_ok=True)
+            self._begun.write_text(f"{file.key} {count}", encoding="ascii")
+        return count
 
     def close(self) -> None:
         """Forgets what waits; it is found again."""
@@ -123,7 +148,8 @@ class PhotoCamera:
         """The files that are new."""
         files: list[_File] = []
         late: list[_File] = []
-        newest_ns = self._newest_ns
+        far: dict[_File, int] = {}
+        newest_ns, believed_ns = self._newest_ns, self._wall_ns() + AHEAD_NS
         try:
             device = self._folder.stat().st_dev
             with os.scandir(self._folder) as found:
@@ -133,13 +159,15 @@ class PhotoCamera:
                         with suppress(OSError):
                             told = entry.stat()
                             files.append(_File(told.st_mtime_ns, entry.name, told.st_size))
+                            if told.st_mtime_ns > believed_ns:
+                                far[files[-1]] = told.st_ctime_ns
                             if newest_ns is not None and told.st_mtime_ns <= newest_ns < told.st_ctime_ns:
                                 late.append(files[-1])
         except OSError as exc:
             raise CameraError(f"{type(exc).__name__}: {exc}") from exc
         if device != self._device:
             # At first, and where another disk lies in its place, as one that was mounted late: what is there was not put there just now.
-            self._begin(files, late)
+            self._begin(files, late, far)
             self._device = device
         new = [file for file in files if hash(file) not in self._known]
         self._growing = {file: self._growing[file] for file in new if file in self._growing}
@@ -147,14 +175,21 @@ class PhotoCamera:
             self._known.intersection_update(map(hash, files))
         return new
 
-    def _begin(self, files: Sequence[_File], late: Sequence[_File]) -> None:
-        """Tells by the dates which of these were taken up earlier; `late` were put there after the newest date."""
+    def _begin(self, files: Sequence[_File], late: Sequence[_File], far: Mapping[_File, int]) -> None:
+        """Tells by the dates which of these were taken up earlier.
+
+        Args:
+            files: all that lie there.
+            late: those of them that were put there after the newest date.
+            far: when those came whose own date is too far ahead to be one.
+        """
         if self._newest_ns is None:
             self._known.update(map(hash, files))
-            self._newest_ns = max((file.at_ns for file in files), default=None)
+            self._newest_ns = max((file.at_ns for file in files if file not in far), default=None)
+            self._recent = [file.key for file in far][-RECENT:]
             return
         recent = set(self._recent)
-        new = [file for file in files if file.at_ns > self._newest_ns and file.key not in recent]
+        new = [file for file in files if far.get(file, file.at_ns) > self._newest_ns and file.key not in recent]
         self._known.update(set(map(hash, files)).difference(map(hash, new)))
         left = sum(file.key not in recent for file in late)
         if left:

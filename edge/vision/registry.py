@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import NamedTuple
 
 from edge.camera_options import CameraOptions
@@ -20,6 +21,8 @@ class World(NamedTuple):
     position: str | None
     """Of the last picture taken up before a restart, see `Frame.position`."""
     broker: LinkConfig
+    begun: Path | None = None
+    """File of a camera that remembers which picture it has begun, see `PhotoCamera`."""
 
 
 def make_camera(options: CameraOptions, world: World) -> Camera:
@@ -46,7 +49,12 @@ def _photos(options: CameraOptions, world: World) -> Camera:
     if options.folder is None:
         raise CameraConfigError("folder must be given")
     return PhotoCamera(
-        options.name, options.folder, world.position, monotonic_ns=world.monotonic_ns, wall_ns=world.wall_ns
+        options.name,
+        options.folder,
+        world.position,
+        monotonic_ns=world.monotonic_ns,
+        wall_ns=world.wall_ns,
+        begun=world.begun,
     )
 
 

@@ -17,7 +17,7 @@ from PIL import Image as Pillow
 
 from edge.vision.camera import BadPicture, Camera, CameraConfigError, CameraError, Frame
 from edge.vision.decode import LARGE_PIXELS, Unreadable, decode, encode
-from edge.vision.photos import SETTLED_NS, PhotoCamera
+from edge.vision.photos import RECENT, SETTLED_NS, TRIES, PhotoCamera
 from edge.vision.picamera import PiCamera
 from edge.vision.picamera_simulation import FAULT
 from edge.vision.scene import tray
@@ -248,7 +248,12 @@ class Shots:
 
     def restart(self) -> None:
         self.camera = PhotoCamera(
-            "c", self.folder, self.position, monotonic_ns=lambda: self.now_ns, wall_ns=lambda: self.now_ns
+            "c",
+            self.folder,
+            self.position,
+            monotonic_ns=lambda: self.now_ns,
+            wall_ns=lambda: self.now_ns,
+            begun=self.folder.parent / "state" / "begun",
         )
         self.camera.open()
 
@@ -320,6 +325,52 @@ def test_after_a_restart_dates_tell_and_what_they_leave_out_is_told(
     shots.put("copied.jpg", at_ns=10**18)
     shots.restart()
     assert "1 pictures may have come while nobody looked" in caplog.text
+
+
+def test_a_date_years_ahead_that_lay_there_first_hides_nothing_and_is_never_new(tmp_path: Path) -> None:
+    shots = Shots(tmp_path)
+    shots.now_ns = time.time_ns() + 10**9
+    shots.put("far.jpg", at_ns=shots.now_ns + 10**17)
+    shots.restart()
+    assert shots.taken() == 0
+    shots.put("first.jpg")
+    assert shots.taken() == 1
+    shots.put("meanwhile.jpg")
+    shots.restart()
+    assert shots.taken() == 1
+    shots.put(*(f"{number}.jpg" for number in range(RECENT + 1)))
+    assert shots.taken() == RECENT + 1
+    shots.restart()
+    assert shots.taken() == 0
+
+
+def test_a_picture_that_ends_the_program_is_tried_once_more_and_then_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shots = Shots(tmp_path)
+    shots.put("first.jpg")
+    assert shots.taken() == 1
+    shots.put("deadly.jpg")
+    shots.put("next.jpg")
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("edge.vision.photos.decode", killed)
+        for _ in range(TRIES):
+            shots.restart()
+            with pytest.raises(KeyboardInterrupt):
+                shots.camera.read()
+    shots.restart()
+    with pytest.raises(BadPicture, match=r"deadly\.jpg: the program ended 2 times") as told:
+        shots.camera.read()
+    shots.position = told.value.position
+    shots.restart()
+    assert shots.taken() == 1
+    (tmp_path / "state" / "begun").write_bytes(b"\xff \0")
+    shots.put("last.jpg")
+    assert shots.taken() == 1
 
 
 def test_what_lay_there_first_is_never_new_also_where_its_disk_comes_late(
