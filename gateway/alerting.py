@@ -290,10 +290,12 @@ class Alerting:
             self._goods.take(seen, now_ns=self._now_ns())
             self._goods.tidy(self._now_ns())
             self._goods_error = ""
-        except GoodsUnavailable as exc:
+        except Exception as exc:  # whatever it is, alerts go on
             if not self._goods_error:
-                logging.getLogger(__name__).error("pictures of goods are not kept: %s", exc)  # noqa: TRY400  # the text says it all
-            self._goods_error = str(exc)
+                known = isinstance(exc, GoodsUnavailable)
+                trace = None if known else exc
+                logging.getLogger(__name__).error("pictures of goods are not kept: %s", exc, exc_info=trace)  # noqa: TRY400
+            self._goods_error = str(exc) or type(exc).__name__
 
     def _pass_time(self) -> None:
         now_ns = self._now_ns()

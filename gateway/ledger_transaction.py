@@ -45,6 +45,8 @@ class Transaction:
         """What is being taught to cameras."""
         self.queued = 0
         """Events and notices put into the outbox."""
+        self.told: list[Alert] = []
+        """Alerts of which services are told."""
         self.untold: list[tuple[Alert, Exception]] = []
         """Alerts of which no event could be made for services, and why."""
 
@@ -102,7 +104,7 @@ class Transaction:
     def put(self, change: Change) -> None:
         """Keeps the alert, appends its history, queues what follows.
 
-        An alert of which no event can be made is for people all the same; while it is not over, the event is tried again.
+        An alert of which no event can be made is for people all the same; the event is tried again.
         """
         told = [self._perform(effect) for effect in change.effects]
         self._put_alert(change.alert if all(told) else msgspec.structs.replace(change.alert, restate=True))
@@ -247,6 +249,7 @@ class Transaction:
                 self.untold.append((effect.alert, exc))
                 return False
             self.queue(events)
+            self.told.append(effect.alert)
         return True
 
     def _put_alert(self, alert: Alert) -> None:

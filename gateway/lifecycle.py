@@ -274,8 +274,11 @@ def due_ns(alert: Alert, policy: Policy) -> int | None:
             moments.append(alert.snoozed_until_ns)
         if alert.restate:
             moments.append(alert.published_ns + RESTATE_NS)
-    elif alert.settled and alert.resolution in {"done", "false_alarm"} and alert.resolved_ns is not None:
-        moments.append(alert.resolved_ns + round(policy.reopen_s * SECOND_NS))
+    else:
+        if alert.settled and alert.resolution in {"done", "false_alarm"} and alert.resolved_ns is not None:
+            moments.append(alert.resolved_ns + round(policy.reopen_s * SECOND_NS))
+        if alert.restate:
+            moments.append(alert.published_ns + RESTATE_NS)
     return min(moments, default=None)
 
 
@@ -297,7 +300,9 @@ def _turn(pen: Pen, at_ns: int, policy: Policy) -> None:
             open_it(pen, at_ns)
         else:
             resolve(pen, at_ns, by=SYSTEM, resolution="passed")
-    elif alert.state is State.RESOLVED:
+    elif alert.state.closed and alert.restate and alert.published_ns + RESTATE_NS <= at_ns:
+        pen.publish("resolved", at_ns)
+    elif alert.state.closed:
         pen.set(settled={})
         _still_there(pen, alert.settled, at_ns)
     elif alert.snoozed_until_ns is not None and alert.snoozed_until_ns <= at_ns:

@@ -70,7 +70,9 @@ class Passing:
         return kept
 
     def untold(self, work: Transaction, now_ns: int) -> None:
-        """Notes of which alerts no event could be made within a transaction."""
+        """Notes of which alerts events could be made within a transaction, and of which not."""
+        for alert in work.told:
+            self.stumbles.passed(f"event of alert {alert.id}")
         for alert, error in work.untold:
             self.stumbles.stumbled(f"event of alert {alert.id}", alert.machine, error, now_ns)
 

@@ -6,13 +6,14 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import msgspec
 import pytest
 from support.alerting import Site
 from support.alerts import finding
 from support.broker import until
 
 from gateway.alerts import Alert, Reason, State
-from gateway.events import Outgoing
+from gateway.events import ALERT, Outgoing
 from gateway.ledger import LedgerError
 from gateway.outbox import Wants
 from gateway.stumbles import RETRY_NS
@@ -69,9 +70,49 @@ def test_an_alert_of_which_no_event_can_be_made_opens_all_the_same(site: Site, d
     site.alerting.turn()
     told = {item.subject for item in site.ledger.outbox.due("subscriber", "all", now_ns=site.clock())}
     assert "bakery/mixer" in told
-    site.clock.pass_s(2 * RETRY_NS / 1e9)
+    assert not site.alerting.stats().stumbles, "as soon as it could be told"
+
+
+def test_that_an_alert_is_over_is_told_to_services_once_it_can_be(site: Site, defect: set[str]) -> None:
+    site.ledger.outbox.register("subscriber", [("all", Wants())], now_ns=0)
+    site.put("finding", finding(1, site.clock()))
+    defect.clear()
     site.alerting.turn()
-    assert not site.alerting.stats().stumbles
+    (alert,) = site.ledger.open_alerts()
+    defect.add("mixer")
+    site.clock.pass_s(61)
+    site.put("finding", finding(2, site.clock(), state="cleared"))
+    site.alerting.turn()
+    site.clock.pass_s(601)
+    site.alerting.turn()
+    assert site.ledger.alerts()[0].state is State.RESOLVED
+
+    def reasons() -> list[str]:
+        with site.ledger.transaction() as work:
+            rows = work.execute("SELECT body FROM outbox WHERE type = ? ORDER BY seq", (ALERT,)).fetchall()
+        return [msgspec.json.decode(row["body"])["data"]["reason"] for row in rows]
+
+    assert reasons() == ["opened"]
+    defect.clear()
+    site.clock.pass_s(61)
+    site.alerting.turn()
+    assert reasons() == ["opened", "resolved"]
+    site.clock.pass_s(61)
+    site.alerting.turn()
+    assert reasons() == ["opened", "resolved"]
+    assert [entry.what for entry in site.ledger.history(alert.id)] == ["opened", "resolved"]
+
+
+def test_whatever_is_wrong_with_pictures_alerts_go_on(site: Site) -> None:
+    class Broken:
+        def take(self, *_: object, **__: object) -> None:
+            raise KeyError("tray")
+
+    site.alerting._goods = Broken()  # type: ignore[assignment]  # what it raises is no part of its contract
+    site.put("finding", finding(1, site.clock()))
+    site.alerting.turn()
+    assert len(site.ledger.open_alerts()) == 1
+    assert "tray" in site.alerting.stats().goods_error
 
 
 def test_an_alert_that_time_cannot_change_holds_up_no_other(site: Site) -> None:
