@@ -28,6 +28,9 @@ MOST_HELD = 10_000
 """… and beyond so many, the oldest first; of every target as many dead letters are kept. Nobody would ever empty these queues."""
 
 
+_MOST_AGED_NS = 2 * 86_400_000_000_000
+
+
 class Wants(Struct, frozen=True, kw_only=True):
     """What a target wants; an empty tuple wants everything."""
 
@@ -225,8 +228,11 @@ class Outbox:
 
     @staticmethod
     def expire(db: sqlite3.Connection, *, now_ns: int) -> dict[str, int]:
-        """Drops what `HELD_DAYS` and `MOST_HELD` allow, within the ledger's transaction; returns how many by `kind:name`."""
-        before_ns = now_ns - HELD_DAYS * 86_400_000_000_000
+        """Drops what `HELD_DAYS` and `MOST_HELD` allow, within the ledger's transaction; returns how many by `kind:name`.
+
+        Called once a day: a clock that jumps ahead makes nothing older by more than `_MOST_AGED_NS` at once.
+        """
+        before_ns = _aged(db, now_ns) - HELD_DAYS * 86_400_000_000_000
         dropped: dict[str, int] = {}
         for kind, name, served in db.execute(
             "SELECT kind, name, retired = 0 AND disabled = '' FROM targets ORDER BY kind, name"
@@ -321,3 +327,14 @@ class Outbox:
                 " WHERE id = ? AND state = 'pending'",
                 (state, now_ns, error, delivery),
             )
+
+
+def _aged(db: sqlite3.Connection, now_ns: int) -> int:
+    """The moment by which queues age: now, but at most a little after the last time that was asked for."""
+    row = db.execute("SELECT at_ns FROM positions WHERE reader = 'outbox' AND log = 'aged'").fetchone()
+    aged_ns = now_ns if row is None else min(now_ns, int(row["at_ns"]) + _MOST_AGED_NS)
+    db.execute(
+        "INSERT INTO positions VALUES ('outbox', 'aged', 0, ?) ON CONFLICT(reader, log) DO UPDATE SET at_ns = excluded.at_ns",
+        (aged_ns,),
+    )
+    return aged_ns
