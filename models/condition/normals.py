@@ -184,12 +184,13 @@ class Normals:
     def load(self, state: Mapping[str, Any], *, current: bool) -> None:
         """From a snapshot, as it was; of one that is not current only what a person called normal, and the rest from the memory."""
         self._exemplars = [np.array(with_nan(vector)) for vector in state["exemplars"]]
+        if state["regimes"] or self._exemplars:
+            # What a person called normal is told by its columns: given away, another sensor's faults would be normal.
+            self._columns.fix()
         if not current:
             if state["regimes"]:
                 self.fit()
             return
-        if state["regimes"]:
-            self._columns.fix()
         self._regimes = Regimes.from_state(state["regimes"]) if state["regimes"] else None
         self._normals = {str(name): Normal.from_state(entry) for name, entry in state["normals"].items()}
         self._next_fit, self._since_fit = (int(value) for value in state["fits"])

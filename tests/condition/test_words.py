@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from models.condition.contract import Confirmed, FeatureInfo, Sample, Verdict, Word
+from models.condition.memory import MAX_FEATURES
 from models.condition.model import Condition
 from models.condition.settings import Settings
 
@@ -214,3 +215,27 @@ def test_a_warning_that_grows_is_told_to_become_an_alarm_and_when() -> None:
 
 def test_a_steady_machine_is_never_seen_failing(press: Press) -> None:
     assert not any(verdict.prognosis for verdict in press.run(2500))
+
+
+def test_what_a_person_called_normal_is_not_taken_for_another_sensor_after_a_restart() -> None:
+    """A sensor that comes late is told by no column of those that the word was about, also where nothing is learned just then."""
+    info = {f"a.x.f{k}": FeatureInfo("g", "a", "vibration") for k in range(MAX_FEATURES)}
+    late = {f"b.x.f{k}": FeatureInfo("g", "b", "vibration") for k in range(60)}
+    rng = np.random.default_rng(0)
+
+    def sample(time_s: int, known: Mapping[str, FeatureInfo], **changed: float) -> Sample:
+        values = {name: 1.0 + 0.05 * float(rng.standard_normal()) for name in known}
+        return Sample(float(time_s), {**values, **changed}, known)
+
+    model = Condition(Settings(warmup=30))
+    for time_s in range(100):
+        fault = {f"a.x.f{k}": 5.0 for k in range(100, 120)} if time_s >= 60 else {}
+        told = sample(time_s, info, **fault)
+        model.learn(told, model.score(told))
+    assert model.feedback(Word.FALSE_ALARM)
+    model.feedback(Word.NORMAL_NOW)
+    model = Condition.restore(json.loads(json.dumps(model.snapshot(), allow_nan=False)))
+    for time_s in range(100, 103):
+        told = sample(time_s, {**info, **late})
+        model.learn(told, model.score(told))
+    assert set(model.unjudged) == set(late)
