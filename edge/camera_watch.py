@@ -88,6 +88,7 @@ class CameraWatch:
             max_mb=options.keep_mb,
             wall_ns=time.time_ns,
             monotonic_ns=self._monotonic_ns,
+            known_ns=self._wall_ns,
         )
         pictures = ItemPictures(
             options.name,

@@ -64,6 +64,7 @@ class PictureStore:
         max_mb: the oldest go first when more is held.
         wall_ns: this computer's own time, as files are dated by it.
         monotonic_ns: the clock, by which a jump of that time is noticed.
+        known_ns: the time as it is known otherwise, of NTP or the gateway; None while nobody has told it.
     """
 
     def __init__(
@@ -74,7 +75,9 @@ class PictureStore:
         max_mb: float,
         wall_ns: Callable[[], int],
         monotonic_ns: Callable[[], int],
+        known_ns: Callable[[], int | None] = lambda: None,
     ) -> None:
+        self._known_ns = known_ns
         self._folder = folder
         self._days_ns = round(days * DAY_NS)
         self._max_bytes = round(max_mb * 1e6)
@@ -150,10 +153,14 @@ class PictureStore:
     def _now_ns(self, newest_ns: int | None) -> int:
         """This computer's time, as far as it is believed: a clock that jumps to 2100 would take all pictures.
 
-        A jump ahead of more than a day, since the last look or since the newest picture, is believed once it has lasted for a day.
+        What agrees with the time that is known otherwise is believed at once. Else a jump ahead of more than a day, since the last look
+        or since the newest picture, is believed once it has lasted for a day.
         """
-        now_ns = self._monotonic_ns()
-        ahead_ns = self._wall_ns() - now_ns
+        now_ns, wall_ns, known_ns = self._monotonic_ns(), self._wall_ns(), self._known_ns()
+        ahead_ns = wall_ns - now_ns
+        if known_ns is not None and abs(wall_ns - known_ns) <= DAY_NS:
+            self._ahead_ns, self._jumped_ns = ahead_ns, None
+            return wall_ns
         if self._ahead_ns is None:
             self._ahead_ns = ahead_ns if newest_ns is None else min(ahead_ns, newest_ns - now_ns)
         if ahead_ns <= self._ahead_ns + DAY_NS:

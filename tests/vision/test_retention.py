@@ -62,6 +62,34 @@ def test_what_is_too_old_goes_and_then_the_oldest_until_the_rest_fits(
     assert store.deleted >= 3
 
 
+def test_on_a_node_that_is_switched_off_at_night_what_is_too_old_goes_where_the_time_is_known(tmp_path: Path) -> None:
+    told: dict[str, int | None] = {"wall": NOW, "monotonic": 0, "known": NOW}
+
+    def begun() -> PictureStore:
+        return PictureStore(
+            tmp_path,
+            days=10,
+            max_mb=1,
+            wall_ns=lambda: told["wall"] or 0,
+            monotonic_ns=lambda: told["monotonic"] or 0,
+            known_ns=lambda: told["known"],
+        )
+
+    begun().keep(kept(1), b"x")
+    age(tmp_path, 1, 0)
+    left = {}
+    for day in (9, 11):
+        told.update(wall=NOW + day * DAY_NS, known=NOW + day * DAY_NS, monotonic=0)
+        begun().tidy()
+        left[day] = len(list(tmp_path.glob("*.jpg")))
+    assert left == {9: 1, 11: 0}
+    begun().keep(kept(2), b"x")
+    age(tmp_path, 2, 0)
+    for known in (NOW, None):
+        told.update(wall=NOW + 27_000 * DAY_NS, known=known)
+        assert begun().tidy() == 0, "only where both say the same"
+
+
 def test_a_clock_that_jumps_ahead_takes_no_picture_until_it_has_stayed_there_for_a_day(tmp_path: Path) -> None:
     clock = {"wall": NOW, "monotonic": 0}
 
