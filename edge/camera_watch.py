@@ -75,7 +75,7 @@ class CameraWatch:
         # A node has other things to do, and each thread of OpenCV's pool has memory of its own.
         cv2.setNumThreads(1)
         self.options = options
-        self._monotonic_ns, self._wall_ns = place.world.monotonic_ns, place.world.wall_ns
+        self._monotonic_ns, self._gateway_ns = place.world.monotonic_ns, place.world.gateway_ns
         corners = options.corners
         crop = None if corners is None else BeltCrop(corners)
         grading, self._refused = _grading(options, crop)
@@ -88,7 +88,7 @@ class CameraWatch:
             max_mb=options.keep_mb,
             wall_ns=time.time_ns,
             monotonic_ns=self._monotonic_ns,
-            known_ns=self._wall_ns,
+            known_ns=place.world.wall_ns,
         )
         pictures = ItemPictures(
             options.name,
@@ -183,7 +183,7 @@ class CameraWatch:
         return Outcome(ok=True, reason=f"makes {command.product} from now on")
 
     def _pause(self, command: Command) -> Outcome:
-        return pause(command, self.path.pause, self._monotonic_ns(), self._wall_ns())
+        return pause(command, self.path.pause, self._monotonic_ns(), self._gateway_ns())
 
     def _resume(self, _: Command) -> Outcome:
         self.path.pause(0)

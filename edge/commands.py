@@ -193,7 +193,7 @@ def perform(
     *,
     now_ns: int,
     allow_faults: bool,
-    wall_ns: int | None = None,
+    gateway_ns: int | None = None,
 ) -> Outcome:
     """Carries out one command on one machine; never raises for what a command may contain.
 
@@ -203,12 +203,12 @@ def perform(
         sensors: its open sensors by name.
         now_ns: monotonic time.
         allow_faults: whether the configuration lets simulated machines be broken.
-        wall_ns: the same moment on the wall clock, None while unknown.
+        gateway_ns: the same moment by the gateway's clock, None while unknown.
     """
     if command.action in (*_WORDS, "confirm_fault"):
         return _heed(command, path)
     if command.action == "pause":
-        return pause(command, path.pause, now_ns, wall_ns)
+        return pause(command, path.pause, now_ns, gateway_ns)
     if command.action == "resume":
         path.resume()
         return Outcome(ok=True, reason="goes on")
@@ -219,16 +219,16 @@ def perform(
     return Outcome(ok=False, reason=f"{command.action} has no meaning for what listens to this machine")
 
 
-def pause(command: Command, begin: Callable[[int], None], now_ns: int, wall_ns: int | None) -> Outcome:
+def pause(command: Command, begin: Callable[[int], None], now_ns: int, gateway_ns: int | None) -> Outcome:
     """Carries out a pause, as far as it is not over yet.
 
     Args:
         command: asks for it.
         begin: judges nothing until then (monotonic).
         now_ns: monotonic time.
-        wall_ns: the same moment on the wall clock, None while unknown.
+        gateway_ns: the same moment by the gateway's clock, None while unknown.
     """
-    until_ns = pause_until(command, now_ns, wall_ns)
+    until_ns = pause_until(command, now_ns, gateway_ns)
     asked_s = command.seconds or PAUSE_S
     if until_ns is None:
         return Outcome(ok=False, reason=f"a pause of {asked_s:g} s that was over when it arrived", code=EXPIRED)

@@ -237,7 +237,7 @@ class MachineLoop:
                 sensors,
                 now_ns=self._now(),
                 allow_faults=self._shared.allow_faults,
-                wall_ns=self._shared.clock.wall_ns(),
+                gateway_ns=self._shared.clock.gateway_ns(),
             )
         except Exception as exc:
             # A command that fails is answered; handing it to a successor again would end that one as well.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from wire.commands import PAUSE_S, Command
 
 
-def pause_until(command: Command, now_ns: int, wall_ns: int | None) -> int | None:
+def pause_until(command: Command, now_ns: int, gateway_ns: int | None) -> int | None:
     """Until when (monotonic) a pause lasts; None where it is over.
 
     It began when the person pressed, however late the node hears of it. It is never longer than asked, also where the clock of
@@ -14,10 +14,11 @@ def pause_until(command: Command, now_ns: int, wall_ns: int | None) -> int | Non
     Args:
         command: asks for it.
         now_ns: monotonic time.
-        wall_ns: the same moment on the wall clock; None where it is not known, and nothing can be said of a delay.
+        gateway_ns: the same moment by the gateway's clock, which may differ from the node's and dates the command; None where it is not
+            known, and nothing can be said of a delay.
     """
     asked_ns = round((command.seconds or PAUSE_S) * 1e9)
-    late_ns = 0 if wall_ns is None else max(wall_ns - command.issued_ns, 0)
+    late_ns = 0 if gateway_ns is None else max(gateway_ns - command.issued_ns, 0)
     return now_ns + asked_ns - late_ns if late_ns < asked_ns else None
 
 

@@ -19,6 +19,8 @@ class Surroundings(NamedTuple):
     monotonic_ns: Callable[[], int]
     wall_ns: Callable[[], int | None]
     """Best present wall time, None while unknown."""
+    gateway_ns: Callable[[], int | None]
+    """The same by the gateway's clock, which dates commands."""
     boot: str
 
     def minute(self) -> int | None:

@@ -44,8 +44,9 @@ class Watch(Daemon):
         except ImportError as exc:
             why = f"{exc}; cameras need OpenCV: pip install 'werkpuls[camera]'"
             raise SettingsError(self.config.where, "camera", why) from exc
+        clock = self.clock
         world = Surroundings(
-            self.writer.put, self.journal.mark, self.clock.monotonic_ns, self.clock.wall_ns, self.clock.boot
+            self.writer.put, self.journal.mark, clock.monotonic_ns, clock.wall_ns, clock.gateway_ns, clock.boot
         )
         for place, options in enumerate(self.options.cameras):
             part = f"camera {options.name}"
@@ -97,6 +98,9 @@ class Watch(Daemon):
                 self.log.exception("%s: command %s failed", camera.options.name, command.id)
                 reason = f"failed: {type(exc).__name__}: {exc}"[:500]
                 outcome = Outcome(ok=False, reason=reason, code="lesson_failed")
+        if command.action == "start_lesson":
+            # Before the answer: it ends a pause, and whoever is told that it is on finds the camera as it is now.
+            self.tell_health(self.clock.monotonic_ns())
         if outcome is not None:
             self._answer(command, outcome)
 

@@ -133,6 +133,12 @@ class Clock:
         stamp = self.stamp(self.boot, self.monotonic_ns())
         return None if stamp is None else stamp.time_ns
 
+    def gateway_ns(self) -> int | None:
+        """The time by the gateway's own clock, which dates what people ask for: by its last beacon; the best known where none was heard."""
+        with self._lock:
+            offset_ns = self._beacons[-1] if self._beacons else None
+        return self.wall_ns() if offset_ns is None else self.monotonic_ns() + offset_ns
+
     def hear(self, beacon_time_ns: int) -> None:
         """Takes the gateway's time, which arrived just now.
 

@@ -279,8 +279,8 @@ def test_a_pause_began_when_the_person_pressed_however_late_it_arrives() -> None
 
     def arrives(minutes: float | None) -> tuple[Outcome, list[object]]:
         ears = Ears()
-        wall_ns = None if minutes is None else NOW + round(minutes * MINUTE)
-        return perform(asked, ears, {}, now_ns=1_000, allow_faults=False, wall_ns=wall_ns), ears.heard
+        gateway_ns = None if minutes is None else NOW + round(minutes * MINUTE)
+        return perform(asked, ears, {}, now_ns=1_000, allow_faults=False, gateway_ns=gateway_ns), ears.heard
 
     outcome, heard = arrives(10)
     assert (outcome.ok, outcome.reason) == (True, "paused for 1200 s, what was left of 1800 s")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 from edge.config import read_node
@@ -20,11 +21,11 @@ load_gap_s = 3600
 """
 
 
-def daemon(path: Path) -> Watch:
-    """The daemon of these settings, not begun."""
+def daemon(path: Path, *, ahead_s: float = 0.0) -> Watch:
+    """The daemon of these settings, not begun; its clock is sure of itself, and so much ahead of everybody else's."""
 
     def clock(history: str) -> Clock:
-        made = Clock(history=history, synced=lambda: True)
+        made = Clock(history=history, wall_ns=lambda: time.time_ns() + round(ahead_s * 1e9), synced=lambda: True)
         made.poll()
         return made
 

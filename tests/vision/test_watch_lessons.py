@@ -19,7 +19,7 @@ from edge.vision.decode import encode
 from edge.vision.scene import tray
 from models.quality.profile import read_profile, read_profile_card
 from wire.commands import Command
-from wire.messages import Finding, Inspection, Reply, Taught, TaughtItem
+from wire.messages import Finding, Health, Inspection, Reply, Taught, TaughtItem
 
 SIMULATED = """
 [[camera]]
@@ -141,6 +141,13 @@ def test_a_lesson_outlives_a_restart_but_not_its_time_and_has_an_end_to_its_pict
     assert again.end("l-2") is False
     assert again.end("l-1") is True
     assert PresentLesson("rubbish").at(None) is None
+
+
+def test_a_lesson_that_begins_during_a_pause_is_told_to_have_ended_it(camera: Camera) -> None:
+    assert camera.ask("pause", seconds=1800.0).ok
+    assert camera.told(Health)[-1].sensors[0].paused_left_s is not None
+    assert camera.ask("start_lesson").ok
+    assert camera.told(Health)[-1].sensors[0].paused_left_s is None
 
 
 def test_rolls_under_a_simulated_camera_are_taught_and_known_from_then_on(tmp_path: Path, gateway: Gateway) -> None:

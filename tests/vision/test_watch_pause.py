@@ -84,3 +84,15 @@ def test_while_somebody_cleans_nothing_is_judged_and_nothing_is_taken_for_a_faul
             assert ask(watch, pause(seconds=600.0)).ok
             show(watch, goods(), goods(), goods())
             assert [each.state for each in told(Finding)] == ["open"], "what was found stands"
+
+
+@pytest.mark.timeout(60)
+def test_a_pause_is_as_long_as_asked_where_the_clock_of_the_gateway_is_behind(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    with Broker(tmp_path / "broker", durable=False) as broker, Gateway(tmp_path / "gateway", broker.port):
+        path = write_node(tmp_path, port=broker.port, more=CAMERA)
+        with daemon(path, ahead_s=3600.0) as watch:
+            until(lambda: (watch.clock.gateway_ns() or 0) < time.time_ns() + 60e9, 30)
+            watch.desk.hear(pause(seconds=1800.0))
+            until(lambda: watch.turn() or watch.sensors()[0].paused_left_s is not None, 30)  # type: ignore[func-returns-value]  # as above
+            assert watch.sensors()[0].paused_left_s == pytest.approx(1800, abs=60)

@@ -166,3 +166,16 @@ def test_the_real_world_answers() -> None:
     assert len(boot_id()) == 36
     assert kernel_synchronised() in (True, False)
     assert Clock().boot == boot_id()
+
+
+def test_the_gateways_own_time_is_told_by_its_last_beacon_also_where_the_board_knows_better() -> None:
+    world = World(wall=NOON)
+    assert world.clock.gateway_ns() is None
+    world.is_synced = True
+    world.clock.poll()
+    assert world.clock.gateway_ns() == NOON, "as long as none was heard, the best that is known"
+    for behind_s in (0, 3600):
+        world.clock.hear(NOON - behind_s * SECOND)
+    world.pass_time(SECOND)
+    assert world.clock.gateway_ns() == NOON - 3599 * SECOND
+    assert world.clock.wall_ns() == NOON + SECOND
