@@ -15,8 +15,9 @@ CLEAR_AFTER = 2
 
 
 class _Kept(msgspec.Struct):
-    newest_ns: str | int | None = None
-    """A position; a number in marks of earlier versions."""
+    position: str | None = None
+    newest_ns: int | str | None = None
+    """What earlier versions have instead, and go on from: the first part of it, a number."""
     id: str = ""
     cause: str = ""
 
@@ -36,7 +37,8 @@ class CameraFindings:
         self._name = camera.name
         self._standing = StandingFinding(drafter, fixed, raise_after=RAISE_AFTER, clear_after=CLEAR_AFTER)
         self._standing.kept = Standing(kept.id, kept.cause)
-        self.position = None if kept.newest_ns is None else str(kept.newest_ns)
+        earlier = None if kept.newest_ns is None else str(kept.newest_ns)
+        self.position = earlier if kept.position is None else kept.position
         """Of the last picture taken up, see `Frame.position`."""
         self.detail = ""
         """What is wrong with the last picture, in English."""
@@ -50,7 +52,9 @@ class CameraFindings:
     def state(self) -> str:
         """For a mark in the journal."""
         kept = self._standing.kept
-        return msgspec.json.encode(_Kept(self.position, kept.id, kept.cause)).decode()
+        first = (self.position or "").partition(" ")[0]
+        newest_ns = int(first) if first.isdecimal() else None
+        return msgspec.json.encode(_Kept(self.position, newest_ns, kept.id, kept.cause)).decode()
 
     def good(self, now_ns: int) -> list[Record]:
         """A picture that nothing is wrong with."""
