@@ -102,19 +102,20 @@ class Origins:
 
     def restore(self, mark: Callable[[str], str | None]) -> None:
         """Takes up what an earlier run kept; `mark` reads the journal's marks."""
+        gone = mark(RETIRED_MARK)
+        self._retired = (
+            frozenset() if gone is None else frozenset(msgspec.json.decode(gone, type=list[tuple[str, str]]))
+        )
+        self._retired_kept = self._retired
         index = mark(INDEX_MARK)
         for node, origin, log in [] if index is None else msgspec.json.decode(index, type=list[tuple[str, str, str]]):
             key = Key(node, origin, log)
             kept = mark(key.mark)
             if kept is not None:
                 self._logs[key] = Sequence(msgspec.json.decode(kept, type=LogState), begun=True)
-                self._origins.setdefault((node, origin), _Origin()).log = log
+                if (node, origin) not in self._retired:
+                    self._origins.setdefault((node, origin), _Origin()).log = log
         self._indexed = set(self._logs)
-        gone = mark(RETIRED_MARK)
-        self._retired = (
-            frozenset() if gone is None else frozenset(msgspec.json.decode(gone, type=list[tuple[str, str]]))
-        )
-        self._retired_kept = self._retired
 
     def marks(self, changed: Mapping[Key, object]) -> dict[str, str]:
         """What to keep together with the messages just accepted."""
@@ -137,21 +138,14 @@ class Origins:
         """
         if self._origins[(node, origin)].online:
             raise StillOnline(f"{node}/{origin}")
-        begun = sorted(key for key, sequence in self._logs.items() if sequence.begun and key[:2] != (node, origin))
-        retired = sorted({*self._retired, (node, origin)})
-        return {
-            INDEX_MARK: msgspec.json.encode(begun).decode(),
-            RETIRED_MARK: msgspec.json.encode(retired).decode(),
-        }
+        return {RETIRED_MARK: msgspec.json.encode(sorted({*self._retired, (node, origin)})).decode()}
 
     def retire(self, node: str, origin: str) -> None:
-        """Forgets a daemon with its logs; once it is online again it is a new one.
+        """Forgets a daemon, but not how far its logs are here: one that comes back sends what it still has.
 
         That it is gone is remembered: the broker keeps its goodbye, and says it whenever the gateway connects.
         """
         del self._origins[(node, origin)]
-        self._logs = {key: sequence for key, sequence in self._logs.items() if key[:2] != (node, origin)}
-        self._indexed = {key for key, sequence in self._logs.items() if sequence.begun}
         self._retired = self._retired_kept = self._retired | {(node, origin)}
 
     def is_gone(self, status: Status) -> bool:
@@ -188,6 +182,8 @@ class Origins:
         sequence = self._logs.get(key)
         if sequence is None:
             if len(self._logs) >= MAX_LOGS:
+                self._logs = {each: kept for each, kept in self._logs.items() if each[:2] not in self._retired}
+            if len(self._logs) >= MAX_LOGS:
                 raise Refused("too_many", f"more than {MAX_LOGS} logs")
             if sum(one.node == status.node for one in self._logs) >= MAX_LOGS_OF_A_NODE:
                 # One node that invents journals must not shut out the others.
@@ -213,21 +209,20 @@ class Origins:
             known.online = False
 
     def offer(self, message: Message, now_ns: int) -> tuple[Key, Outcome | None]:
-        """A sound message; None when its log is not known yet (its status will come)."""
+        """A sound message; None when its log or its daemon is not known yet (its status will come)."""
         key = Key(message.node, message.origin, message.log)
-        sequence = self._logs.get(key)
-        if sequence is None:
+        sequence, known = self._logs.get(key), self._origins.get(key[:2])
+        if sequence is None or known is None:
             if len(self._early) < MAX_LOGS:
                 self._early.add(key)
             return key, None
-        known = self._origins[key[:2]]
         known.seen_ns, known.trust = now_ns, message.trust
         return key, sequence.offer(message.seq, message.prev)
 
     def refuse(self, key: Key, seq: int, prev: int) -> bool:
         """One that can never be taken; True when it is given up, so that `marks` change."""
         sequence = self._logs.get(key)
-        return sequence is not None and sequence.refuse(seq, prev)
+        return sequence is not None and key[:2] in self._origins and sequence.refuse(seq, prev)
 
     def last(self, key: Key) -> int:
         """Everything up to here is durable once the accepted messages are."""

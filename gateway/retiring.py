@@ -1,8 +1,8 @@
 """A node, or one daemon of it, is no longer in use: what becomes of it in every part of the gateway.
 
 Its alerts end, for nobody will ever clear them; it and its machines are no longer shown, and nobody is called because it is away. What was
-measured, the history of the alerts and the audit trail stay. When it is heard again, it is a new one, but for what it had found and not
-cleared: it does not tell that twice, so those alerts are open again.
+measured, the history of the alerts and the audit trail stay. When it is heard again, it is a new one, but for what was taken of it,
+which is not taken twice, and what it had found and not cleared: it does not tell that twice, so those alerts are open again.
 """
 
 from __future__ import annotations

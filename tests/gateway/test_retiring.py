@@ -125,6 +125,27 @@ def test_what_a_daemon_had_found_is_there_again_when_it_comes_back_and_says_noth
             assert [entry.what for entry in gateway.ledger.history(alert.id)] == ["opened", "resolved", "still_there"]
 
 
+def test_what_it_sends_again_when_it_comes_back_is_not_taken_twice(tmp_path: Path, broker: Broker) -> None:
+    with RawNode(broker.port) as node:
+        node.up()
+        with at(tmp_path / "gateway", broker) as gateway, client(gateway) as http:
+            connected(gateway)
+            speak(gateway, node, first=1)
+            go(gateway, node)
+            assert say_so(http).status_code == 200
+        with at(tmp_path / "gateway", broker) as gateway:
+            connected(gateway)
+            kept = gateway.journal.stats().next
+            # All of it is still in its journal, and it was away when it was acknowledged.
+            assert node.status(oldest=1, acked=0, next=4).wait(10)
+            for number in (1, 2, 3):
+                assert node.say(node.message(number, prev=number - 1, machine="mixer")).wait(10)
+            until(lambda: [one.last for one in gateway.ingest.nodes()] == [3])
+            assert gateway.ingest.stats().duplicates == 2
+            assert gateway.journal.stats().next == kept + 1
+            until(lambda: node.acks()[-1].seq == 3)
+
+
 @pytest.mark.parametrize(
     ("language", "button"), [("de", "Ist nicht mehr im Einsatz"), ("en", "It is no longer in use")]
 )
