@@ -62,9 +62,9 @@ def png(side: int, bits: int, kind: int, channels: int, rows: int) -> bytes:
 
 
 def photos() -> dict[str, bytes]:
-    fast: dict[str, Any] = {"compress_level": 1}
+    fast: dict[str, Any] = {"compress_level": 0}
     animated = {"save_all": True, "append_images": [Image.new("RGB", (SIDE, SIDE), (1, 2, 3))], **fast}
-    strip = {"compression": "tiff_adobe_deflate", "tiffinfo": {278: SIDE}}
+    strip = {"compression": "packbits", "tiffinfo": {278: SIDE}}
     lossless = {"lossless": True, "method": 0, "quality": 0}
     return {
         "jpeg": saved("RGB", "JPEG"),
@@ -84,7 +84,7 @@ def photos() -> dict[str, bytes]:
         "webp, lossless, alpha": saved("RGBA", "WEBP", exact=True, **lossless),
         "bmp": saved("RGB", "BMP"),
         "tiff": saved("RGB", "TIFF"),
-        "tiff, alpha": saved("RGBA", "TIFF", compression="tiff_adobe_deflate"),
+        "tiff, alpha": saved("RGBA", "TIFF", compression="tiff_lzw"),
         "tiff, one strip": saved("RGB", "TIFF", **strip),
         "tiff, one strip, alpha": saved("RGBA", "TIFF", **strip),
         "tiff, one strip, CMYK": saved("CMYK", "TIFF", **strip),
