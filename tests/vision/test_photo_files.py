@@ -114,7 +114,7 @@ def test_a_16_bit_tiff_with_transparency_is_white_below_it() -> None:
     [("JPEG", "RGB"), *((kind, mode) for kind in ("PNG", "WEBP", "TIFF") for mode in ("RGB", "RGBA"))],
 )
 def test_a_photo_is_turned_as_its_exif_says_in_every_format_and_with_transparency(kind: str, mode: str) -> None:
-    marked = Image.new(mode, (90, 60), (255,) * len(mode))
+    marked = Image.new(mode, (90, 60), (255, 255, 255, 200)[: len(mode)])
     marked.paste((200, 0, 0, 255)[: len(mode)], (0, 0, 30, 20))
     for orientation in range(1, 9):
         exif = Image.Exif()
