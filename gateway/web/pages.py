@@ -34,7 +34,7 @@ _ACTIONS: dict[str, type[msgspec.Struct]] = {
 }
 _TENDING = {404: "machine_gone", 422: "nameless", 503: "busy"}
 _SAID = {404: "gone", 409: "changed", 422: "refused", 503: "busy"}
-"""Texts of the page by status, of an alert's buttons and, above, of a machine's; anything else is no mistake of a person at the page."""
+"""Texts of the page by status, of an alert's buttons and, above, of a machine's and a node's; anything else is no mistake of a person at the page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,8 @@ class Draft:
     label: str = ""
     machine: tuple[str, str] | None = None
     """Node and machine, where it was a button of a machine's card."""
+    daemon: tuple[str, str] | None = None
+    """Node and origin, where it was a node's button."""
 
 
 class Pages:
@@ -111,15 +113,17 @@ class Pages:
     async def retire(self, request: Request) -> Response:
         """A node's button: it is no longer in use; back to the nodes, of which it is none any more, or is online again."""
         form = await form_of(request)
-        language, by = form.get("lang", ""), form.get("by", "").strip()[:80] or "page"
+        language, by = form.get("lang", ""), form.get("by", "").strip()
         node, origin = str(request.path_params["node"]), str(request.path_params["origin"])
+        draft = Draft(by=by, daemon=(node, origin))
         try:
+            _require_name(by)
             await run_in_threadpool(take_out, self._services, node, origin, by=signed(by, request))
         except HttpProblem as problem:
             if problem.status not in (404, 409):
-                return await self._sorry(request, problem, language, Draft(by=by))
+                return await self._sorry(request, problem, language, draft)
         except LedgerUnavailable as exc:
-            return await self._sorry(request, HttpProblem(503, str(exc)), language, Draft(by=by))
+            return await self._sorry(request, HttpProblem(503, str(exc)), language, draft)
         return back("/", language, anchor="nodes")
 
     async def send_again(self, request: Request) -> Response:
@@ -164,7 +168,7 @@ class Pages:
 
     async def _sorry(self, request: Request, problem: HttpProblem, language: str, draft: Draft) -> Response:
         """The page again, with what went wrong and with what the person had written."""
-        said = (_SAID if draft.machine is None else _TENDING).get(problem.status)
+        said = (_SAID if draft.machine is None and draft.daemon is None else _TENDING).get(problem.status)
         if said is None:
             raise problem
         self._services.refused.count(problem.status)
@@ -196,3 +200,10 @@ class Pages:
             draft=draft,
             **Overview(services, words).values(asked),
         )
+
+
+def _require_name(by: str) -> None:
+    try:
+        msgspec.convert(by, views.Person)
+    except msgspec.ValidationError as exc:
+        raise HttpProblem(422, f"by: {exc}"[:300]) from exc

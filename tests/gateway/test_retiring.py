@@ -157,12 +157,19 @@ def test_the_page_offers_it_for_a_node_that_is_away(tmp_path: Path, broker: Brok
         assert button not in http.get("/", params={"lang": language}).text
         go(gateway, node)
         assert button in http.get("/", params={"lang": language}).text
+        for nobody in ("", " ", "x" * 81):
+            sorry = http.post("/nodes/oven-pi/sense", data={"lang": language, "by": nobody})
+            assert sorry.status_code == 422
+            assert gateway.services.wording(language).word("page", "nameless") in sorry.text
+            assert '<details id="retire-oven-pi-sense" open>' in sorry.text
+        assert not gateway.ingest.retired()
         done = http.post("/nodes/oven-pi/sense", data={"lang": language, "by": "Anna"})
         assert (done.status_code, done.headers["location"]) == (303, f"/?lang={language}#nodes")
         page = http.get("/", params={"lang": language}).text
         assert button not in page
         assert "oven-pi" not in page
-        assert http.post("/nodes/oven-pi/sense", data={"lang": language}).status_code == 303, "pressed twice"
+        again = http.post("/nodes/oven-pi/sense", data={"lang": language, "by": "Bert"})
+        assert again.status_code == 303, "pressed twice"
         assert gateway.ledger.audit()[0].by == "Anna"
 
 
