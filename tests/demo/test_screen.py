@@ -87,7 +87,7 @@ def with_camera(made: Show) -> Show:
 def machine(name: str, severity: str | None, learned: float, score: float) -> dict[str, Any]:
     return {
         "machine": name, "node": "backstube", "regime": "on", "score": score, "limit": 1.0, "severity": severity,
-        "learned": learned, "sensor_faults": [],
+        "learned": learned, "sensor_faults": [], "online": True, "paused": False,
     }  # fmt: skip
 
 
@@ -159,7 +159,22 @@ def test_no_amount_is_shown_where_nothing_is_to_be_paid_or_nothing_is_known(tmp_
 def test_before_the_first_answer_it_says_that_it_starts(tmp_path: Path, language: str) -> None:
     made = Show(Site(tmp_path), [], language)
     assert made.wording.catalogue["demo"]["starting"] in drawn(made, 80)
-    assert made.wording.catalogue["page"]["no_alerts"] in drawn(made, 80)
+    assert made.wording.catalogue["page"]["no_alerts"] not in drawn(made, 80), "nobody knows that yet"
+    assert made.wording.catalogue["page"]["no_alerts_only"] in drawn(made, 80)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_it_says_that_all_runs_as_usual_only_where_that_is_known(tmp_path: Path, language: str) -> None:
+    made = show(tmp_path, language)
+    usual = made.wording.catalogue["page"]["no_alerts"]
+    made.look.alerts = []
+    good = machine("kneter", "good", 1.0, 0.2)
+    made.look.machines = [good]
+    assert usual in drawn(made, 120)
+    for other in (machine("ofen", None, 0.4, 0.0), machine("ofen", "alarm", 1.0, 3.0), {**good, "paused": True},
+                  {**good, "online": False}, {**good, "severity": None}):  # fmt: skip
+        made.look.machines = [good, other]
+        assert usual not in drawn(made, 120)
 
 
 @pytest.mark.parametrize("width", WIDTHS)

@@ -156,7 +156,7 @@ def _alerts(show: Show, width: int, rows: int | None) -> RenderableType:
     words = show.wording
     alerts = sorted(show.look.alerts, key=lambda view: (_asleep(view), -RANKS.index(view["alert"]["severity"])))
     if not alerts:
-        return Text(words.catalogue["page"]["no_alerts"], style="green")
+        return Text(words.catalogue["page"]["no_alerts" if _calm(show) else "no_alerts_only"], style=_worst(show))
     titles = [_title(view, show) for view in alerts[:SHOWN_ALERTS]]
     text = alerts[0]["text"]
     details = [
@@ -250,7 +250,17 @@ def _amount(total: float, show: Show) -> str:
 
 def _worst(show: Show) -> str:
     severities = [view["alert"]["severity"] for view in show.look.alerts if not _asleep(view)]
-    return next((STYLES[s] for s in ("alarm", "warning", "watch") if s in severities), "green")
+    return next(
+        (STYLES[s] for s in ("alarm", "warning", "watch") if s in severities), "green" if _calm(show) else "dim"
+    )
+
+
+def _calm(show: Show) -> bool:
+    """Whether all runs as usual; of a machine that is away, paused or still learned nobody knows."""
+    return bool(show.look.machines) and all(
+        each["severity"] == "good" and each["learned"] >= 1.0 and each["online"] and not each["paused"]
+        for each in show.look.machines
+    )
 
 
 def _help(show: Show, keys: list[Key]) -> RenderableType:
