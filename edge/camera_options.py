@@ -82,6 +82,7 @@ class CameraOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             Meta(
                 min_length=4,
                 max_length=4,
+                title="eight numbers from 0 to 1, x and y of four corners, as [[x, y], [x, y], [x, y], [x, y]]",
                 description="of belt or tray, fractions of the picture: top left, top right, bottom right, bottom left; "
                 "nothing outside is looked at or stored",
             ),

@@ -54,9 +54,9 @@ def without_metadata(kind: inspect.Type) -> inspect.Type:
 
 
 def fields_of(kind: inspect.Type) -> dict[str, inspect.Type]:
-    """Fields of a table type by name, or `[]` for the items of a list; for `X | None` those of X.
+    """Fields of a table type by name, or `[]` for the items of a list, `[0]` and so on for those of a fixed number; for `X | None` those of X.
 
-    Of several kinds of tables, those of all; the one that tells them apart allows all their tags.
+    Of a table with free names `{}` are its values and `{name}` its names. Of several kinds of tables, those of all; the one that tells them apart allows all their tags.
     """
     kind = without_metadata(kind)
     if isinstance(kind, inspect.UnionType):
@@ -71,14 +71,22 @@ def fields_of(kind: inspect.Type) -> dict[str, inspect.Type]:
         return {field.encode_name: field.type for field in kind.fields}
     if isinstance(kind, inspect.ListType):
         return {"[]": kind.item_type}
+    if isinstance(kind, inspect.TupleType):
+        return {f"[{place}]": one for place, one in enumerate(kind.item_types)}
+    if isinstance(kind, inspect.DictType):
+        return {"{}": kind.value_type, "{name}": kind.key_type}
     return {}
 
 
 def describe(kind: inspect.Type) -> str:
-    """What is allowed, in words: `a number from 0.05 to 60`, `one of i, ii, iii`."""
-    kind = without_metadata(kind)
+    """What is allowed, in words: `a number from 0.05 to 60`, `one of i, ii, iii`; a type's `Meta(title=…)` where it has one."""
+    while isinstance(kind, inspect.Metadata):
+        if title := (kind.extra_json_schema or {}).get("title"):
+            return str(title)
+        kind = kind.type
     if isinstance(kind, inspect.UnionType):
-        return " or ".join(describe(one) for one in kind.types if not isinstance(one, inspect.NoneType))
+        each = [describe(one) for one in kind.types if not isinstance(one, inspect.NoneType)]
+        return " or ".join(dict.fromkeys(each))
     return next((words(kind) for wanted, words in _WORDS if isinstance(kind, wanted)), "a value")
 
 
@@ -94,15 +102,31 @@ def _range(kind: inspect.IntType | inspect.FloatType) -> str:
     return ""
 
 
-def _length(kind: inspect.StrType | inspect.ListType) -> str:
+def _text(kind: inspect.StrType) -> str:
     said = []
-    if kind.min_length:
-        said.append(f"at least {kind.min_length}")
     if kind.max_length is not None:
-        said.append(f"at most {kind.max_length}")
-    if isinstance(kind, inspect.StrType) and kind.pattern:
+        said.append(f"{f'{kind.min_length} to' if kind.min_length else 'at most'} {kind.max_length} characters")
+    elif kind.min_length:
+        said.append(f"at least {kind.min_length}")
+    if kind.pattern:
         said.append(_PATTERNS.get(kind.pattern, f"like {kind.pattern}"))
-    return f" ({', '.join(said)})" if said else ""
+    return f"text ({', '.join(said)})" if said else "text"
+
+
+def _list(kind: inspect.ListType) -> str:
+    low, high = kind.min_length, kind.max_length
+    if low and high is not None:
+        size = f" of {low} entries" if low == high else f" of {low} to {high} entries"
+    elif high is not None:
+        size = f" of at most {high} entries"
+    else:
+        size = f" of at least {low} entries" if low else ""
+    return f"a list{size}, each {describe(kind.item_type)}"
+
+
+def _fixed(kind: inspect.TupleType) -> str:
+    each = " or ".join(dict.fromkeys(map(describe, kind.item_types)))
+    return f"a list of {len(kind.item_types)} entries, each {each}"
 
 
 def _one_of(kind: Any) -> str:
@@ -128,8 +152,9 @@ _WORDS: tuple[tuple[type, Callable[[Any], str]], ...] = (
     (inspect.EnumType, _one_of),
     (inspect.IntType, lambda kind: "a whole number" + _range(kind)),
     (inspect.FloatType, lambda kind: "a number" + _range(kind)),
-    (inspect.StrType, lambda kind: "text" + _length(kind)),
-    (inspect.ListType, lambda kind: f"a list of {describe(kind.item_type)}" + _length(kind)),
+    (inspect.StrType, _text),
+    (inspect.ListType, _list),
+    (inspect.TupleType, _fixed),
     (inspect.BoolType, lambda _: "true or false"),
     (inspect.StructType, lambda _: "a table"),
     (inspect.DictType, lambda _: "a table"),

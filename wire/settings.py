@@ -12,7 +12,7 @@ import math
 import re
 import stat
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -32,9 +32,12 @@ UNITS = {
 }  # fmt: skip
 """Unit endings of option names: `interval_ms` for `interval_s` is told as a wrong unit, not as a wrong name."""
 
-_AT = re.compile(r"^(?P<what>.*?)(?: - at `(?P<path>[^`]*)`)?$", re.DOTALL)
+_AT = re.compile(r"^(?P<what>.*?)(?: - at (?P<key>`key` in )?`(?P<path>[^`]*)`)?$", re.DOTALL)
+_SOME = "[...]"
+"""In msgspec's path: an entry of a table with free names, it does not say which."""
 _MISSING = re.compile(r"missing required field `(?P<name>[^`]+)`")
 _PLACE = re.compile(r"\[(\d+)\](\.)?")
+_PARTS = re.compile(r"[^.\[\]]+|\[\d+\]")
 _QUANTITY = re.compile(r"^\s*-?[\d.]+\s*[^\d\s].*$")
 _OTHERS_MAY = stat.S_IROTH | stat.S_IWOTH
 
@@ -117,10 +120,13 @@ def convert(raw: Mapping[str, Any], kind: type[StructT], *, where: str, path: st
             raise ValueError("expected the path of a file or folder")
         return base / Path(value).expanduser()
 
+    def attempt(tables: Mapping[str, Any]) -> StructT:
+        return msgspec.convert(tables, kind, strict=True, dec_hook=paths)
+
     try:
-        return msgspec.convert(raw, kind, strict=True, dec_hook=paths)
+        return attempt(raw)
     except msgspec.ValidationError as exc:
-        raise _explained(exc, raw, kind, where, path) from exc
+        raise _explained(exc, raw, kind, where, path, attempt) from exc
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -214,10 +220,24 @@ def join(path: str, name: str) -> str:
 
 
 def _explained(
-    exc: msgspec.ValidationError, raw: Mapping[str, Any], kind: type[Struct], where: str, path: str
+    exc: msgspec.ValidationError,
+    raw: Mapping[str, Any],
+    kind: type[Struct],
+    where: str,
+    path: str,
+    attempt: Callable[[Mapping[str, Any]], object],
 ) -> SettingsError:
     match = _AT.match(str(exc))
     what, inner = (match["what"], (match["path"] or "$")[1:].lstrip(".")) if match else (str(exc), "")
+    if match is not None and match["key"]:
+        name = _culprit(raw, inner, str(exc), attempt)
+        _, table = _lookup(raw, inspect.type_info(kind), inner)
+        wanted = None if table is None else fields_of(table).get("{name}")
+        said = what if wanted is None else f"expected {describe(wanted)}, got {_shown(name)}"
+        return SettingsError(where, join(path, join(inner, name)), said)
+    before, some, after = inner.partition(_SOME)
+    if some:
+        inner = join(before, _culprit(raw, before, str(exc), attempt)) + after
     full = path + inner if inner.startswith("[") else join(path, inner) if inner else path
     missing = _MISSING.search(what)
     if missing:
@@ -242,25 +262,51 @@ def _shown(value: object) -> str:
     if isinstance(value, Mapping):
         return "a table"
     if isinstance(value, list):
-        return f"a list of {len(value)}"
+        return f"a list of length {len(value)}"
     if isinstance(value, bool):
         return str(value).lower()
     text = repr(value) if not isinstance(value, str) else f'"{value}"'
     return text if len(text) <= 60 else f"{text[:57]}…"
 
 
+def _culprit(raw: Mapping[str, Any], path: str, said: str, attempt: Callable[[Mapping[str, Any]], object]) -> str:
+    """Which entry of the table at `path` is what msgspec spoke of: the one that alone makes it say the same; else empty."""
+    parts = _PARTS.findall(path)
+    table: Any = raw
+    for part in parts:
+        table = table[int(part[1:-1]) if part.startswith("[") else part]
+    for name, value in table.items():
+        try:
+            attempt(_replaced(raw, parts, {name: value}))
+        except msgspec.ValidationError as exc:
+            if str(exc) == said:
+                return str(name)
+    return ""
+
+
+def _replaced(raw: Any, parts: Sequence[str], value: object) -> Any:
+    """The tables with this value at that place."""
+    if not parts:
+        return value
+    key: Any = int(parts[0][1:-1]) if parts[0].startswith("[") else parts[0]
+    copied = raw.copy()
+    copied[key] = _replaced(raw[key], parts[1:], value)
+    return copied
+
+
 def _lookup(raw: object, kind: inspect.Type, path: str) -> tuple[object, inspect.Type | None]:
     """The value at msgspec's path and the type wanted there; (…, None) when the path leads nowhere."""
-    for part in re.findall(r"[^.\[\]]+|\[\d+\]", path):
+    for part in _PARTS.findall(path):
         fields = fields_of(kind)
         if part.startswith("["):
             place = int(part[1:-1])
-            item = fields.get("[]")
+            item = fields.get("[]", fields.get(part))
             if item is None or not isinstance(raw, list) or place >= len(raw):
                 return raw, None
             raw, kind = raw[place], item
         else:
-            if part not in fields or not isinstance(raw, Mapping) or part not in raw:
+            inside = fields.get(part, fields.get("{}"))
+            if inside is None or not isinstance(raw, Mapping) or part not in raw:
                 return raw, None
-            raw, kind = raw[part], fields[part]
+            raw, kind = raw[part], inside
     return raw, kind

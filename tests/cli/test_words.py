@@ -16,11 +16,12 @@ from typing import Annotated, Any, Literal
 import msgspec
 import pytest
 
+from edge.camera_options import CameraOptions
 from gateway.catalogue import LANGUAGES, read_catalogue
 from werkpuls import cli
 from werkpuls.words import Words, language_of
 from wire.fields import NAME_PATTERN
-from wire.options import describe
+from wire.options import _PATTERNS, describe
 
 ROOT = Path(__file__).parents[2]
 SECTIONS = {language: read_catalogue(language) for language in LANGUAGES}
@@ -107,6 +108,10 @@ ELSEWHERE = {code for code in SECTIONS["en"]["phrases"] if code.startswith("kind
 }
 """Such phrases of the parser, of settings and of photos, which other tests here hear."""
 Positive = Annotated[float, msgspec.Meta(gt=0)]
+LIMITS: tuple[dict[str, Any], ...] = (
+    *({"min_length": 4, "max_length": 4}, {"min_length": 1, "max_length": 4}),
+    *({"max_length": 4}, {"min_length": 4}),
+)
 KINDS = (
     *(float, int, str, bool, Path, dict[str, int], Literal["i", "ii"], Positive),
     *(Annotated[float, msgspec.Meta(ge=0, le=1)], Annotated[float, msgspec.Meta(gt=0, le=1)]),
@@ -115,7 +120,13 @@ KINDS = (
     *(
         Annotated[str, msgspec.Meta(pattern=NAME_PATTERN)],
         Annotated[str, msgspec.Meta(pattern=NAME_PATTERN, min_length=1)],
+        Annotated[str, msgspec.Meta(min_length=1, max_length=80)],
+        Annotated[str, msgspec.Meta(max_length=80)],
     ),
+    *(Annotated[float, msgspec.Meta(ge=0, lt=90)], Annotated[float, msgspec.Meta(gt=0, lt=1)], list[float]),
+    *(Annotated[list[str], msgspec.Meta(**limits)] for limits in LIMITS),
+    *(Annotated[str, msgspec.Meta(pattern=pattern)] for pattern in _PATTERNS if pattern != NAME_PATTERN),
+    next(field.type for field in msgspec.structs.fields(CameraOptions) if field.name == "corners"),
 )
 """Of options of settings, as they are told when something else stands there."""
 
@@ -124,11 +135,18 @@ def test_what_an_option_may_be_is_told() -> None:
     words = Words("de")
     said = {words.told(describe(msgspec.inspect.type_info(kind))) for kind in KINDS}
     assert {"eine Zahl von 0 bis 1", "eine ganze Zahl ab 0", "eines von i, ii", "true oder false"} <= said
-    assert not [text for text in said if re.search(r"\b(a|at|number|of|small|the|whole)\b", text)]
+    assert not [
+        text
+        for text in said
+        if re.search(r"\b(a|at|number|of|small|the|whole|below|each|entries|characters|letters|time)\b", text)
+    ]
     kinds = [code for code in SECTIONS["de"]["phrases"] if code.startswith("kind_")]
     assert len(said) == len(kinds) - 1, "what a name may be is told within a text"
     assert words.told('n.toml: machine 1, interval_s: expected a number from 0.05 to 60 in s, got "2 s"') == (
         'n.toml: machine 1, interval_s: erlaubt ist eine Zahl von 0.05 bis 60 in s, da steht "2 s"'
+    )
+    assert words.told("n.toml: camera 1, white_patch: expected a list of 4 entries, each a number, got a table") == (
+        "n.toml: camera 1, white_patch: erlaubt ist eine Liste mit 4 Einträgen, jeder davon eine Zahl, da steht eine Tabelle"
     )
 
 

@@ -64,7 +64,7 @@ def test_a_good_configuration_is_read_whole(tmp_path: Path) -> None:
         (SECOND.format(name="a", sensor='type = "simulated"'), "machine 2, sensor 1: no simulated machine of kind 'generic'"),
         (SECOND.format(name="a", sensor='type = "replay"\nfiles = ["none.csv"]'), "machine 2, sensor 1: "),
         (SECOND.format(name="a", sensor='type = "host"') + "[machine.bearing]\nballs = 9\nball_mm = 9\npitch_mm = 9\n", "machine 2, bearing: ball_mm 9 must be smaller than pitch_mm 9"),
-        ('[[machine]]\nname = "a"\nsensor = []\n', "machine 2, sensor: expected a list of a table (at least 1, at most 32), got a list of 0"),
+        ('[[machine]]\nname = "a"\nsensor = []\n', "machine 2, sensor: expected a list of 1 to 32 entries, each a table, got a list of length 0"),
         ('[[camera]]\nname = "a"\nmachine = "b"\ntype = "photos"\nfolder = "none"\n', "camera 1, folder: "),
     ],
 )  # fmt: skip

@@ -38,6 +38,9 @@ class Site(Struct, frozen=True, kw_only=True):
     site: str
     machines: Annotated[list[Machine], Meta(max_length=3)] = msgspec.field(name="machine", default_factory=list)
     free: dict[str, Any] = msgspec.field(default_factory=dict)
+    hours: dict[Annotated[str, Meta(pattern="^[a-z]+$")], Annotated[float, Meta(ge=0)]] = {}
+    points: Annotated[list[tuple[float, float]], Meta(min_length=2, max_length=2)] | None = None
+    area: Annotated[list[int], Meta(max_length=2, title="two numbers, length and width")] = []
 
 
 def refusal(**tables: object) -> str:
@@ -78,10 +81,30 @@ def test_a_mistake_in_the_second_machine_is_named(machine: dict[str, object], sa
 def test_missing_wrong_and_too_many_at_the_top() -> None:
     with pytest.raises(SettingsError, match=r"^node.toml: site: must be given$"):
         convert({}, Site, where="node.toml")
-    assert "machine: expected a list of a table (at most 3), got 3" in refusal(machine=3)
-    assert "machine: expected a list of a table (at most 3), got a list of 4" in refusal(machine=[{"name": "a"}] * 4)
+    assert "machine: expected a list of at most 3 entries, each a table, got 3" in refusal(machine=3)
+    assert "each a table, got a list of length 4" in refusal(machine=[{"name": "a"}] * 4)
     assert "machine 1: expected a table, got 7" in refusal(machine=[7])
     assert "free.deep 2: inf is not a number" in refusal(free={"deep": [1.0, float("inf")]})
+
+
+@pytest.mark.parametrize(
+    ("tables", "said"),
+    [
+        ({"hours": {"a": 1.0, "b": "2 h"}}, 'hours.b: expected a number of at least 0, got "2 h"'),
+        ({"hours": {"a": 1.0, "b": -1}}, "hours.b: expected a number of at least 0, got -1"),
+        ({"hours": {"a": 1.0, "B c": 1}}, 'hours.B c: expected text (like ^[a-z]+$), got "B c"'),
+        ({"hours": [1]}, "hours: expected a table, got a list of length 1"),
+        ({"points": [0.1, 0.2]}, "points 1: expected a list of 2 entries, each a number, got 0.1"),
+        ({"points": [[0.1, "x"], 0.2]}, 'points 1 2: expected a number, got "x"'),
+        (
+            {"points": [[1, 2]]},
+            "points: expected a list of 2 entries, each a list of 2 entries, each a number, got a li",
+        ),
+        ({"area": 3}, "area: expected two numbers, length and width, got 3"),
+    ],
+)
+def test_a_mistake_inside_a_table_of_free_names_or_a_list_is_named(tables: dict[str, object], said: str) -> None:
+    assert f"node.toml: {said}" in refusal(**tables)
 
 
 def test_a_path_below_a_prefix_is_told_whole() -> None:
@@ -183,6 +206,9 @@ def test_options_are_listed_with_type_default_and_meaning() -> None:
         "machine[].kind",
         "machine[].log",
         "free",
+        "hours",
+        "points",
+        "area",
     ]
     assert listed["machine[].interval_s"].default == 1.0
     assert listed["machine[].interval_s"].doc == "How often."
