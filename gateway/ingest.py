@@ -260,6 +260,7 @@ class Ingest:
                     marks = self._intake.origins.leaving(node, origin)
                     self._journal.append([], marks=marks, commit=True)
                     self._intake.origins.retire(node, origin)
+                self._durable = {key: last for key, last in self._durable.items() if key[:2] != (node, origin)}
             except JournalCorrupt as exc:
                 done.set_exception(exc)
                 raise

@@ -116,6 +116,7 @@ def test_what_a_daemon_had_found_is_there_again_when_it_comes_back_and_says_noth
             go(gateway, node)
             assert say_so(http).status_code == 200
             assert not gateway.ledger.open_alerts()
+            assert not gateway.ingest._durable, "nothing of it is kept"
         with at(tmp_path / "gateway", broker) as gateway:
             connected(gateway)
             assert node.status(oldest=3, acked=2, next=3).wait(10)
