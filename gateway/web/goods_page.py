@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from gateway.batches import Rate
 from gateway.goods import DAY_NS, GoodsUnavailable, ProductChart, Quantity
+from gateway.ledger_goods import Correction
 from gateway.services import Services
 from gateway.web import goods_state as state
 from gateway.web import goods_views as views
@@ -52,6 +53,7 @@ class GoodsPage:
         self._now_ns = services.wall_ns()
         self._midnight_ns = words.midnight(self._now_ns)
         self._called: dict[str, str] = {}
+        self._there = {one.node for one in services.ingest.nodes() if one.online and one.origin == state.WATCH}
 
     def values(self, before: int | None = None) -> dict[str, Any]:
         """The template's values, but for the reader's own; pictures older than the one with id `before`, the newest without older.
@@ -193,9 +195,13 @@ class GoodsPage:
             "seen": item.seen,
             "seen_name": str(page["seen_of"]).format(label=self._label(item.label)),
             "correction": str(page[f"said_{correction.verdict}"]).format(by=correction.by) if correction else "",
-            "told": str(page[_TOLD[correction.state]]) if correction else "",
+            "told": str(page[self._told(item.node, correction)]) if correction else "",
             "can_be": [verdict for verdict in ("good", "reject") if not correction or correction.verdict != verdict],
         }
+
+    def _told(self, node: str, correction: Correction) -> str:
+        told = _TOLD[correction.state]
+        return "told_asked" if told == "told_waiting" and node in self._there else told
 
     def _looked(self, item: views.ItemView) -> str:
         """What the camera saw in it; where only a taught product speaks against it, there is no label."""

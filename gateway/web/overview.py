@@ -18,6 +18,7 @@ from gateway.web import goods_views, views
 from gateway.web.camera_card import camera_lines, camera_pill
 from gateway.web.delivery import delivery
 from gateway.web.state import machine_views, node_views
+from gateway.web.still import still_there
 from gateway.web.tending import Tending
 from gateway.web.trouble import BLINDING, sentences, troubles
 from gateway.web.unshown import card_or, unshown_alert, unshown_machine
@@ -263,6 +264,7 @@ class Overview:
         if (coming := machine.prognosis) is not None:
             notes.append(self._words.expected(coming.low_s, coming.high_s, coming.confidence, coming.reaches))
         notes += self._in_spite(machine)
+        notes += still_there(self._services.ledger, machine, self._words, self._now_ns)
         if machine.severity not in (None, "good") and not machine.alerts:
             at_ns = machine.condition_ns
             notes += [self._words.evidence(item, at_ns=at_ns, now_ns=self._now_ns) for item in machine.evidence[:2]]

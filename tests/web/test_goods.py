@@ -15,8 +15,9 @@ from support.openapi import check, problem
 from gateway.daemon import Gateway
 from gateway.goods import GoodsUnavailable
 from gateway.lessons import Place
+from gateway.origins import OriginState
 from gateway.web.lesson_api import lessons_of
-from wire.messages import Reply, SensorState
+from wire.messages import Reply, SensorState, Trust
 
 GOODS = "/api/v1/goods"
 
@@ -188,7 +189,9 @@ def test_the_page_says_it_in_german_first(gateway: Gateway, http: httpx.Client) 
     assert 'href="/goods?lang=de">Ware</a>' in http.get("/?lang=de").text
 
 
-def test_a_button_of_the_page_judges_and_leads_back_to_the_picture(gateway: Gateway, http: httpx.Client) -> None:
+def test_a_button_of_the_page_judges_and_leads_back_to_the_picture(
+    gateway: Gateway, http: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     place = "/goods/oven-pi/i-4/10"
     form = {"by": " Anna ", "lang": "de", "verdict": "good", "before": "7"}
     answer = http.post(place, data=form)
@@ -201,6 +204,10 @@ def test_a_button_of_the_page_judges_and_leads_back_to_the_picture(gateway: Gate
     assert "Das ist Ausschuss" in card
     assert "Das ist gut" not in card
     assert [(each.by, each.text) for each in gateway.ledger.audit(limit=1)] == [("Anna", "good")]
+    there = OriginState("bakery", "oven-pi", "watch", "log1", 1, True, 0, 0, 0, time.time_ns(), Trust.SYNCED)
+    monkeypatch.setattr(gateway.ingest, "nodes", lambda: [there])
+    assert "An die Kamera abgeschickt, die Antwort steht noch aus." in http.get("/goods?lang=de").text
+    assert "Sent to the camera, there is no answer yet." in http.get("/goods?lang=en").text
 
 
 @pytest.mark.parametrize(

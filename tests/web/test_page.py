@@ -135,7 +135,18 @@ def test_a_machine_in_trouble_says_why_while_its_score_is_low(
     for fields in ({"severity": Severity.ALARM, "score": 9.0}, {}, {"severity": Severity.ALARM, "paused": True}):
         assert "Offene Meldung" not in card(**fields)
     gateway.ledger.resolve(alert, done="x", by="Anna")
-    assert "Offene Meldung" not in card(severity=Severity.ALARM), "nothing is open"
+    over = card(severity=Severity.ALARM)
+    assert "Offene Meldung" not in over, "nothing is open"
+    assert "behoben laut Anna um " in over
+    assert "der Zustand besteht noch" in over
+    top = http.get("/?lang=de").text
+    assert 'class="calm"' not in top
+    assert '<p class="note">Keine offenen Meldungen.</p>' in top
+    for fields in ({}, {"severity": Severity.ALARM, "paused": True}):
+        assert "besteht noch" not in card(**fields)
+    feed.finding(id="spite", machine="lathe", state="cleared")
+    until(lambda: (known := gateway.ledger.alert(alert)) is not None and not known.settled)
+    assert "besteht noch" not in card(severity=Severity.ALARM, score=1.5), "another trouble"
 
 
 def test_what_people_wrote_with_an_action_is_read_again_on_the_card_and_when_it_is_over(

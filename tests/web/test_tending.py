@@ -97,10 +97,10 @@ def test_a_button_asks_the_node_and_is_in_the_audit_trail(
     assert (line.by, line.what, line.object, line.text) == ("Anna", action, "oven-pi/mixer", said)
     assert "die Antwort steht noch aus" in card(http)
     answer(gateway, feed)
-    assert "Die Messstelle macht es" in card(http)
+    assert "Die Messstelle hat es übernommen" in card(http)
     until(lambda: gateway.ledger.commands(limit=1)[0].state == "done")
     assert "(Anna, " in card(http)
-    assert "the node does it" in card(http, language="en")
+    assert "the node has taken it on" in card(http, language="en")
 
 
 def test_a_paused_machine_says_until_when_and_is_not_called_good(
@@ -200,7 +200,9 @@ def test_a_machine_with_nothing_but_a_camera_has_a_card_of_its_own_kind(
     assert "Die Kamera ist gerade nicht da. Kommt sie vor " in card(http, "belt")
 
 
-def test_what_the_node_refuses_is_said_but_not_in_its_own_words(gateway: Gateway, feed: Feed, http: httpx.Client) -> None:
+def test_what_the_node_refuses_is_said_but_not_in_its_own_words(
+    gateway: Gateway, feed: Feed, http: httpx.Client
+) -> None:
     press(http, "relearn")
     answer(gateway, feed, ok=False, reason="<b>no</b>")
     assert "Die Messstelle hat es nicht getan. Warum, steht in ihrem Protokoll." in card(http)

@@ -30,11 +30,16 @@ def test_a_node_pauses_goes_on_and_learns_anew(tmp_path: Path) -> None:
             until(lambda: 'value="pause_30"' in page(http), 60)
             press(http, "pause_30")
             until(lambda: "Überwachung macht Pause bis " in page(http), 30)
-            until(lambda: "Pause für Reinigung (Anna, " in page(http) and "Die Messstelle macht es" in page(http), 30)
+            until(
+                lambda: (
+                    "Pause für Reinigung (Anna, " in page(http) and "Die Messstelle hat es übernommen" in page(http)
+                ),
+                30,
+            )
             press(http, "resume")
             until(lambda: "Überwachung macht Pause" not in page(http), 30)
             press(http, "relearn")
-            until(lambda: "Neu lernen (Anna, " in page(http) and "Die Messstelle macht es" in page(http), 30)
+            until(lambda: "Neu lernen (Anna, " in page(http) and "Die Messstelle hat es übernommen" in page(http), 30)
             until(lambda: gateway.ledger.commands(limit=1)[0].state == "done", 30)
             answers = [one.reason for one in gateway.ledger.commands(limit=3)]
             assert answers == ["forgot everything, learns anew", "goes on", "paused for 1800 s"]
