@@ -147,6 +147,8 @@ class CameraWatch:
             fault=fault,
             detail=detail[:500],
             paused_left_s=round(left_s, 1) if left_s > 0 else None,
+            product=self.path.product(),
+            products=self.path.products.known(),
         )
 
     def counts(self) -> dict[str, int]:
@@ -176,7 +178,9 @@ class CameraWatch:
             return Outcome(ok=False, reason=f"{command.action} has no meaning for a camera")
         return action(command)
 
-    def _set_product(self, command: Command) -> Outcome:
+    def _set_product(self, command: Command) -> Outcome | None:
+        if command.camera not in (None, self.options.name):
+            return None
         if command.product is None:
             return Outcome(ok=False, reason="set_product needs the product's name")
         self.path.say_product(command.product)

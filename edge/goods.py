@@ -162,6 +162,10 @@ class GoodsPath:
         now_ns = self._world.monotonic_ns()
         return [] if now_ns < self.paused_until_ns else self.camera.bad(cause, why, now_ns)
 
+    def product(self) -> str:
+        """What lies there now, when no lesson is on. Does not wait for a picture that is being judged."""
+        return self.products.name(self._world.minute())
+
     def say_product(self, product: str) -> None:
         """A person says what is made."""
         with self._lock:

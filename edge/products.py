@@ -11,8 +11,12 @@ import msgspec
 
 from edge.camera_options import CameraOptions, minutes
 from models.quality.example import Example
-from models.quality.profile import SUFFIX, ProfileRefused, read_profile, recognise, write_profile
+from models.quality.profile import SUFFIX, ProfileRefused, read_profile, read_profile_card, recognise, write_profile
 from models.quality.teach import Profile
+from wire.naming import plain_name
+
+MOST_KNOWN, LONGEST_CALLED = 64, 80
+"""The wire's limits."""
 
 
 class _Said(msgspec.Struct):
@@ -41,6 +45,7 @@ class Products:
         self._said = _load(mark)
         self._seen: str | None = None
         self._read: dict[str, tuple[int, Profile | None, str]] = {}
+        self._cards: dict[str, tuple[int, str]] = {}
 
     @property
     def state(self) -> str:
@@ -98,6 +103,31 @@ class Products:
         """What people call a product by whose profile was judged; empty where that is its name, or not known."""
         profile = self._read[name][1] if name in self._read else None
         return profile.product if profile is not None and profile.product != name else ""
+
+    def known(self) -> dict[str, str]:
+        """What can be said to lie there, by name, with what people call it; empty where that is its name, or nothing was taught of it.
+
+        What is configured and what was taught, by page or by photos. From one thread, which may be another than that of the rest.
+        """
+        names = {self._default, *(product for _, product in self._times)}
+        if self._said is not None:
+            names.add(self._said.product)
+        taught = sorted(self._folder.glob(f"*{SUFFIX}")) if self._folder is not None else []
+        # A file of a name that no message can bear cannot be chosen.
+        called = {path.stem: self._card(path) for path in taught if plain_name(path.stem) == path.stem}
+        found = {**dict.fromkeys(sorted(names), ""), **called}
+        return dict(list(found.items())[:MOST_KNOWN])
+
+    def _card(self, path: Path) -> str:
+        try:
+            changed = path.stat().st_mtime_ns
+            kept = self._cards.get(path.stem)
+            if kept is None or kept[0] != changed:
+                kept = (changed, read_profile_card(path).product)
+                self._cards[path.stem] = kept
+        except (OSError, ProfileRefused):
+            return ""
+        return kept[1][:LONGEST_CALLED] if kept[1] != path.stem else ""
 
     def teach(self, name: str, example: Example, *, good: bool, made: str) -> bool:
         """Adds a corrected item to a product's profile; False where there is none, or too few good items would be left in it.

@@ -124,7 +124,7 @@ class Watch(Daemon):
                 outcome = Outcome(ok=False, reason=f"failed: {type(exc).__name__}: {exc}"[:500])
             if outcome is not None:
                 outcomes.append(outcome)
-        if command.action in ("pause", "resume"):
+        if command.action in ("pause", "resume", "set_product"):
             # Before the answer: whoever is told that it is done finds the cameras as they are now.
             self.tell_health(self.clock.monotonic_ns())
         best = next((one for one in outcomes if one.ok), None)
@@ -132,9 +132,12 @@ class Watch(Daemon):
             self.log.info("%s: %s by %r", command.machine, best.reason, command.by)
             self.desk.finish(command, best)
             return
-        reason, code = (
-            (outcomes[0].reason, outcomes[0].code) if outcomes else ("the item's picture is no longer held", None)
-        )
+        if outcomes:
+            reason, code = outcomes[0].reason, outcomes[0].code
+        elif command.action == "set_product":
+            reason, code = f"there is no camera {command.camera!r} at {command.machine}", None
+        else:
+            reason, code = "the item's picture is no longer held", None
         self.desk.refuse(command, "command_refused", reason, code)
 
 

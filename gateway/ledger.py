@@ -156,6 +156,7 @@ class Ledger:
         by: str,
         origin: str = "sense",
         product: str | None = None,
+        camera: str | None = None,
         seconds: float | None = None,
         fault: str | None = None,
         confirmed: Fault | None = None,
@@ -180,6 +181,7 @@ class Ledger:
             "expires_ns": now_ns + life_ns,
             "by": by[:80],
             "product": product,
+            "camera": camera,
             "seconds": seconds,
             "fault": fault,
             "cause": confirmed.code if confirmed is not None else None,
@@ -190,7 +192,7 @@ class Ledger:
             work.instruct(command, site=site, node=node, origin=origin)
             said = product or fault or (confirmed.text if confirmed is not None else "")
             said = said or (f"{seconds:g} s" if seconds is not None else "")
-            work.audit(by, action, f"{node}/{machine}", said)
+            work.audit(by, action, "/".join(part for part in (node, machine, camera) if part), said)
         return command
 
     def correct(self, item: DoubtfulItem, verdict: Literal["good", "reject"], *, by: str) -> Command:

@@ -17,6 +17,7 @@ from gateway.alerts import SECOND_NS
 from gateway.batches import Batch, Rate, Verdict, corrected, tally
 from gateway.doubtful import DoubtfulItem
 from gateway.ledger_file import LedgerFile
+from wire.commands import Command
 from wire.messages import Inspection
 
 QUARTER_NS = 900 * SECOND_NS
@@ -50,6 +51,15 @@ class Correction(Struct, frozen=True, kw_only=True):
     state: Literal["queued", "sent", "done", "refused", "expired"]
     reason: str
     """The node's answer, in English."""
+
+
+class Switch(Struct, frozen=True, kw_only=True):
+    """What a person said last of what lies under a camera."""
+
+    product: str
+    by: str
+    waits: bool
+    """Whether its node has not answered yet."""
 
 
 class GoodsBook:
@@ -160,6 +170,21 @@ class GoodsReads:
         """What people call products, by product: as cameras say it, else as it was said on the page last, of what was taught before the rest."""
         with self._file.read() as db:
             return _called(db)
+
+    def switches(self, site: str) -> dict[tuple[str, str], Switch]:
+        """What was said last of what lies under a camera, by node and camera; of each of the latest hundred."""
+        with self._file.read() as db:
+            rows = db.execute(
+                "SELECT node, state, body FROM commands WHERE site = ? AND action = 'set_product' ORDER BY at_ns DESC LIMIT 100",
+                (site,),
+            ).fetchall()
+        found: dict[tuple[str, str], Switch] = {}
+        for row in reversed(rows):
+            command = msgspec.json.decode(row["body"], type=Command)
+            if command.camera and command.product:
+                waits = row["state"] in ("queued", "sent")
+                found[row["node"], command.camera] = Switch(product=command.product, by=command.by, waits=waits)
+        return found
 
     def batches(self, *, limit: int = 100) -> list[Batch]:
         """Batches that can be read, latest first."""

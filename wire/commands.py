@@ -71,7 +71,7 @@ class Command(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
     verdict: Literal["good", "reject"] | None = None
     """For `correct_verdict`: what a person says it is."""
     camera: Name | None = None
-    """For `start_lesson`, `teach` and `end_lesson`: which of the machine's cameras."""
+    """For `start_lesson`, `teach` and `end_lesson`: which of the machine's cameras. For `set_product`: only this one; all without it."""
     lesson: Identifier | None = None
     """For these: which lesson."""
     known: Literal["add", "replace"] | None = None

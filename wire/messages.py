@@ -274,6 +274,10 @@ class SensorState(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True,
     lost_samples: Count = 0
     paused_left_s: Seconds | None = None
     """Of a camera: how long it judges nothing yet because a person asked for it; None where it judges."""
+    product: Name | None = None
+    """Of a camera: what lies under it now, as a person said, by schedule or by what is seen; None where it does not say."""
+    products: Annotated[dict[Name, Label], Meta(max_length=64)] = {}
+    """Of a camera: what it can be told to lie under it, with what people call that; empty where it is called so."""
 
 
 class JournalState(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -65,6 +65,7 @@ def build(services: Services, *, password: str | None = None) -> Guard:
             Route("/", pages.overview, methods=["GET"]),
             Route(PATH, goods.goods, methods=["GET"]),
             Route(f"{PATH}/{{node}}/{{inspection}}/{{item:int}}", goods.judge, methods=["POST"]),
+            Route(f"{PATH}/cameras/{{node}}/{{camera}}", goods.use, methods=["POST"]),
             Route(LESSONS, lessons.begin, methods=["POST"]),
             Route(f"{LESSONS}/{{lesson}}", lessons.lesson, methods=["GET"]),
             Route(f"{LESSONS}/{{lesson}}", lessons.act, methods=["POST"]),

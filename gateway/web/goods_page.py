@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from gateway.batches import Rate
 from gateway.goods import DAY_NS, GoodsUnavailable, ProductChart, Quantity
-from gateway.ledger_goods import Correction
+from gateway.ledger_goods import Correction, Switch
 from gateway.services import Services
 from gateway.web import goods_state as state
 from gateway.web import goods_views as views
@@ -67,6 +67,8 @@ class GoodsPage:
         if before is not None and kept.readable and not kept.pictures:
             # They were tidied away since: an empty page would say that nothing was ever rejected.
             before, kept = None, self._kept(None)
+        cameras = state.cameras(services, words)
+        asked = services.ledger.goods.switches(services.site)
         return {
             "t": self._page,
             "today": [self._today(each) for each in state.today(services, words)],
@@ -79,7 +81,8 @@ class GoodsPage:
             "older": kept.pictures[-1]["id"] if len(kept.pictures) == PICTURES else None,
             "before": before,
             "batches": [self._batch(each) for each in state.batches(services, words, BATCHES)],
-            "cameras": [self._camera(each) for each in state.cameras(services, words)],
+            "cameras": [self._camera(each) for each in cameras],
+            "under": [self._under(each, asked) for each in cameras if each.product is not None],
         }
 
     def _kept(self, before: int | None) -> _Kept:
@@ -246,6 +249,24 @@ class GoodsPage:
             "state": how,
             "explain": camera.explain if told else "",
             "check": camera.check if told else "",
+        }
+
+    def _under(self, camera: views.CameraView, asked: Mapping[tuple[str, str], Switch]) -> dict[str, Any]:
+        """What lies under a camera, and what a person can choose instead."""
+        now = camera.product.product if camera.product else ""
+        switch = asked.get((camera.node, camera.camera))
+        waits = switch is not None and switch.waits and switch.product != now
+        names = {each.product: each.called for each in camera.products}
+        return {
+            "name": f"{camera.title} · {camera.camera}" if camera.title else camera.camera,
+            "place": f"/goods/cameras/{camera.node}/{camera.camera}",
+            "now": camera.product.called if camera.product else "",
+            "waits": str(self._page["under_waits" if camera.online else "under_away"]).format(
+                name=names.get(switch.product, switch.product), by=switch.by
+            )
+            if switch is not None and waits
+            else "",
+            "others": [each for each in camera.products if each.product != now],
         }
 
 

@@ -12,6 +12,7 @@ from starlette.responses import HTMLResponse, Response
 from gateway.goods import GoodsUnavailable
 from gateway.ledger_file import LedgerUnavailable
 from gateway.services import Services
+from gateway.web import goods_state as state
 from gateway.web.endpoint import signed
 from gateway.web.goods_api import correct
 from gateway.web.goods_page import GoodsPage, anchor
@@ -25,7 +26,7 @@ from gateway.wording import LANGUAGES
 PATH = "/goods"
 MOST = 1000
 """No inspection has an item of this number."""
-_SAID = {404: ("goods", "gone"), 422: ("goods", "refused"), 503: ("page", "busy")}
+_SAID = {404: ("goods", "gone"), 409: ("goods", "product_gone"), 422: ("goods", "refused"), 503: ("page", "busy")}
 
 
 class GoodsPages:
@@ -59,17 +60,34 @@ class GoodsPages:
             return await self._sorry(request, HttpProblem(503, str(exc)), language, form)
         return back(PATH, language, before=_before(form.get("before")), anchor=anchor(*where))
 
+    async def use(self, request: Request) -> Response:
+        """A button with a product's name: that lies under the camera from now on; back to the cameras afterwards."""
+        form, path = await form_of(request), request.path_params
+        language = form.get("lang", "")
+        where = (str(path["node"]), str(path["camera"]), form.get("product", ""))
+        try:
+            by = signed(_person(form.get("by", "")), request)
+            await run_in_threadpool(state.use, self._services, *where, by)
+        except HttpProblem as problem:
+            return await self._sorry(request, problem, language, form, gone="no_camera_now")
+        except LedgerUnavailable as exc:
+            return await self._sorry(request, HttpProblem(503, str(exc)), language, form)
+        return back(PATH, language, anchor="under-title")
+
     async def say(self, request: Request, language: str, said: str, *, status: int, by: str = "") -> Response:
         """The page with what went wrong at its top."""
         self._services.refused.count(status)
         return await self._page(request, language, None, said=said, by=by, status=status)
 
-    async def _sorry(self, request: Request, problem: HttpProblem, language: str, form: dict[str, str]) -> Response:
+    async def _sorry(
+        self, request: Request, problem: HttpProblem, language: str, form: dict[str, str], *, gone: str = "gone"
+    ) -> Response:
         if problem.status not in _SAID:
             raise problem
         self._services.refused.count(problem.status)
         shown = language if language in LANGUAGES else language_of(request, self._services)
-        said = self._services.wording(shown).word(*_SAID[problem.status])
+        page, key = _SAID[problem.status]
+        said = self._services.wording(shown).word(page, gone if key == "gone" else key)
         return await self._page(
             request, shown, _before(form.get("before")), said=said, by=form.get("by", ""), status=problem.status
         )

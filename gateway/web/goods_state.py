@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
 from gateway.batches import Batch
@@ -11,7 +11,10 @@ from gateway.goods import PictureKind
 from gateway.ledger_goods import Correction
 from gateway.services import Services
 from gateway.web import goods_views as views
+from gateway.web.problems import HttpProblem
 from gateway.wording import Wording
+from wire.commands import Command
+from wire.messages import SensorState
 
 WATCH = "watch"
 """The daemon of a node that has cameras."""
@@ -107,7 +110,7 @@ def camera_nodes(services: Services, machine: str) -> list[str]:
 def cameras(services: Services, words: Wording) -> list[views.CameraView]:
     """Every camera by node and name, as its node said last."""
     online = {origin.node for origin in services.ingest.nodes() if origin.online and origin.origin == WATCH}
-    now_ns, found = services.wall_ns(), []
+    now_ns, found, called = services.wall_ns(), [], services.ledger.goods.called()
     for health in services.live.nodes():
         if health.origin != WATCH:
             continue
@@ -128,6 +131,40 @@ def cameras(services: Services, words: Wording) -> list[views.CameraView]:
                     check=text.check if text else "",
                     detail=camera.detail,
                     paused_left_s=max((camera.paused_left_s or 0.0) - age_s, 0.0) or None,
+                    product=_named(camera.product, camera, called) if camera.product else None,
+                    products=sorted(
+                        (_named(each, camera, called) for each in camera.products),
+                        key=lambda each: each.called.casefold(),
+                    ),
                 )
             )
     return found
+
+
+def _named(product: str, camera: SensorState, called: Mapping[str, str]) -> views.ProductView:
+    name = camera.products.get(product) or called.get(product, product)
+    return views.ProductView(product=product, called=name)
+
+
+def use(services: Services, node: str, camera: str, product: str, by: str) -> Command:
+    """A person says what lies under a camera from now on.
+
+    Raises:
+        HttpProblem: 404, no such camera has reported; 409, it does not know that product.
+    """
+    found = [each for each in services.live.nodes() if (each.node, each.origin) == (node, WATCH)]
+    state = next((each for health in found for each in health.sensors if each.name == camera), None)
+    if state is None or state.machine is None:
+        raise HttpProblem(404, f"no camera {camera} of {node} has reported")
+    if product not in state.products:
+        raise HttpProblem(409, f"{camera} of {node} does not know {product}")
+    return services.ledger.command(
+        "set_product",
+        site=services.site,
+        node=node,
+        machine=state.machine,
+        by=by,
+        origin=WATCH,
+        camera=camera,
+        product=product,
+    )

@@ -62,6 +62,14 @@ class ItemView(SeenItem, frozen=True, kw_only=True):
     """A person's word, which counts instead of the camera's."""
 
 
+class ProductView(Struct, frozen=True, kw_only=True):
+    """A product that a camera can be told to lie under it."""
+
+    product: str
+    called: str
+    """As people call it."""
+
+
 class CameraView(Struct, frozen=True, kw_only=True):
     """How a camera is doing."""
 
@@ -82,6 +90,10 @@ class CameraView(Struct, frozen=True, kw_only=True):
     """English, for engineers."""
     paused_left_s: float | None
     """How long it judges nothing yet because a person asked for it; null where it judges."""
+    product: ProductView | None = None
+    """What lies under it now; null where its node does not say."""
+    products: list[ProductView] = []
+    """What it can be told to lie under it, by what people call that."""
 
 
 class CorrectVerdict(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -133,6 +133,7 @@ class LessonPages:
             machine=found.machine,
             by=by,
             origin="watch",
+            camera=found.camera,
             product=found.product,
         )
         return found

@@ -123,6 +123,20 @@ def test_what_a_picture_says() -> None:
         measure(np.zeros((5, 5, 3), np.uint8))
 
 
+def switch_product(watch: Watch, gateway: Gateway) -> None:
+    """To rolls; health says so, and a word for a camera that is not there changes nothing."""
+    watch.desk.hear(command("set_product", product="rolls", camera="tray"))
+    watch.desk.hear(command("set_product", product="loaf", camera="belt"))
+
+    def told() -> list[Reply]:
+        return [each for each in gateway.messages("pi") if isinstance(each, Reply) and each.action == "set_product"]
+
+    until(lambda: watch.turn() or len(told()) == 2, 30)  # type: ignore[func-returns-value]  # turn, then look
+    assert [(each.product, each.products) for each in watch.sensors()] == [("rolls", {"goods": "", "rolls": ""})]
+    assert [reply.ok for reply in told()] == [True, False]
+    assert "no camera 'belt'" in told()[1].reason
+
+
 def test_pictures_become_inspections_batches_and_findings_and_a_person_corrects_them(
     tmp_path: Path, folder: Folder, gateway: Gateway
 ) -> None:
@@ -174,8 +188,7 @@ def test_pictures_become_inspections_batches_and_findings_and_a_person_corrects_
         assert [each.name for each in (lessons / "good").iterdir()] == [f"{inspections[1].id}-0.jpg"]
         assert [each.name for each in (lessons / "bad").iterdir()] == [f"{inspections[0].id}-1.jpg"]
         assert watch.sources()["tray"]["corrections"] == 2
-        watch.desk.hear(command("set_product", product="rolls"))
-        until(lambda: watch.turn() or len(told(Reply)) == 5, 30)  # type: ignore[func-returns-value]  # see above
+        switch_product(watch, gateway)
     folder.drop("good")
     with daemon(path) as watch:
         until(lambda: watch.turn() or len(told(Inspection)) == 4, 30)  # type: ignore[func-returns-value]  # see above

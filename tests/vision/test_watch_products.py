@@ -97,3 +97,20 @@ def test_a_correction_is_learned_a_changed_file_read_anew_and_one_of_another_net
     os.utime(path, ns=(1, 1))
     assert products.profile("rolls") is None
     assert "another net" in products.trouble
+
+
+def test_what_was_taught_and_what_is_configured_can_be_chosen_by_what_people_call_it(
+    tmp_path: Path, grader: Classifier
+) -> None:
+    taught = Profile.teach("Brötchen hell", grader.card.sha256, examples(grader, 0.3))
+    write_profile(taught, tmp_path / "broetchen-hell.json", "")
+    write_profile(taught, tmp_path / "No Name.json", "")
+    (tmp_path / "broken.json").write_text("{")
+    products = Products(options(times=SCHEDULE, product="buns", profiles=tmp_path), "net", None)
+    known = {"broetchen-hell": "Brötchen hell", "broken": "", "buns": "", "loaves": "", "rolls": ""}
+    assert products.known() == known
+    products.say("pretzels", AT_5)
+    assert products.known() == {**known, "pretzels": ""}
+    for number in range(80):
+        (tmp_path / f"p{number}.json").write_text("{")
+    assert len(products.known()) == 64

@@ -336,3 +336,44 @@ def test_a_product_is_called_what_the_person_called_it_who_taught_it(
     assert "Betroffene Sorte: Kornstange" in http.get("/?lang=de").text
     assert check(http.get(f"/api/v1/alerts/{alert}?lang=en"))["text"]["explain"].endswith("Product: Kornstange")
     gateway.ledger.resolve(alert, done="nichts", by="Anna")
+
+
+def test_what_lies_under_a_camera_is_said_and_changed_with_two_taps(
+    gateway: Gateway, feed: Feed, http: httpx.Client
+) -> None:
+    known = {"roll": "", "koernerbroetchen": "Körnerbrötchen <hell>"}
+    cameras(feed, SensorState(name="tray", machine="oven", ok=True, product="roll", products=known))
+    settled(gateway)
+    (camera,) = check(http.get(f"{GOODS}/cameras"))
+    assert camera["product"] == {"product": "roll", "called": "roll"}
+    assert [each["called"] for each in camera["products"]] == ["Körnerbrötchen <hell>", "roll"]
+    page = http.get("/goods?lang=de").text
+    part = page[page.index('id="under"') :].partition("</section>")[0]
+    assert "tray: <b>roll</b>" in part
+    assert '<button name="product" value="koernerbroetchen">Körnerbrötchen &lt;hell&gt;</button>' in part
+    assert 'value="roll"' not in part, "that lies there already"
+    place, form = "/goods/cameras/oven-pi/tray", {"by": "Anna", "lang": "de", "product": "koernerbroetchen"}
+    answer = http.post(place, data=form)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/goods?lang=de#under-title")
+    (made,) = [each for _, _, _, each in gateway.ledger.due_commands() if each.action == "set_product" and each.camera]
+    assert (made.machine, made.camera, made.product, made.by) == ("oven", "tray", "koernerbroetchen", "Anna")
+    assert gateway.ledger.audit(limit=1)[0].object == "oven-pi/oven/tray"
+    page = http.get("/goods?lang=de").text
+    assert "Körnerbrötchen &lt;hell&gt; (Anna): Die Kamera " in page
+    for wrong, status, said in (
+        ({"by": ""}, 422, "Bitte den Namen eintragen"),
+        ({"product": "loaf"}, 409, "kennt die Kamera nicht mehr"),
+        ({"product": "../x"}, 409, "kennt die Kamera nicht mehr"),
+    ):
+        answer = http.post(place, data={**form, **wrong})
+        assert (answer.status_code, said in answer.text) == (status, True)
+    assert http.post("/goods/cameras/oven-pi/none", data=form).status_code == 404
+    problem(http.post(place, data=form, headers={"sec-fetch-site": "cross-site"}), 403)
+    cameras(feed, SensorState(name="tray", machine="oven", ok=True, product="koernerbroetchen", products=known))
+    settled(gateway)
+    page = http.get("/goods?lang=de").text
+    assert "tray: <b>Körnerbrötchen &lt;hell&gt;</b>" in page
+    assert "(Anna): Die Kamera" not in page
+    cameras(feed, SensorState(name="tray", machine="oven", ok=True))
+    settled(gateway)
+    assert 'id="under-title"' not in http.get("/goods?lang=de").text, "an earlier version of the node does not say"

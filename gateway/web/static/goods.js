@@ -1,9 +1,9 @@
 // The page works without this script. With it, what the server words anew is put in place without a reload, but never
 // under a pressed finger, and pictures stay where they are until they change.
-import { fetchPage, finger, reached } from "./common.js";
+import { fetchPage, fillNames, finger, reached } from "./common.js";
 
 const EVERY_MS = 10000;
-const PARTS = ["today", "lessons", "goods-alerts", "charts", "pictures", "batches", "cameras"];
+const PARTS = ["under", "today", "lessons", "goods-alerts", "charts", "pictures", "batches", "cameras"];
 // After a verdict that was refused the page's own address takes only verdicts.
 const asked = new URLSearchParams([...new FormData(document.querySelector(".judge"))]
   .filter(([name]) => ["lang", "before"].includes(name)));
@@ -21,10 +21,13 @@ async function refresh() {
   for (const id of PARTS) {
     const html = fresh.getElementById(id)?.innerHTML;
     const part = document.getElementById(id);
+    // Somebody is choosing there.
+    if (part.querySelector("details[open]")) continue;
     if (html === undefined || said.get(id) === html || finger.pressed || part.contains(document.activeElement)) continue;
     part.innerHTML = html;
     said.set(id, html);
   }
+  fillNames();
   document.title = fresh.title;
 }
 setInterval(refresh, EVERY_MS);
