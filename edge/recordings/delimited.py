@@ -78,7 +78,11 @@ class Delimited:
         self._notes: list[str] = []
         self._lines: list[tuple[int, int]] = []
         if self._dialect.preamble:
-            self._notes.append(f"the first {self._dialect.preamble} lines are no part of the table and are ignored")
+            self._notes.append(
+                "the first line is no part of the table and is ignored"
+                if self._dialect.preamble == 1
+                else f"the first {self._dialect.preamble} lines are no part of the table and are ignored"
+            )
         if self._dialect.below:
             self._notes.append(
                 f"words below the header belong to it: the columns are {', '.join(self._dialect.names[:8])}"

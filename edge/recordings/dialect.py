@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import zip_longest
 
 from edge.recordings.base import RecordingError
 from edge.recordings.naming import is_unit
@@ -272,12 +273,33 @@ def _best_separator(table: Sequence[str]) -> str:
 
 
 def _has_decimal_comma(rows: Sequence[Sequence[str]], separator: str) -> bool:
-    """Whether numbers have a comma. Between commas they are then quoted, and not just three digits follow each."""
-    cells = [cell.strip() for row in rows[1:] or rows for cell in row]
-    commas = [cell for cell in cells if _COMMA_NUMBER.match(cell) or _GERMAN.match(cell)]
+    """Whether numbers have a comma. Between commas they are then quoted, and not just three digits follow each.
+
+    Columns are counted and not cells, so that what is missing in one decides nothing.
+    """
+    columns = [[cell.strip() for cell in column] for column in zip_longest(*(rows[1:] or rows), fillvalue="")]
+    commas = [cell for column in columns for cell in column if _has_comma(cell)]
     if separator == "," and all(re.fullmatch(r"[+-]?\d{1,3},\d{3}", cell) for cell in commas):
         return False
-    return bool(commas) and len(commas) >= sum("." in cell and bool(_NUMBER.match(cell)) for cell in cells)
+    signs = [_decimal_sign(column) for column in columns]
+    return "," in signs and signs.count(",") >= signs.count(".")
+
+
+def _has_comma(cell: str) -> bool:
+    return bool(_COMMA_NUMBER.match(cell) or _GERMAN.match(cell))
+
+
+def _decimal_sign(cells: Sequence[str]) -> str:
+    """The decimal sign of most of a column's numbers; empty where there is no telling: without one, or with what may be thousands.
+
+    >>> _decimal_sign(["4,5", "", "5"]), _decimal_sign(["4.5", "1.225"]), _decimal_sign(["1.225", "980"]), _decimal_sign(["a", "b", "1,5"])
+    (',', '.', '', '')
+    """
+    commas = sum(map(_has_comma, cells))
+    points = [cell for cell in cells if "." in cell and _NUMBER.match(cell)]
+    if commas and commas >= len(points):
+        return "," if commas >= sum(cell_kind(cell, decimal_comma=True) is Cell.TEXT for cell in cells) else ""
+    return "." if any(not _GROUPED.match(cell) for cell in points) else ""
 
 
 def _is_header(first: Sequence[str], rest: Sequence[Sequence[str]], *, decimal_comma: bool) -> bool:

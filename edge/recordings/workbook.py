@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import difflib
 import io
 import warnings
 import zipfile
@@ -57,7 +58,10 @@ def _sheet_as_text(
     if not sheets:
         raise ValueError("it has no sheet")
     if wanted and wanted not in sheets:
-        raise RecordingError(name, f"has no sheet {wanted!r}; it has for instance {next(iter(sheets))!r}")
+        lowered = {title.lower(): title for title in sheets}
+        near = difflib.get_close_matches(wanted.lower(), lowered, n=1, cutoff=0.5)
+        hint = f"did you mean {lowered[near[0]]!r}?" if near else f"it has for instance {next(iter(sheets))!r}"
+        raise RecordingError(name, f"has no sheet {wanted!r}; {hint}")
     tables = {title: _table(sheet) for title, sheet in sheets.items() if wanted in ("", title)}
     chosen = max(tables, key=lambda title: len(tables[title]))
     if len(sheets) > 1 and not wanted:

@@ -92,6 +92,35 @@ def test_a_point_before_three_digits_is_a_decimal_only_where_no_thousands_are(tm
         assert values(recording)[0].tolist() == [1200.5, 7.0]
 
 
+@pytest.mark.parametrize("gap", ["", "-", "n/a"])
+def test_a_missing_value_decides_no_decimal_sign(tmp_path: Path, gap: str) -> None:
+    rows = ["4,5;1.225;1.408"] * 9 + [f"{gap};1.226;1.409"]
+    with open_recording(write(tmp_path, "a;b;c\n" + "\n".join(rows) + "\n")) as recording:
+        assert recording.columns == ("a", "b", "c")
+        found = values(recording)
+    assert found[0].tolist() == [4.5, 1.225, 1.408]
+    assert np.isnan(found[9, 0])
+    assert found[9, 1] == 1.226
+
+
+@pytest.mark.parametrize("other", ["1.225", "1225", "12,5"])
+def test_a_word_among_numbers_is_refused_whatever_is_beside_it(tmp_path: Path, other: str) -> None:
+    rows = [f"4,5;{other}"] * 9 + [f"Fehler;{other}"]
+    said = refusal(write(tmp_path, "a;b\n" + "\n".join(rows) + "\n"))
+    assert (said.row, said.reason) == (9, "column 'a': 'Fehler' is not a number")
+
+
+def test_remarks_with_a_comma_here_and_there_make_no_decimal_commas(tmp_path: Path) -> None:
+    rows = ["4.5;ok"] * 9 + ["4.75;1,5"]
+    with open_recording(write(tmp_path, "a;remark\n" + "\n".join(rows) + "\n")) as recording:
+        assert recording.columns == ("a",)
+
+
+def test_a_single_line_above_the_table_is_told_as_one(tmp_path: Path) -> None:
+    with open_recording(write(tmp_path, "Logger\na;b\n" + "1;2\n" * 9)) as recording:
+        assert "the first line is no part of the table and is ignored" in recording.notes
+
+
 @pytest.mark.parametrize("cell", ["12.34,5", "0.408,9", "1.2345,6", "1.200,5,1", "1.20.300,5"])
 def test_what_only_looks_like_thousands_is_refused(tmp_path: Path, cell: str) -> None:
     rows = ["1,5;900,5"] * 20 + [f"2,5;{cell}"]

@@ -88,6 +88,9 @@ def test_a_workbook_that_cannot_be_read_says_why(tmp_path: Path) -> None:
     path = book(tmp_path / "a.xlsx", {"Blatt": COVER})
     with pytest.raises(RecordingError, match="has no sheet 'Tabelle1'; it has for instance 'Blatt'"):
         open_recording(f"{path}!Tabelle1")
+    path = book(tmp_path / "c.xlsx", {"Übersicht": COVER, "Messung": COVER})
+    with pytest.raises(RecordingError, match=r"has no sheet 'messungen'; did you mean 'Messung'\?"):
+        open_recording(f"{path}!messungen")
     with zipfile.ZipFile(tmp_path / "b.xlsx", "w") as archive:
         archive.writestr("xl/workbook.xml", "<workbook>")
     with pytest.raises(RecordingError, match="damaged Excel file"):
