@@ -261,6 +261,7 @@ class Ingest:
                     self._journal.append([], marks=marks, commit=True)
                     self._intake.origins.retire(node, origin)
                 self._durable = {key: last for key, last in self._durable.items() if key[:2] != (node, origin)}
+                self._unsaid = {key: resend for key, resend in self._unsaid.items() if key in self._durable}
             except JournalCorrupt as exc:
                 done.set_exception(exc)
                 raise

@@ -248,7 +248,10 @@ def test_a_machine_is_paused_and_learned_anew_with_a_gloved_finger(
     until(lambda: "Pause für Reinigung (Anna, " in text(chromium, '[data-machine="mixer"] .told'))
     assert "#machine-oven-pi-mixer" in chromium.current_url
     reply(gateway, feed)
-    until(lambda: "Die Messstelle hat es übernommen" in text(chromium, '[data-machine="mixer"] .told'), what="came by itself")
+    until(
+        lambda: "Die Messstelle hat es übernommen" in text(chromium, '[data-machine="mixer"] .told'),
+        what="came by itself",
+    )
     feed.condition(paused=True, paused_left_s=1800.0)
     until(lambda: "macht Pause bis " in text(chromium, '[data-machine="mixer"] .paused'))
     until(lambda: bool(chromium.find_elements(By.CSS_SELECTOR, f'{TEND} [value="resume"]')))
