@@ -18,6 +18,11 @@ from models.condition.symptoms import COOLING, Symptoms, between, changed, drawn
 NEARLY_ALL = 0.9
 """A driven shaft that lost more of its speed stands still: then the belt is off, or the reading is."""
 
+GENERIC = "generic"
+"""The kind of a machine that nobody says the kind of."""
+GUESS = 0.2
+"""Less than a cause needs to be named: for one that presumes a part which nothing measured speaks of."""
+
 Finding = tuple[float, list[Deviation]]
 Rule = Callable[[Symptoms], Finding]
 
@@ -241,7 +246,9 @@ def _door_seal(symptoms: Symptoms) -> Finding:
 def _fan_blocked(symptoms: Symptoms) -> Finding:
     """What should be cooled gets hot: a condenser, whose compressor works against the pressure; a motor, though it draws no more.
 
-    ASHRAE Handbook, HVAC Systems and Equipment, chapter on condensers; IEC 60034-6 (cooling of motors).
+    ASHRAE Handbook, HVAC Systems and Equipment, chapter on condensers; IEC 60034-6 (cooling of motors). Of a machine that nobody says
+    the kind of, that it has a fan is a guess: what it draws or how it turns must be measured to know that its load is the same, and
+    what a thermostat keeps warm needs none.
     """
     hot = symptoms.hot()
     more = symptoms.more("current", "power")
@@ -252,6 +259,8 @@ def _fan_blocked(symptoms: Symptoms) -> Finding:
         return (0.95 * either(hot, more) * even, hot + more[:3]) if more else (0.0, [])
     if more or symptoms.up("vibration", "velocity_rms", "order_1", "order_2", "orders_high"):
         return 0.0, []
+    if symptoms.kind == GENERIC and (symptoms.switches or not symptoms.measured("current", "power", "speed")):
+        return GUESS * strength(hot), hot
     return 0.7 * strength(hot), hot
 
 

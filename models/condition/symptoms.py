@@ -90,6 +90,10 @@ class Symptoms:
         """Whether any feature with this last name part is computed at all."""
         return ending in self._endings
 
+    def measured(self, *quantities: str) -> bool:
+        """Whether anything of these quantities is measured."""
+        return any(i.quantity in quantities for i in self._info.values())
+
     def count(self, quantity: str, ending: str) -> int:
         """How many features of that quantity with this last name part are computed."""
         return sum(i.quantity == quantity and _ending(name) == ending for name, i in self._info.items())

@@ -137,6 +137,32 @@ def test_one_warm_pipe_is_neither_a_fan_nor_a_leak(moves: Moves) -> None:
     assert first(COOLER, "compressor", moves) not in {"fan_blocked", "refrigerant_leak", "valve_leak"}
 
 
+@pytest.mark.parametrize(
+    ("info", "kind", "named"),
+    [
+        ({"t": FeatureInfo("°C", "t", "temperature")}, "generic", False),
+        ({"t": FeatureInfo("°C", "t", "temperature")}, "mixer", True),
+        (dict.fromkeys(["t", "u"], FeatureInfo("°C", "t", "temperature")), "generic", False),
+        ({"t": FeatureInfo("°C", "t", "temperature"), "current": MOTOR["current"]}, "generic", True),
+        ({"t": FeatureInfo("°C", "t", "temperature"), "speed": MOTOR["speed"]}, "generic", True),
+        (
+            {
+                "t": FeatureInfo("°C", "t", "temperature"),
+                "t.set_point": FeatureInfo("°C", "t", "temperature"),
+                **PHASES,
+            },
+            "generic",
+            False,
+        ),
+    ],
+)
+def test_of_a_machine_of_unknown_kind_heat_alone_names_no_fan(
+    info: dict[str, FeatureInfo], kind: str, *, named: bool
+) -> None:
+    causes = explain(deviations({"t": (0.4, 40)}), info, kind).causes
+    assert ("fan_blocked" in {cause.code for cause in causes}) is named
+
+
 @given(
     st.dictionaries(st.sampled_from([*MOTOR, *OVEN, *COOLER]), st.tuples(st.floats(-1, 1e6), st.floats(-50, 50))),
     st.sampled_from([MOTOR, OVEN, COOLER, CLAMPS, ONE_PROBE]),
