@@ -196,16 +196,12 @@ class GoodsPath:
             return ended
 
     def learned(self, command: Command) -> None:
-        """A lesson was taught: what a person said of its items is kept, counts here too, and the lesson is over."""
+        """A lesson was taught: what a person said of its items is kept, and the lesson is over."""
         with self._lock:
             for item in command.taught:
                 # The profile is there: a picture that cannot be kept for later, or of which more was said since, changes nothing.
                 with suppress(OSError, ValueError):
-                    done = self._pictures.correct(
-                        item.inspection, item.item, item.verdict, command.by, command.issued_ns
-                    )
-                    if done is not None:
-                        self._recount(done, item.verdict)
+                    self._pictures.correct(item.inspection, item.item, item.verdict, command.by, command.issued_ns)
             self.lesson.end(command.lesson or "")
             self._tell([])
 
@@ -272,12 +268,16 @@ class GoodsPath:
             asked = Asked(lesson.room, tuple(each.verdict for each in found))
             # Nobody knows yet what is good here: that is what the person is asked.
             found = [replace(each, verdict="unsure") for each in found]
-        batch = self._batches.of(product, now_ns, wall_ns=self._world.wall_ns(), minute=minute)
         sizes = [grading.size_mm(each, crop) for each in found]
         labels = grading.card.labels
         shown = self._pictures.shown(found, crop, labels, asked)
         items = [told_item(each, sizes[k], shown.get(k)) for k, each in enumerate(found)]
-        batch.add(items)
+        batch = None
+        if lesson is None:
+            # Pieces of a lesson are no production: they neither count in a batch nor end one.
+            batch = self._batches.of(product, now_ns, wall_ns=self._world.wall_ns(), minute=minute)
+            batch.add(items)
+        name = batch.id if batch is not None else lesson.id if lesson is not None else ""
         seen = [seen_item(each, size) for each, size in zip(found, sizes, strict=True) if not each.cut_off]
         drifted = self._drift.take(product, seen) if lesson is None else None
         identity = self._identity(frame)
@@ -291,7 +291,7 @@ class GoodsPath:
                 camera=self._options.name,
                 product=product,
                 called=self.products.called(product) if lesson is None else "",
-                batch=batch.id,
+                batch=name,
                 items=items,
                 model=f"{grading.card.name} {grading.card.sha256[:8]}",
                 charts=dict(drifted.charts) if drifted is not None else {},
@@ -299,14 +299,14 @@ class GoodsPath:
                 crumbs=counted.crumbs,
             )
         )
-        if lesson is None:
+        if batch is not None:
             # What is collected is judged by nobody: what was found before stands until something is judged again.
             records.extend(self._found(batch, drifted, product, now_ns))
         self.inspections += 1
         self.items += len(items)
         self.lesson.pictured(len(shown) if lesson is not None else 0)
         self._tell(records)
-        self._pictures.keep(About(identity, batch.id, product), found, crop, labels, asked)
+        self._pictures.keep(About(identity, name, product), found, crop, labels, asked)
 
     def _identity(self, frame: Frame) -> str:
         text = f"{self._options.name}|{self._world.boot}|{frame.taken_ns}|{frame.position}|{self.inspections}"

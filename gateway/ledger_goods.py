@@ -72,7 +72,9 @@ class GoodsBook:
         """Batches whose row cannot be read; nothing more is told of them."""
 
     def inspected(self, seen: Inspection) -> None:
-        """Counts an inspection into its batch and its quarter of an hour."""
+        """Counts an inspection into its batch and its quarter of an hour; pieces of a lesson are no production and count nowhere."""
+        if seen.lesson is not None:
+            return
         known = self._batch(seen.site, seen.machine, seen.product, seen.batch)
         self.put(tally(known, seen, now_ns=self._now_ns))
         verdicts = [item.verdict for item in seen.items if not item.cut_off]
@@ -127,7 +129,7 @@ class GoodsBook:
         )
 
     def correct(self, item: DoubtfulItem, verdict: Literal["good", "reject"], *, by: str, command: str) -> None:
-        """A person's word about an item counts from here on, however often it changes."""
+        """A person's word about an item counts from here on, however often it changes; that about a lesson's is only kept."""
         key = (item.site, item.node, item.inspection, item.item)
         row = self._db.execute(
             "SELECT verdict FROM corrections WHERE site = ? AND node = ? AND inspection = ? AND item = ?", key
@@ -139,7 +141,7 @@ class GoodsBook:
             (*key, verdict, by, self._now_ns, command),
         )
         batch = self._batch(item.site, item.machine, item.product, item.batch)
-        if batch is None or before == verdict:
+        if batch is None or before == verdict or item.lesson:
             return
         self.put(corrected(batch, item.label, before, verdict))
         rejects, unsure = ((verdict == name) - (before == name) for name in ("reject", "unsure"))

@@ -127,7 +127,7 @@ class Lessons:
     ) -> Lesson:
         """The camera learns what a person says of the lesson's items, by inspection and number; the others are left out.
 
-        `known` says what becomes of a profile that is there, where it is not to be as it was said at the beginning. Each item counts as what the person says from here on, whatever becomes of the lesson.
+        `known` says what becomes of a profile that is there, where it is not to be as it was said at the beginning. What a person says of each item is kept, whatever becomes of the lesson.
 
         Raises:
             UnknownLesson: there is none of that id.

@@ -111,8 +111,8 @@ def condition_fields(message: Condition) -> dict[str, float]:
 
 
 def inspection_fields(message: Inspection) -> dict[str, int]:
-    """Counts of an inspection by field; items cut off by the frame's edge do not count."""
-    verdicts = [item.verdict for item in message.items if not item.cut_off]
+    """Counts of an inspection by field; items cut off by the frame's edge do not count, nor do those of a lesson."""
+    verdicts = [item.verdict for item in message.items if not item.cut_off and message.lesson is None]
     return {"items": len(verdicts), "rejects": verdicts.count("reject"), "unsure": verdicts.count("unsure")}
 
 

@@ -131,7 +131,7 @@ LESSON_ENDPOINTS: tuple[Endpoint, ...] = (
         "POST",
         f"{PATH}/{{lesson}}/teach",
         post_teach,
-        "The camera learns what a person says of a lesson's items; each counts as that from here on.",
+        "The camera learns what a person says of a lesson's items; these are no production and are not counted.",
         Lesson,
         TeachLesson,
         (_LESSON,),
