@@ -42,7 +42,7 @@ class Watch(Daemon):
         try:
             from edge.camera_watch import CameraWatch, Place  # noqa: PLC0415
         except ImportError as exc:
-            why = f"{exc}; cameras need OpenCV: pip install 'werkpuls[camera]'"
+            why = f"{exc}; cameras need OpenCV: .venv/bin/pip install -e '.[camera]' in Werkpuls' folder"
             raise SettingsError(self.config.where, "camera", why) from exc
         clock = self.clock
         world = Surroundings(

@@ -44,11 +44,11 @@ class Values:
         return int(text)
 
     def within(self, low: float, high: float, key: str) -> Callable[[str], float]:
-        """The type of a number between two others, both included; `key` is the text that says so."""
+        """The type of a number between two others, both included, with a decimal point or comma; `key` is the text that says so."""
 
         def bounded(text: str) -> float:
             try:
-                value = float(text)
+                value = float(text.replace(",", "."))
             except ValueError:
                 value = math.nan
             if not low <= value <= high:

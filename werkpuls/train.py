@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from models.quality.card import Card, ModelRefused, read_card
 from models.quality.classifier import WEIGHTS
+from models.training.labels import LABELS
 from werkpuls.words import Words
 
 if TYPE_CHECKING:
@@ -44,7 +45,9 @@ log = logging.getLogger(__name__)
 def add_arguments(parser: argparse.ArgumentParser, words: Words) -> None:
     """Declares the options."""
     folder = words.say("value.dir")
-    parser.add_argument("photos", nargs="?", type=Path, metavar=folder, help=words.say("train.photos"))
+    parser.add_argument(
+        "photos", nargs="?", type=Path, metavar=folder, help=words.say("train.photos", names=", ".join(LABELS))
+    )
     parser.add_argument("--out", type=Path, default=Path("weights"), metavar=folder, help=words.say("train.out"))
     parser.add_argument("--from", dest="start", type=Path, metavar=folder, help=words.say("train.start"))
     parser.add_argument("--rendered", type=int, metavar="N", help=words.say("train.rendered"))

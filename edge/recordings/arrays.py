@@ -147,7 +147,9 @@ def _load_mat(opened: Opened) -> dict[str, _Array]:
     try:
         from scipy.io import loadmat  # noqa: PLC0415  # only MAT files need scipy, and a node may lack it
     except ImportError as exc:
-        raise RecordingError(opened.name, "MAT files need scipy: install werkpuls[recordings]") from exc
+        raise RecordingError(
+            opened.name, "MAT files need scipy: .venv/bin/pip install -e '.[recordings]' in Werkpuls' folder brings it"
+        ) from exc
     stream = opened.seekable()
     fault = outline_fault(stream.read())
     if fault is not None:

@@ -27,7 +27,10 @@ class Parquet:
             import pyarrow as pa  # noqa: PLC0415  # large; only Parquet files need it
             import pyarrow.parquet as pq  # noqa: PLC0415  # as above
         except ImportError as exc:
-            raise RecordingError(opened.name, "Parquet files need pyarrow: install werkpuls[recordings]") from exc
+            raise RecordingError(
+                opened.name,
+                "Parquet files need pyarrow: .venv/bin/pip install -e '.[recordings]' in Werkpuls' folder brings it",
+            ) from exc
         self._pa: Any = pa
         self._opened = opened
         self._done = 0.0

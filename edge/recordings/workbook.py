@@ -35,7 +35,9 @@ def sheet_as_text(name: str, disk: IO[bytes], wanted: str, notes: list[str]) -> 
     try:
         import openpyxl  # noqa: PLC0415  # loaded when a file is a workbook, and a node may lack it
     except ImportError as exc:
-        raise RecordingError(name, "Excel files need openpyxl: install werkpuls[recordings]") from exc
+        raise RecordingError(
+            name, "Excel files need openpyxl: .venv/bin/pip install -e '.[recordings]' in Werkpuls' folder brings it"
+        ) from exc
     try:
         # What openpyxl warns of, as a date that is none, is told as an unreadable cell.
         with warnings.catch_warnings(action="ignore"):

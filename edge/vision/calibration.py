@@ -101,8 +101,12 @@ class Calibration:
         """
         try:
             file = msgspec.json.decode(path.read_bytes(), type=_File)
-        except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as exc:
-            raise CalibrationError(f"{path}: no calibration: {exc}") from exc
+        except OSError as exc:
+            raise CalibrationError(f"{path}: no calibration: {exc.strerror or exc}") from exc
+        except msgspec.ValidationError as exc:
+            raise CalibrationError(f"{path}: no calibration: not what werkpuls calibrate writes") from exc
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
+            raise CalibrationError(f"{path}: no calibration: not JSON") from exc
         matrix = np.array(file.matrix, np.float64)
         if file.format != FORMAT or matrix.shape != (9,) or not np.isfinite(matrix).all():
             raise CalibrationError(f"{path}: no calibration of format {FORMAT}")

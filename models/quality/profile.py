@@ -183,8 +183,10 @@ def _read(path: Path) -> _File:
         return msgspec.json.decode(path.read_bytes(), type=_File)
     except OSError as exc:
         raise ProfileRefused(f"{path}: cannot be read: {exc.strerror or exc}") from exc
+    except msgspec.ValidationError as exc:
+        raise ProfileRefused(f"{path}: no profile: not what werkpuls teach writes") from exc
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
-        raise ProfileRefused(f"{path}: no profile: {exc}") from exc
+        raise ProfileRefused(f"{path}: no profile: not JSON") from exc
 
 
 def _packed(example: Example) -> _Item:

@@ -75,7 +75,7 @@ def _tflite_runtime(model: bytes) -> Interpreter:
         from tflite_runtime.interpreter import Interpreter as TfLite  # noqa: PLC0415  # as above
     except ImportError as exc:
         raise RuntimeUnavailable(
-            "no TFLite runtime is installed: pip install 'werkpuls[camera]' brings ai-edge-litert"
+            "no TFLite runtime is installed: .venv/bin/pip install -e '.[camera]' in Werkpuls' folder brings ai-edge-litert"
         ) from exc
     if int(np.__version__.partition(".")[0]) >= 2:
         raise RuntimeUnavailable(

@@ -314,6 +314,9 @@ def test_what_cannot_be_judged_with_is_an_error_and_nothing_is_graded(
         said = capsys.readouterr()
         assert says in said.err
         assert said.out == ""
+    (tmp_path / "empty.json").write_text("{}")
+    assert classify(trays, "--profile", tmp_path / "empty.json", "--json", "--lang", "de") == 1
+    assert capsys.readouterr().err.endswith("empty.json: kein Profil: das hat nicht werkpuls teach geschrieben\n")
     assert classify(trays, "--calibration", taught, "--json") == 1
     assert "no calibration" in capsys.readouterr().err
     assert classify(trays, "--weights", tmp_path, "--json") == 1

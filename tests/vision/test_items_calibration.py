@@ -178,6 +178,7 @@ def test_the_command_says_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFi
     cv2.imwrite(str(tmp_path / "empty.png"), goods_photo([]))
     assert main(["calibrate", str(tmp_path / "empty.png")]) == 1
     assert main(["calibrate", str(tmp_path / "none.png")]) == 1
+    assert main(["calibrate", str(tmp_path / "empty.png"), "--card", "85,6x54"]) == 1, "a comma will do"
     assert main(["calibrate"]) == 2
     assert main(["calibrate", str(tmp_path / "empty.png"), "--card", "85.6x54", "--marker-mm", "49"]) == 2
     said = capsys.readouterr().err

@@ -184,7 +184,7 @@ def test_the_command_refuses_what_cannot_be_done_before_it_works(
     assert "cannot be taken" in capsys.readouterr().err
     if importlib.util.find_spec("tensorflow") is None:
         assert main(["train", str(tmp_path)]) == 2
-        assert "werkpuls[train]" in capsys.readouterr().err
+        assert "-e '.[train]'" in capsys.readouterr().err
     else:
         assert main(["train", str(tmp_path), "--out", str(tmp_path / "out")]) == 1
         assert "no photos" in capsys.readouterr().err

@@ -26,7 +26,7 @@ def main(argv: Sequence[str]) -> int:
         from edge.vision.decode import encode  # noqa: PLC0415  # where it cannot be had, that is to be said in one line
         from edge.vision.scene import tray  # noqa: PLC0415  # as above
     except ImportError as exc:
-        sys.stderr.write(f"{exc}; pip install 'werkpuls[camera]' brings what cameras need\n")
+        sys.stderr.write(f"{exc}; .venv/bin/pip install -e '.[camera]' in Werkpuls' folder brings what cameras need\n")
         return 1
     import numpy as np  # noqa: PLC0415  # came with them
 
