@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from werkpuls.options import Values, needs_opencv
+from werkpuls.reading import OVERWRITTEN, is_read
 from werkpuls.words import Words
 
 EXAMPLE = "werkpuls calibrate photo.jpg --out belt.json"
@@ -54,6 +55,8 @@ def _contradiction(args: argparse.Namespace, words: Words) -> str:
         return words.say("calibrate.corners_alone")
     if args.card is not None and args.marker_mm is not None:
         return words.say("calibrate.marker_or_card")
+    if is_read(args.out, (args.photo,)):
+        return words.told(f"{args.out}: {OVERWRITTEN}")
     return ""
 
 

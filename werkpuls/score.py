@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -22,7 +22,9 @@ from edge.recordings import Options, Recording, RecordingError, expand, open_rec
 from edge.recordings.base import CHUNK_ROWS
 from edge.recordings.channels import Overrides
 from edge.sensors.replay import ReplayConfig
+from werkpuls.lines import Excel, Writer
 from werkpuls.options import Values, names
+from werkpuls.reading import OVERWRITTEN, is_read, recording_file
 from werkpuls.scoring import COLUMNS, LEAST_WARMUP, Mismatch, Plan, Scored, Scorer
 from werkpuls.words import Words
 from wire.settings import SettingsError, convert, load, nearest
@@ -31,27 +33,6 @@ EXAMPLE = "werkpuls score run1.csv --time datetime --ignore anomaly,changepoint 
 DONE, PROBLEM, WRONG_USE = 0, 1, 2
 _MOSTLY = 0.5
 """More of the rows in alarm than this, in the recording that was learned from, and its beginning was hardly normal."""
-
-
-class _Writer(Protocol):
-    def writerow(self, row: Sequence[object], /) -> object: ...
-
-
-class _Excel:
-    """Lines as a German Excel reads them: numbers with a decimal comma, dates as it knows them."""
-
-    _NUMBERS = ("time", "score", "limit")
-
-    def __init__(self, writer: _Writer) -> None:
-        self._writer = writer
-
-    def writerow(self, row: Sequence[object], /) -> object:
-        return self._writer.writerow(
-            [
-                str(cell).replace(".", ",").replace("T", " ") if name in self._NUMBERS else cell
-                for name, cell in zip(COLUMNS, row, strict=True)
-            ]
-        )
 
 
 @dataclass(slots=True)
@@ -67,6 +48,8 @@ class Tally:
     first_alarm_row: int | None = None
     first_alarm_line: int | None = None
     """Of the text file, counted from 1; None where a row is no line of text."""
+    first_alarm_time: str | None = None
+    """As in the column `time`; None where no time was recorded."""
     sensor_faults: int = 0
     causes: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
@@ -91,7 +74,7 @@ class Tally:
             if not self._alarmed:
                 self.alarm_episodes += 1
                 if self.first_alarm_row is None:
-                    self.first_alarm_row = scored.row
+                    self.first_alarm_row, self.first_alarm_time = scored.row, scored.time
         self._alarmed = scored.alarm
 
     def report(self) -> dict[str, Any]:
@@ -105,6 +88,7 @@ class Tally:
             "alarms": self.alarms,
             "alarm_episodes": self.alarm_episodes,
             "first_alarm_row": self.first_alarm_row,
+            "first_alarm_time": self.first_alarm_time,
             "sensor_faults": self.sensor_faults,
             "causes": self.causes,
             "notes": self.notes,
@@ -144,10 +128,14 @@ def run(args: argparse.Namespace, words: Words) -> int:
         _say(words.say("common.bad_settings", what=words.told(exc)))
         return WRONG_USE
     started = time.monotonic()
+    expanded, tallies = _expanded(args.files, words)
+    if is_read(args.out, (args.node, *map(recording_file, expanded))):
+        _say(words.told(f"{args.out}: {OVERWRITTEN}"))
+        return WRONG_USE
     try:
         with ExitStack() as stack:
             writer = _writer(args, stack)
-            tallies = list(_score_all(args, plan, writer, words))
+            tallies += _score_all(args, expanded, plan, writer, words)
     except BrokenPipeError:
         raise  # the command line's business
     except OSError as exc:
@@ -157,16 +145,23 @@ def run(args: argparse.Namespace, words: Words) -> int:
     return PROBLEM if any(tally.problem for tally in tallies) else DONE
 
 
-def _score_all(args: argparse.Namespace, plan: Plan, writer: _Writer | None, words: Words) -> Iterator[Tally]:
-    options = Options(args.separator, args.time, args.columns, args.ignore, args.rate)
-    scorer: Scorer | None = None
-    expanded: list[str] = []
-    for given in args.files:
+def _expanded(files: Sequence[str], words: Words) -> tuple[list[str], list[Tally]]:
+    """The recordings that are meant, and what stands for none."""
+    expanded, lost = [], []
+    for given in files:
         try:
             expanded.extend(expand(given))
         except RecordingError as exc:
             _say(words.say("score.unusable", what=words.told(exc)))
-            yield Tally(given, problem=str(exc))
+            lost.append(Tally(given, problem=str(exc)))
+    return expanded, lost
+
+
+def _score_all(
+    args: argparse.Namespace, expanded: Sequence[str], plan: Plan, writer: Writer | None, words: Words
+) -> Iterator[Tally]:
+    options = Options(args.separator, args.time, args.columns, args.ignore, args.rate)
+    scorer: Scorer | None = None
     with _progress(len(expanded)) as advance:
         for number, name in enumerate(expanded):
             scorer = Scorer(plan) if scorer is None or args.fresh else scorer
@@ -210,7 +205,7 @@ def _score_one(
     options: Options,
     scorer: Scorer,
     tally: Tally,
-    writer: _Writer | None,
+    writer: Writer | None,
     advance: Any,
     *,
     alone: bool,
@@ -238,6 +233,7 @@ def _score_one(
                 )
             if tally.first_alarm_row is not None and recording.rate_hz is None:
                 tally.first_alarm_line = recording.line(tally.first_alarm_row)
+            tally.first_alarm_time = tally.first_alarm_time if recording.has_time else None
 
 
 def _refuse_too_short(recording: Recording) -> None:
@@ -319,14 +315,14 @@ def _overrides(machine: MachineOptions, node: Path) -> Overrides | None:
     return None
 
 
-def _writer(args: argparse.Namespace, stack: ExitStack) -> _Writer | None:
+def _writer(args: argparse.Namespace, stack: ExitStack) -> Writer | None:
     if args.out is None and args.json:
         return None
     # Excel takes a file for UTF-8 by its mark only.
     encoding = "utf-8-sig" if args.excel else "utf-8"
     stream = sys.stdout if args.out is None else stack.enter_context(args.out.open("w", newline="", encoding=encoding))
     plain = csv.writer(stream, delimiter=";" if args.excel else ",", lineterminator="\r\n" if args.excel else "\n")
-    writer = _Excel(plain) if args.excel else plain
+    writer = Excel(plain) if args.excel else plain
     writer.writerow(COLUMNS)
     return writer
 
@@ -353,7 +349,7 @@ def _report(args: argparse.Namespace, tallies: Sequence[Tally], seconds: float, 
             "score.file",
             file=tally.file,
             rows=tally.rows,
-            scored=tally.scored,
+            judged=tally.scored - tally.learning,
             learning=tally.learning,
             alarms=tally.alarms,
             faults=tally.sensor_faults,
@@ -362,6 +358,9 @@ def _report(args: argparse.Namespace, tallies: Sequence[Tally], seconds: float, 
             cause = max(tally.causes, key=lambda code: tally.causes[code])
             row, line = tally.first_alarm_row, tally.first_alarm_line
             place = words.say("score.row" if line is None else "score.line", row=row, line=line)
+            if (moment := tally.first_alarm_time) is not None:
+                moment = moment.replace("T", " ") if "T" in moment else f"{moment} s"
+                place = words.say("score.timed", place=place, time=moment)
             said += words.say("score.first_alarm", place=place, cause=words.cause(cause))
         _say(said)
         for note in tally.notes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +127,49 @@ def test_the_first_alarm_is_told_by_its_line_in_the_file(tmp_path: Path, capsys:
     assert score(path, "--ignore", "anomaly", "--warmup", 200, "--out", out) == 0
     row = next(int(line["row"]) for line in lines(out) if line["alarm"] == "1")
     assert f"line {row + 4} of the file (row {row}, counted from 0)" in capsys.readouterr().err
+
+
+def test_the_first_alarm_is_told_with_its_time_where_the_table_has_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, path = tmp_path / "scores.csv", pump(tmp_path)
+    assert score(path, "--ignore", "anomaly", "--warmup", 200, "--out", out, "--json") == 0
+    said = json.loads(capsys.readouterr().out.splitlines()[-1])["recordings"][0]
+    first = next(line for line in lines(out) if line["alarm"] == "1")
+    assert said["first_alarm_time"] == first["time"]
+    assert score(path, "--ignore", "anomaly", "--warmup", 200, "--out", out) == 0
+    said = capsys.readouterr().err
+    assert f"(row {first['row']}, counted from 0), time {first['time'].replace('T', ' ')}, mostly" in said
+    assert "400 rows, 200 to learn from and 200 judged" in said
+    path.write_text("\n".join(line.partition(";")[2] for line in path.read_text().splitlines()) + "\n")
+    assert score(path, "--ignore", "anomaly", "--warmup", 200, "--out", out) == 0
+    assert "counted from 0), mostly" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("lie", ["itself", "symlink", "hardlink", "folder", "packed", "node"])
+def test_a_file_that_is_read_is_never_written_over(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], lie: str
+) -> None:
+    first, path = pump(tmp_path, "first.csv", rows=20), pump(tmp_path, rows=20)
+    node, out, read, extra = tmp_path / "node.toml", tmp_path / "out.csv", [first, path], []
+    node.write_text(NODE)
+    if lie == "symlink":
+        out.symlink_to(path)
+    elif lie == "hardlink":
+        out.hardlink_to(path)
+    elif lie == "packed":
+        with zipfile.ZipFile(out, "w") as archive:
+            archive.write(path, "run.csv")
+        read = [Path(f"{out}!run.csv")]
+    elif lie == "node":
+        out, extra = node, ["--node", node, "--machine", "mixer"]
+    else:
+        out = tmp_path / "." / "pump.csv"
+        read = [tmp_path] if lie == "folder" else read
+    before = out.read_bytes()
+    assert score(*read, *extra, "--out", out) == 2
+    assert f"{out}: is itself read and would be overwritten" in capsys.readouterr().err
+    assert out.read_bytes() == before
 
 
 def test_lines_go_to_standard_output_without_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

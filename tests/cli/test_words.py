@@ -318,7 +318,7 @@ def test_a_recording_is_scored_in_both_languages_and_the_json_in_none(
         told[language] = capsys.readouterr().err
         assert cli.main(["score", str(path), "--out", str(out), "--json", "--lang", language]) == 0
         json[language] = re.sub(r'"seconds":[0-9.]+', "", capsys.readouterr().out)
-    assert "360 Zeilen, davon bewertet" in told["de"]
+    assert "360 Zeilen, davon 90 zum Lernen und 269 bewertet" in told["de"]
     assert "Spalte 'name' enthält Text und bleibt weg" in told["de"]
     assert "die ersten 90 Messungen galten als normal" in told["de"]
     assert "column 'name' holds text and is ignored" in told["en"]

@@ -174,6 +174,18 @@ def test_the_command_writes_the_sheet_and_a_calibration(tmp_path: Path, capsys: 
     assert Calibration.load(tmp_path / "belt.json").mm_per_px(WIDTH, HEIGHT) == pytest.approx(0.23, abs=0.05)
 
 
+@pytest.mark.parametrize("more", [[], ["--corners"]])
+def test_the_command_never_writes_over_the_photo(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], more: list[str]
+) -> None:
+    path = tmp_path / "sheet.jpg"
+    cv2.imwrite(str(path), sheet_photo())
+    before = path.read_bytes()
+    assert main(["calibrate", str(path), "--out", str(tmp_path / "." / "sheet.jpg"), *more]) == 2
+    assert "is itself read and would be overwritten" in capsys.readouterr().err
+    assert path.read_bytes() == before
+
+
 def test_the_command_says_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     cv2.imwrite(str(tmp_path / "empty.png"), goods_photo([]))
     assert main(["calibrate", str(tmp_path / "empty.png")]) == 1
