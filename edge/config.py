@@ -147,7 +147,6 @@ def read_node(path: Path) -> NodeConfig:
     where = str(path)
     if options.node == GATEWAY:
         raise SettingsError(where, "node", f'"{GATEWAY}" is the gateway\'s own name; choose another one')
-    check_mqtt(options.mqtt, where)
     require_unique((machine.name for machine in options.machines), where=where, path="machine", what="machine")
     require_unique((camera.name for camera in options.cameras), where=where, path="camera", what="camera")
     for place, camera in enumerate(options.cameras):
@@ -157,6 +156,8 @@ def read_node(path: Path) -> NodeConfig:
         machine.name: resolve(machine.sensors, where, f"machine[{place}].sensor", base)
         for place, machine in enumerate(options.machines)
     }
+    # Last, so that a certificate that is not there yet hides no mistake in the file.
+    check_mqtt(options.mqtt, where)
     return NodeConfig(where=where, options=options, sensors=sensors)
 
 

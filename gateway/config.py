@@ -91,11 +91,9 @@ def read_gateway(path: Path) -> GatewayOptions:
     """
     options = load(path, GatewayOptions)
     where = str(path)
-    check_mqtt(options.mqtt, where)
     require_unique((one.name for one in options.machines), where=where, path="machine", what="machine")
     require_unique((one.name for one in options.subscribers), where=where, path="subscriber", what="subscriber")
     require_unique((one.name for one in options.persons), where=where, path="person", what="person")
-    _check_web(options.web, where)
     zone_of(options, where)
     try:
         forward.check(options.subscribers)
@@ -106,6 +104,9 @@ def read_gateway(path: Path) -> GatewayOptions:
             notify.addresses(person, os.environ)
         except notify.NotifyError as exc:
             raise SettingsError(where, f"person[{place}]", str(exc)) from exc
+    # Last, so that a file that is not there yet hides no mistake in this one.
+    check_mqtt(options.mqtt, where)
+    _check_web(options.web, where)
     return options
 
 

@@ -39,6 +39,10 @@ class CertificateError(Exception):
     """A certificate cannot be made; the text says which file or name is in the way."""
 
 
+class NameRefused(CertificateError):
+    """A name or address that no certificate can be made for; nothing that lies in the folder is the reason."""
+
+
 class Files(NamedTuple):
     """Where a certificate and its key are."""
 
@@ -119,7 +123,7 @@ class Authority:
             CertificateError: no host, one that is neither a host name nor an address, or the files exist.
         """
         if not hosts:
-            raise CertificateError("a server certificate needs at least one host name or address")
+            raise NameRefused("a server certificate needs at least one host name or address")
         names = x509.SubjectAlternativeName([_alternative(host) for host in hosts])
         return self._issue(name, hosts[0], ExtendedKeyUsageOID.SERVER_AUTH, days, names)
 
@@ -130,7 +134,7 @@ class Authority:
             CertificateError: not a node's name, or the files exist.
         """
         if not re.match(NAME_PATTERN, node):
-            raise CertificateError(f"{node!r} is not a node's name: lower-case letters, digits, - and _, at most 63")
+            raise NameRefused(f"{node!r} is not a node's name: lower-case letters, digits, - and _, at most 63")
         return self._issue(node, node, ExtendedKeyUsageOID.CLIENT_AUTH, days, None)
 
     def _issue(
@@ -142,7 +146,7 @@ class Authority:
         alternatives: x509.SubjectAlternativeName | None,
     ) -> Files:
         if name in (AUTHORITY, PAGE_AUTHORITY) or not re.match(NAME_PATTERN, name):
-            raise CertificateError(f"{name!r} cannot be the name of a certificate's files")
+            raise NameRefused(f"{name!r} cannot be the name of a certificate's files")
         key = ec.generate_private_key(ec.SECP256R1())
         issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
         builder = (
@@ -167,7 +171,7 @@ def _subject(common_name: str) -> x509.Name:
     try:
         return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
     except ValueError as exc:
-        raise CertificateError(f"{common_name!r} cannot be a certificate's name: {exc}") from exc
+        raise NameRefused(f"{common_name!r} cannot be a certificate's name: {exc}") from exc
 
 
 def _alternative(host: str) -> x509.GeneralName:
@@ -175,7 +179,7 @@ def _alternative(host: str) -> x509.GeneralName:
         return x509.IPAddress(ipaddress.ip_address(host))
     except ValueError:
         if not _HOST.match(host):
-            raise CertificateError(f"{host!r} is neither a host name nor an IP address") from None
+            raise NameRefused(f"{host!r} is neither a host name nor an IP address") from None
         return x509.DNSName(host)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from werkpuls.certificates import PAGE, PAGE_AUTHORITY, Authority, CertificateError, Files
+from werkpuls.certificates import PAGE, PAGE_AUTHORITY, Authority, CertificateError, Files, NameRefused
 from werkpuls.words import Words
 
 EXAMPLE = "werkpuls certs --folder tls --broker gateway.local --broker 192.168.1.10 --page gateway.local --node oven-pi"
@@ -47,7 +47,7 @@ def run(args: argparse.Namespace, words: Words) -> int:
         made = _make(args)
     except (CertificateError, OSError) as exc:
         sys.stderr.write(f"werkpuls certs: {words.told(exc)}\n")
-        return FOUND_PROBLEM
+        return BAD_USE if isinstance(exc, NameRefused) else FOUND_PROBLEM
     if args.json:
         shown = [{"certificate": str(files.certificate), "key": str(files.key)} for files in made]
         sys.stdout.write(msgspec.json.encode({"made": shown}).decode() + "\n")

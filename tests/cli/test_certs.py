@@ -90,10 +90,10 @@ def test_what_exists_is_never_overwritten(tmp_path: Path, capsys: pytest.Capture
         (["--broker", "http://gateway"], "neither a host name"),
     ],
 )
-def test_names_that_are_none_exit_with_1(
+def test_names_that_are_none_are_wrong_use(
     tmp_path: Path, words: list[str], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert certs("--folder", tmp_path / "tls", *words) == 1
+    assert certs("--folder", tmp_path / "tls", *words) == 2
     assert said in capsys.readouterr().err
 
 

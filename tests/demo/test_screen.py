@@ -7,6 +7,7 @@ import os
 import pty
 import sys
 import termios
+from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from gateway.wording import LANGUAGES
+from werkpuls.demo.command import _watch
 from werkpuls.demo.goods import BatchSeen
 from werkpuls.demo.plan import MACHINES
 from werkpuls.demo.processes import Child, Usage
@@ -274,6 +276,14 @@ def test_the_result_is_json_and_says_what_was_measured(tmp_path: Path) -> None:
     assert [fault["injected"] for fault in outcome["faults"]] == [True, True, False]
     assert outcome["processes"]["broker"]["cpu_share"] == 0.025
     assert outcome["processes"]["late"]["cpu_share"] is None
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_without_a_terminal_the_address_is_told_in_one_line(tmp_path: Path, *, as_json: bool) -> None:
+    made = show(tmp_path, "de")
+    told = io.StringIO()
+    _watch(made, Namespace(json=as_json, seconds=-1.0), Console(width=100, file=told))
+    assert told.getvalue() == f"Werkpuls · {made.site.url}\n"
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -100,6 +100,13 @@ def test_the_gateways_name_is_taken(tmp_path: Path) -> None:
     )
 
 
+def test_a_missing_certificate_hides_no_mistake_in_the_file(tmp_path: Path) -> None:
+    head = HEAD[: HEAD.index("[mqtt]")] + '[mqtt]\nhost = "gateway.local"\nca = "none.pem"\n'
+    assert "mqtt.ca: " in refusal(write_node(tmp_path, "mixer-1", head=head))
+    wrong = SECOND.format(name="a", sensor='type = "hots"')
+    assert "did you mean host?" in refusal(write_node(tmp_path, "mixer-1", head=head, more=wrong))
+
+
 def tls_head(tmp_path: Path, **missing: bool) -> str:
     lines = ['host = "gateway.local"']
     for name in ("ca", "cert", "key"):

@@ -120,6 +120,8 @@ def _watch(show: Show, args: argparse.Namespace, console: Console) -> None:
     stopped = False
     try:
         if args.json or not console.is_terminal:
+            # Nothing is drawn that would show it.
+            console.print(f"Werkpuls · {show.site.url}")
             until(show, args.seconds, lambda: False, lambda: None)
             return
         with Keyboard() as keyboard, Live(console=console, screen=True, auto_refresh=False) as live:
