@@ -64,6 +64,7 @@ class LessonPage:
             "says": self._says(lesson, camera, len(shown.items)),
             "trouble": self._trouble(lesson),
             "camera": self._camera_line(camera) if lesson.state in BUSY else "",
+            "doubtful": self._doubtful(lesson) if lesson.state in {*BUSY, *TEACHABLE} else "",
             "learned": self._learned(lesson.taught) if lesson.taught is not None else [],
             "taken": lesson.code in ("lesson_taken", "lesson_profile"),
             "addable": lesson.code == "lesson_taken",
@@ -135,6 +136,18 @@ class LessonPage:
         if camera.ok:
             return {"bad": False, "text": self._page["camera_good"]}
         return {"bad": True, "text": self._page["camera_trouble"].format(name=camera.name, check=camera.check)}
+
+    def _doubtful(self, lesson: Lesson) -> str:
+        """That what lies there now may not be as it should; empty where nothing says so."""
+        words = self._words
+        names = [
+            words.cause(each.cause, each.label).name
+            for each in self._services.ledger.open_alerts()
+            if each.machine == lesson.machine
+            and (each.kind == "machine" or (each.kind == "quality" and each.channel in (None, lesson.camera)))
+        ]
+        alerts = ", ".join(dict.fromkeys(names))
+        return str(self._page["doubtful"]).format(machine=words.machine(lesson.machine), alerts=alerts) if names else ""
 
     def _learned(self, taught: Taught) -> list[str]:
         """How well it tells the items apart, and what is doubtful."""

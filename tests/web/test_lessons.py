@@ -253,3 +253,23 @@ def test_a_fault_of_the_camera_is_told_of_while_it_collects(gateway: Gateway) ->
 
 def test_the_page_and_the_camera_mean_the_same_by_enough() -> None:
     assert (MOST, ADVISED <= ENOUGH < MOST) == (PICTURED, True)
+
+
+def test_a_lesson_while_the_oven_or_its_goods_are_in_trouble_says_so(
+    gateway: Gateway, feed: Feed, http: httpx.Client, lesson: str
+) -> None:
+    page = f"/goods/lessons/{lesson}?lang=de"
+    assert "Achtung" not in http.get(page).text
+    told = [
+        feed.alert(id="element", machine="oven", cause="heating_element_open"),
+        feed.alert(id="dark", machine="oven", type="quality", cause="too_dark", channel="tray"),
+        feed.alert(id="else", machine="oven", type="quality", cause="too_light", channel="belt"),
+        feed.alert(id="saw", machine="saw", cause="imbalance"),
+    ]
+    (said,) = [line for line in http.get(page).text.splitlines() if "Achtung" in line]
+    assert "gerade offen: " in said
+    names = said.partition("gerade offen: ")[2].partition(".")[0].split(", ")
+    assert sorted(names) == ["Heizelement ausgefallen", "Zu dunkel"], "of another camera and another machine nothing"
+    for alert in told:
+        gateway.ledger.resolve(alert, done="", by="Anna")
+    assert "Achtung" not in http.get(page).text
