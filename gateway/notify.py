@@ -219,7 +219,10 @@ class Notifier:
         wording, page_url = self._wordings[person.language], self._settings.page_url
         try:
             called = self._ledger.goods.called()
-            title, body = message(alert, about.reason, wording, now_ns=now_ns, page_url=page_url, called=called)
+            beside = self._ledger.open_alerts() if alert.kind == "quality" else ()
+            title, body = message(
+                alert, about.reason, wording, now_ns=now_ns, page_url=page_url, called=called, beside=beside
+            )
             taken = sender.send(title, body, item.severity)
         except Exception as exc:  # noqa: BLE001  # one message that fails must not hold back the others
             # Only its type: what a service's client says may hold the address.
@@ -263,9 +266,10 @@ def message(
     now_ns: int,
     page_url: str = "",
     called: Mapping[str, str] | None = None,
+    beside: Sequence[Alert] = (),
 ) -> tuple[str, str]:
-    """Title and body of one message: machine, what, since when, how sure, what to check first; `called`: see `Wording.describe`."""
-    said = wording.describe(alert, now_ns=now_ns, reason=reason, called=called)
+    """Title and body of one message: machine, what, since when, how sure, what to check first; `called`, `beside`: see `Wording.describe`."""
+    said = wording.describe(alert, now_ns=now_ns, reason=reason, called=called, beside=beside)
     lines = list(said.lines)
     if page_url:
         lines.append(wording.text("link", url=f"{page_url.rstrip('/')}/alerts/{alert.id}"))

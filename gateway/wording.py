@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -20,6 +20,8 @@ _HALF_DAY_NS = 12 * 3600 * 10**9
 _MUCH, _VERY_MUCH = 6.0, 15.0
 """Deviations from which something has moved clearly, and far."""
 _SHOWN_EVIDENCE = 3
+TOGETHER_NS = 30 * 60 * 10**9
+"""Troubles that begin within this of each other began at about the same time."""
 CERTAIN = 0.75
 """A normal that is known less well is said to be."""
 _SHARES = frozenset({"reject_rate", "shift", "detail"})
@@ -107,11 +109,18 @@ class Wording(Speech):
         return f"{self.number(100 * value)} %" if name in _SHARES else self.number(value)
 
     def describe(
-        self, alert: Alert, *, now_ns: int, reason: Reason | None = None, called: Mapping[str, str] | None = None
+        self,
+        alert: Alert,
+        *,
+        now_ns: int,
+        reason: Reason | None = None,
+        called: Mapping[str, str] | None = None,
+        beside: Sequence[Alert] = (),
     ) -> Description:
         """An alert in plain words: machine, what, since when, how sure, what to check first.
 
-        `called` are the names that people gave products, where they are known.
+        `called` are the names that people gave products, where they are known; `beside` are other alerts that are open. One of the
+        machine whose goods this one is about that began within `TOGETHER_NS` is looked at first: what helps against the goods' look may be wrong for its cause.
         """
         cause = self.cause(alert.cause, alert.label)
         title = self.text(
@@ -124,7 +133,7 @@ class Wording(Speech):
             for other in alert.causes
             if other.code not in {alert.cause, "unknown"}
         ]
-        explain = self.text("what", explain=cause.explain)
+        explain = self.text("what", explain=self._drift(alert) or cause.explain)
         if alert.kind == "sensor" and alert.channel:
             explain += " " + self.text("channel", channel=self.feature(alert.channel))
         elif alert.kind == "quality" and alert.product:
@@ -146,8 +155,29 @@ class Wording(Speech):
             evidence=tuple(
                 self.evidence(item, at_ns=alert.reported_ns, now_ns=now_ns) for item in alert.evidence[:_SHOWN_EVIDENCE]
             ),
-            check=self.text("check", check=cause.check),
+            check=self._check(alert, beside) or self.text("check", check=cause.check),
         )
+
+    def _check(self, alert: Alert, beside: Sequence[Alert]) -> str:
+        of_machine = [
+            each
+            for each in beside
+            if each.kind == "machine"
+            and each.machine == alert.machine
+            and abs(each.since_ns - alert.since_ns) <= TOGETHER_NS
+        ]
+        if alert.kind != "quality" or not of_machine:
+            return ""
+        first = self.cause(of_machine[0].cause, of_machine[0].label).name
+        return self.text("check_beside", cause=first, machine=self.machine(alert.machine))
+
+    def _drift(self, alert: Alert) -> str:
+        """Which way goods drift, by the numbers that are shown beside it; empty where there are none."""
+        feature = {"colour_drift": "lightness", "size_drift": "size"}.get(alert.cause)
+        shown = next((each for each in alert.evidence if each.feature == feature), None)
+        if feature is None or shown is None or shown.value == shown.expected:
+            return ""
+        return self.text(f"{alert.cause}_{'up' if shown.value > shown.expected else 'down'}")
 
     def _expected(self, alert: Alert, now_ns: int) -> str:
         between, prognosis = alert.expected_ns, alert.prognosis

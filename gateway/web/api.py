@@ -82,7 +82,8 @@ def get_chart(services: Services, call: Call) -> views.ChartView:
 def alert_text(services: Services, alert: Alert, language: str | None) -> views.AlertText:
     """An alert in plain words."""
     called = services.ledger.goods.called() if alert.kind == "quality" else None
-    words = services.wording(language).describe(alert, now_ns=services.wall_ns(), called=called)
+    beside = services.ledger.open_alerts() if alert.kind == "quality" else ()
+    words = services.wording(language).describe(alert, now_ns=services.wall_ns(), called=called, beside=beside)
     return views.AlertText(
         title=words.title,
         explain=words.explain,

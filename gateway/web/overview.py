@@ -22,7 +22,7 @@ from gateway.web.still import still_there
 from gateway.web.tending import Tending
 from gateway.web.trouble import BLINDING, sentences, troubles
 from gateway.web.unshown import card_or, unshown_alert, unshown_machine
-from gateway.wording import CERTAIN, Wording, machine_causes
+from gateway.wording import CERTAIN, TOGETHER_NS, Wording, machine_causes
 from wire.messages import Severity
 
 CHART_MINUTES = 15
@@ -35,8 +35,6 @@ METER_WIDTH = 200
 UNSTEADY_SHOWN = 3
 NOTES_SHOWN, NOTE_LENGTH = 5, 500
 """The latest notes of an alert, and the characters of each."""
-TOGETHER_NS = 30 * 60 * 10**9
-"""Alerts that began within so long of each other are named to each other: one trouble often shows in two places."""
 _MINUTE_NS = 60_000_000_000
 _HALF_DAY_NS = 720 * _MINUTE_NS
 _FIRST_CHOICES = (
@@ -110,7 +108,7 @@ class Overview:
     def alert(self, alert: Alert, others: Sequence[Alert] = (), notes: Sequence[Entry] = ()) -> dict[str, Any]:
         """One alert, which others began at about the same time, and what people wrote with what they did about it."""
         words = self._words
-        text = words.describe(alert, now_ns=self._now_ns, called=self._called)
+        text = words.describe(alert, now_ns=self._now_ns, called=self._called, beside=others)
         return {
             "id": alert.id,
             "version": alert.version,
@@ -355,7 +353,7 @@ def lately(ledger: Ledger, now_ns: int) -> list[Alert]:
 
 
 def together(alert: Alert, present: Sequence[Alert]) -> list[Alert]:
-    """Other present troubles of machines and goods that began within `TOGETHER_NS` of this one's beginning.
+    """Other present troubles of machines and goods that began within `TOGETHER_NS` of this one's beginning: one often shows in two places.
 
     That says nothing of a cause; a person who repairs one looks at the other, too.
     """

@@ -50,6 +50,45 @@ def test_both_languages_have_the_same_keys() -> None:
     assert keys(WORDINGS["de"].catalogue) == keys(WORDINGS["en"].catalogue)
 
 
+@pytest.mark.parametrize(
+    ("cause", "feature", "value", "said"),
+    [
+        ("colour_drift", "lightness", 50.0, ("nach und nach dunkler.", "slowly becoming darker.")),
+        ("colour_drift", "lightness", 60.0, ("nach und nach heller.", "slowly becoming lighter.")),
+        ("size_drift", "size", 50.0, ("nach und nach kleiner.", "slowly getting smaller.")),
+        ("size_drift", "size", 60.0, ("nach und nach größer.", "slowly getting larger.")),
+        ("colour_drift", "shift", 60.0, ("dunkler oder heller.", "darker or lighter.")),
+    ],
+)
+def test_which_way_goods_drift_is_said_by_their_numbers(
+    cause: str, feature: str, value: float, said: tuple[str, str]
+) -> None:
+    shown = Evidence(feature=feature, value=value, expected=55.0, unit="", deviation=value - 55.0)
+    alert = begin(seen(0, kind="quality", cause=cause, evidence=(shown,)), Policy()).alert
+    for language, words in zip(("de", "en"), said, strict=True):
+        assert WORDINGS[language].describe(alert, now_ns=START).explain.endswith(words)
+
+
+def test_what_its_machine_has_is_checked_before_the_goods_where_both_began_together() -> None:
+    def alert(at_s: float, **fields: Any) -> Any:
+        return begin(seen(at_s, **fields), Policy()).alert
+
+    dark, oven = alert(0, kind="quality", cause="too_dark"), alert(900, cause="heating_element_open")
+    words = WORDINGS["de"]
+    both = words.describe(dark, now_ns=START, beside=[dark, oven])
+    assert "„Heizelement ausgefallen“" in both.check
+    assert "senken" not in both.check
+    for beside in (
+        [],
+        [dark],
+        [alert(7200, cause="heating_element_open")],
+        [alert(0, machine="saw")],
+        [alert(0, kind="sensor", cause="sensor_no_data")],
+    ):
+        assert "senken" in words.describe(dark, now_ns=START, beside=beside).check
+    assert words.describe(oven, now_ns=START, beside=[dark]) == words.describe(oven, now_ns=START)
+
+
 def test_sentences_take_the_same_values_in_both_languages() -> None:
     def fields(language: str) -> dict[str, set[str | None]]:
         found = WORDINGS[language].catalogue["texts"]

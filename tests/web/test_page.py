@@ -257,9 +257,14 @@ def test_alerts_that_began_together_name_each_other(gateway: Gateway, feed: Feed
     lines = [line for line in page.splitlines() if "Began at about the same time: " in line]
     assert sum("kiln: " in line.casefold() for line in lines) == 2, "of a machine and of goods"
     assert not any("saw: " in line.casefold() for line in lines), "not of a sensor"
+    card = page[page.index(f'id="alert-{crust}"') :].partition("</article>")[0]
+    assert "Check first: the alert “Heating element failed” (kiln)." in card, "what the machine has comes first"
+    assert "Lower the temperature" not in card
+    assert page.count("Check first: the alert") == 1, "the machine's own is checked as ever"
     gateway.ledger.resolve(oven, done="replaced", by="Anna")
     lines = [line for line in http.get("/?lang=en").text.splitlines() if "Began at about the same time: " in line]
     assert not any("heating element" in line for line in lines)
+    assert "Lower the temperature" in http.get("/?lang=en").text
     for left in (crust, broken_sensor):
         gateway.ledger.resolve(left, done="", by="Anna")
 
