@@ -212,6 +212,9 @@ def test_foreign_words_are_translated_as_far_as_they_are_known() -> None:
         "n.toml: kein gültiges TOML: hier steht kein gültiger Wert; Text gehört in Anführungszeichen "
         "(Textzeile 3, Stelle 9)"
     )
+    assert words.told("n.toml: timezone: no such time zone: 'x'; e.g. Europe/Berlin") == (
+        "n.toml: timezone: diese Zeitzone gibt es nicht: 'x'; z. B. Europe/Berlin"
+    )
     assert Words("en").told("has no rows") == "has no rows"
 
 
