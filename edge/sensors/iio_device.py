@@ -116,14 +116,10 @@ class Records:
         table = np.frombuffer(data, dtype=self._kind)
         found: dict[str, NDArray[np.int64]] = {}
         for one in self.elements:
-            raw = table[one.name].astype(np.uint64) >> np.uint64(one.shift)
-            if one.real_bits < 64:
-                raw &= np.uint64((1 << one.real_bits) - 1)
-                value = raw.astype(np.int64)
-                if one.signed:
-                    value -= (value >= one.steps) * np.int64(2 * one.steps)
-            else:
-                value = raw.view(np.int64)
+            # To the top, then down again: an arithmetic shift brings the sign along, a logical one zeros.
+            above = np.uint64(64 - one.real_bits)
+            raw = (table[one.name].astype(np.uint64) >> np.uint64(one.shift)) << above
+            value = raw.view(np.int64) >> above.astype(np.int64) if one.signed else (raw >> above).view(np.int64)
             found[one.name] = value
         return found
 

@@ -146,6 +146,13 @@ def test_a_record_is_padded_as_the_kernel_pads_it() -> None:
     assert Records(elements).size == 6
 
 
+def test_a_sign_is_brought_along_from_the_highest_bits_too() -> None:
+    found = [
+        Records([element("v", "0", kind)]).values(b"\xff" * 8)["v"].tolist() for kind in ("le:s63/64", "le:u63/64")
+    ]
+    assert found == [[-1], [2**63 - 1]]
+
+
 @given(st.data())
 def test_raw_values_survive_the_way(data: st.DataObject) -> None:
     stored = data.draw(st.sampled_from([8, 16, 32, 64]))
