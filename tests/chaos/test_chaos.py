@@ -43,7 +43,6 @@ def site(tmp_path: Path) -> Iterator[Path]:
         subprocess.run(["umount", "--lazy", str(folder / "small-disk")], check=True)
 
 
-@pytest.mark.xdist_group("chaos")
 @pytest.mark.timeout(PATIENCE_S + 60)
 @pytest.mark.skipif(
     shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin") is None, reason="no mosquitto"

@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[2]
 PATIENCE_S = 200.0
 """On two busy cores the start alone may take half a minute."""
 # One after the other: each is a whole site of processes.
-pytestmark = [pytest.mark.xdist_group("demo"), pytest.mark.timeout(240)]
+pytestmark = pytest.mark.timeout(240)
 
 
 class Demo:

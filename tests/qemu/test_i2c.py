@@ -17,7 +17,6 @@ SCRATCH = 0x77
 LACKING = qemu.lacking()
 pytestmark = [
     pytest.mark.skipif(bool(LACKING), reason=LACKING),
-    pytest.mark.xdist_group("qemu"),
     pytest.mark.timeout(360),
 ]
 

@@ -17,7 +17,6 @@ LACKING = qemu.lacking() or (
 )
 pytestmark = [
     pytest.mark.skipif(bool(LACKING), reason=LACKING),
-    pytest.mark.xdist_group("qemu"),
     pytest.mark.timeout(320),
 ]
 

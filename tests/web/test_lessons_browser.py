@@ -24,8 +24,7 @@ from gateway.ledger_lessons import Lesson
 from gateway.web.lesson_api import lessons_of
 from models.quality.profile import read_profile_card
 
-# One after the other in one process: some go on with what those before them have taught.
-pytestmark = [*MARKS, pytest.mark.timeout(240), pytest.mark.xdist_group("lessons")]
+pytestmark = [*MARKS, pytest.mark.timeout(240)]
 CAMERA = """
 [[camera]]
 name = "tray"
