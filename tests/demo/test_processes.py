@@ -90,13 +90,13 @@ def test_after_a_kill_it_goes_on_in_the_same_log_and_costs_add_up(tmp_path: Path
     work = "sum(range(3_000_000))\nopen('/proc/self/oom_score_adj').read()\n" + SLEEP
     with child(tmp_path, work) as running:
         running.start()
-        until(lambda: running.tail() == "up")
+        until(lambda: running.tail() == "up", 40)
         running.kill()
         once = running.usage()
         assert once.cpu_s > 0
         assert once.resident_bytes > 1_000_000
         running.start()
-        until(lambda: running.tail().splitlines() == ["up", "up"])
+        until(lambda: running.tail().splitlines() == ["up", "up"], 40)
         twice = running.usage()
         assert twice.cpu_s > once.cpu_s
         assert twice.running_s > once.running_s
