@@ -327,7 +327,7 @@ class Alerting:
     def _send_commands(self) -> None:
         if self._send is None:
             return
-        for site, node, origin, command in self._ledger.due_commands():
+        for site, node, origin, command in self._ledger.queue.due():
             sent, reason = True, ""
             state = self._ledger.command_state(command.id)
             if state is not None and state.state == "sent" and self._nodes.is_offline(site, node, origin):
@@ -339,7 +339,7 @@ class Alerting:
                 except Exception as exc:  # noqa: BLE001  # whatever keeps it from going out now, it is tried again
                     sent, reason = False, f"{type(exc).__name__}: {exc}"
             retry_ns = self._now_ns() + COMMAND_RETRY_NS
-            self._ledger.command_tried(command.id, sent=sent, retry_ns=retry_ns, reason=reason)
+            self._ledger.queue.tried(command.id, sent=sent, retry_ns=retry_ns, reason=reason)
 
     def _count(self, tally: _Tally) -> None:
         self._tally.findings += tally.findings

@@ -19,6 +19,7 @@ import msgspec
 from gateway.alerts import Alert, Entry, Fault, Policy
 from gateway.batches import Batch, BatchPolicy
 from gateway.doubtful import DoubtfulItem
+from gateway.ledger_commands import CommandQueue
 from gateway.ledger_file import LedgerError, LedgerFile, LedgerUnavailable
 from gateway.ledger_goods import GoodsReads
 from gateway.ledger_lessons import LessonReads
@@ -85,6 +86,7 @@ class Ledger:
         self.relations = RelationReads(self._file)
         self.lessons = LessonReads(self._file)
         self.notes = NoteReads(self._file)
+        self.queue = CommandQueue(self._file, self.transaction, now_ns)
         self._read_alerts = ReadAlerts()
 
     @contextmanager
@@ -337,33 +339,6 @@ class Ledger:
         return 0 if row is None else int(row["seq"])
 
     # Upkeep.
-
-    def due_commands(self, *, limit: int = 50) -> list[tuple[str, str, str, Command]]:
-        """Commands to send now: site, node, origin and command.
-
-        One that waits for longer than any retry does was tried before the clock was put back.
-        """
-        now_ns = self._now_ns()
-        with self._file.read() as db:
-            rows = db.execute(
-                "SELECT site, node, origin, body FROM commands WHERE state IN ('queued', 'sent')"
-                " AND (next_ns <= ? OR next_ns > ?) ORDER BY at_ns LIMIT ?",
-                (now_ns, now_ns + COMMAND_RETRY_NS, limit),
-            ).fetchall()
-        return [(row["site"], row["node"], row["origin"], read(row["body"], Command)) for row in rows]
-
-    def command_tried(self, command: str, *, sent: bool, retry_ns: int, reason: str = "") -> None:
-        """A command was sent, or could not be; without a reply it is due again at `retry_ns`, until it expires.
-
-        `retry_ns` is at most `COMMAND_RETRY_NS` ahead.
-        """
-        with self.transaction() as work:
-            work.execute(
-                "UPDATE commands SET attempts = attempts + 1, next_ns = ?, reason = ?,"
-                " state = CASE WHEN ? >= expires_ns THEN 'expired' WHEN ? THEN 'sent' ELSE state END"
-                " WHERE id = ? AND state IN ('queued', 'sent')",
-                (retry_ns, reason, self._now_ns(), sent, command),
-            )
 
     def prune(self, before_ns: int) -> int:
         """Forgets events that every target has received before a moment, and says so in the audit trail; returns how many.

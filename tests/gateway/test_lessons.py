@@ -45,7 +45,7 @@ class Office:
         return {**self.node.envelope(self.now_ns), "origin": "watch"}
 
     def commands(self) -> list[Command]:
-        return [command for *_, command in self.ledger.due_commands()]
+        return [command for *_, command in self.ledger.queue.due()]
 
     def answer(self, lesson: str, *, ok: bool = True, **fields: Any) -> None:
         """The node's answer to what it was asked last about a lesson."""
@@ -180,7 +180,7 @@ def test_a_node_that_is_away_and_one_that_is_forgotten(office: Office) -> None:
     assert office.state(kept.id) == "collected", "what was collected can still be taught"
     office.lessons.teach(kept.id, {("i-1", 0): "good"}, by="Anna")
     office.now_ns += COMMAND_LIFE_NS
-    office.ledger.command_tried(office.commands()[-1].id, sent=False, retry_ns=office.now_ns)
+    office.ledger.queue.tried(office.commands()[-1].id, sent=False, retry_ns=office.now_ns)
     found = office.lessons.get(kept.id)
     assert found is not None
     assert (found.state, found.code) == ("collected", "lesson_away")

@@ -355,7 +355,7 @@ def test_what_lies_under_a_camera_is_said_and_changed_with_two_taps(
     place, form = "/goods/cameras/oven-pi/tray", {"by": "Anna", "lang": "de", "product": "koernerbroetchen"}
     answer = http.post(place, data=form)
     assert (answer.status_code, answer.headers["location"]) == (303, "/goods?lang=de#under-title")
-    (made,) = [each for _, _, _, each in gateway.ledger.due_commands() if each.action == "set_product" and each.camera]
+    (made,) = [each for _, _, _, each in gateway.ledger.queue.due() if each.action == "set_product" and each.camera]
     assert (made.machine, made.camera, made.product, made.by) == ("oven", "tray", "koernerbroetchen", "Anna")
     assert gateway.ledger.audit(limit=1)[0].object == "oven-pi/oven/tray"
     page = http.get("/goods?lang=de").text

@@ -109,7 +109,7 @@ def test_a_profile_that_came_in_the_meantime_is_asked_about(
     assert "Unter diesem Namen ist schon etwas angelernt. Was soll damit geschehen?" in page
     assert 'value="teach"' not in page, "it would be refused again"
     assert http.post(place, data={**form, "action": "replace"}).status_code == 303
-    command = next(each for *_, each in gateway.ledger.due_commands() if each.action == "teach")
+    command = next(each for *_, each in gateway.ledger.queue.due() if each.action == "teach")
     assert (command.known, command.lesson, len(command.taught)) == ("replace", lesson, 1)
     answer(gateway, feed, "teach", taught=Taught(good=6, bad=0))
     assert "Angelernt: 6 Stück gut" in http.get(f"{place}?lang=de").text
