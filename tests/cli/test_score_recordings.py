@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from pathlib import Path
 
 import pytest
-
-from werkpuls import cli
-from werkpuls.scoring import COLUMNS
+from support.scores import lines, score
 
 DATA = Path(os.environ.get("WERKPULS_DATA", Path(__file__).parents[3] / "shared" / "data"))
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="no recordings: WERKPULS_DATA names no folder")
-
-
-def score(*words: object) -> int:
-    return cli.main(["score", *map(str, words)])
-
-
-def lines(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="") as opened:
-        reader = csv.DictReader(opened)
-        assert tuple(reader.fieldnames or ()) == COLUMNS
-        return list(reader)
 
 
 @needs_data

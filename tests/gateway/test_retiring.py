@@ -59,6 +59,14 @@ def say_so(http: httpx.Client, url: str = URL) -> httpx.Response:
     return http.post(url, json={"by": "Anna"})
 
 
+def retired(gateway: Gateway, node: RawNode, http: httpx.Client) -> None:
+    """It has come, found something, gone, and a person has said that it is no longer in use."""
+    connected(gateway)
+    speak(gateway, node, first=1)
+    go(gateway, node)
+    assert say_so(http).status_code == 200
+
+
 def test_it_is_gone_from_every_part_over_a_restart_and_new_when_it_comes_back(tmp_path: Path, broker: Broker) -> None:
     with RawNode(broker.port) as node:
         node.up()
@@ -111,10 +119,7 @@ def test_what_a_daemon_had_found_is_there_again_when_it_comes_back_and_says_noth
     with RawNode(broker.port) as node:
         node.up()
         with at(tmp_path / "gateway", broker) as gateway, client(gateway) as http:
-            connected(gateway)
-            speak(gateway, node, first=1)
-            go(gateway, node)
-            assert say_so(http).status_code == 200
+            retired(gateway, node, http)
             assert not gateway.ledger.open_alerts()
             assert not gateway.ingest._durable, "nothing of it is kept"
         with at(tmp_path / "gateway", broker) as gateway:
@@ -130,10 +135,7 @@ def test_what_it_sends_again_when_it_comes_back_is_not_taken_twice(tmp_path: Pat
     with RawNode(broker.port) as node:
         node.up()
         with at(tmp_path / "gateway", broker) as gateway, client(gateway) as http:
-            connected(gateway)
-            speak(gateway, node, first=1)
-            go(gateway, node)
-            assert say_so(http).status_code == 200
+            retired(gateway, node, http)
         with at(tmp_path / "gateway", broker) as gateway:
             connected(gateway)
             kept = gateway.journal.stats().next

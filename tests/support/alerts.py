@@ -10,7 +10,7 @@ from gateway.costs import Costs, MachineFacts
 from gateway.ledger import Ledger
 from gateway.lifecycle import due_ns
 from gateway.translate import Translator
-from gateway.triage import Due
+from gateway.triage import Due, Triage
 from gateway.wording import Wording
 from wire.codec import Codec
 from wire.messages import Finding, Inspection, Item, Severity, Trust
@@ -159,3 +159,10 @@ def ledger(folder: Path, clock: Clock, **changes: Any) -> Ledger:
     """A ledger in a folder, with a translator."""
     fields: dict[str, Any] = {"policy": Policy(), "translator": translator(), "now_ns": clock}
     return Ledger(folder / "ledger.sqlite", **{**fields, **changes})
+
+
+def alarm(book: Ledger, **changes: object) -> str:
+    """Opens an alert of a machine; its id."""
+    with book.transaction() as work:
+        Triage(work, book.policy).observe(seen(0, severity=Severity.ALARM, **changes))
+    return next(a.id for a in book.open_alerts() if a.machine == changes.get("machine", "mixer"))
