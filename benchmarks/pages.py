@@ -16,9 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gateway.wording import LANGUAGES
-from werkpuls.demo.plan import CAMERA, MACHINES
-from werkpuls.demo.run import FaultRun, Show, until
-from werkpuls.demo.site import Site
+from werkpuls.demo.picture import broken_oven
+from werkpuls.demo.run import Show, until
 
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
@@ -32,7 +31,6 @@ BREAKS_S = 240.0
 LONGEST_S = 420.0
 AFTER_S, HEALED_S = 8.0, 40.0
 """What the fault did is seen by then, and nothing of it any more."""
-OVEN = next(machine for machine in MACHINES if machine.name == CAMERA.machine)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -41,24 +39,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--lang", choices=LANGUAGES, default="de")
     args = parser.parse_args(argv)
-    folder = Path(tempfile.mkdtemp(prefix="werkpuls-pages-"))
-    site = Site(folder, web_port=8077, language=args.lang, camera=True)
-    fault = FaultRun("heating_element_open", OVEN, BREAKS_S)
-    try:
-        site.build()
-        show = Show(site, [fault], args.lang)
-        show.begin()
+    with broken_oven(args.lang, BREAKS_S) as (show, fault):
         wait(show, lambda: fault.goods_after_s is not None)
         until(show, show.running_s + AFTER_S, lambda: False, lambda: None)
-        goods = f"{site.url}/goods?lang={args.lang}"
-        with browser(folder) as driver:
+        goods = f"{show.site.url}/goods?lang={args.lang}"
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile, browser(Path(profile)) as driver:
             picture(driver, goods, DESK, args.folder / "goods.png")
             show.heal()
             until(show, show.running_s + HEALED_S, lambda: False, lambda: None)
             lesson(driver, show, goods, TAUGHT[args.lang], args.folder / "lesson.png")
-    finally:
-        site.stop()
-        shutil.rmtree(folder, ignore_errors=True)
     return 0 if fault.goods_after_s is not None else 1
 
 

@@ -49,9 +49,8 @@ def _left_out(machines: Sequence[MachineOptions], made: Mapping[str, Sequence[Se
     """About how many features of each machine's known channels the model will not judge."""
     if not machines:
         return {}
-    # A node with nothing but cameras has no condition model.
-    from edge.feature_count import left_out  # noqa: PLC0415  # see above
-    from edge.path_maker import setup_of  # noqa: PLC0415  # see above
+    from edge.feature_count import left_out  # noqa: PLC0415  # a node with nothing but cameras has no condition model
+    from edge.path_maker import setup_of  # noqa: PLC0415  # as above
 
     return {
         machine.name: left_out(

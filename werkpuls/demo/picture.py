@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import argparse
 import re
-import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
@@ -24,7 +24,22 @@ from werkpuls.demo.site import Site
 WIDTH = 118
 AFTER_ALERT_S = 3.0
 LONGEST_S = 120.0
-OVEN = next(machine for machine in MACHINES if machine.name == CAMERA.machine)
+
+
+@contextmanager
+def broken_oven(language: str, breaks_s: float) -> Iterator[tuple[Show, FaultRun]]:
+    """A demo that runs in a folder of its own, whose oven's heating element breaks at that second."""
+    with tempfile.TemporaryDirectory(prefix="werkpuls-picture-", ignore_cleanup_errors=True) as folder:
+        site = Site(Path(folder), web_port=8077, language=language, camera=True)
+        oven = next(machine for machine in MACHINES if machine.name == CAMERA.machine)
+        fault = FaultRun("heating_element_open", oven, breaks_s)
+        try:
+            site.build()
+            show = Show(site, [fault], language)
+            show.begin()
+            yield show, fault
+        finally:
+            site.stop()
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -33,15 +48,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("file", type=Path)
     parser.add_argument("--lang", choices=LANGUAGES, default="de")
     args = parser.parse_args(argv)
-    folder = Path(tempfile.mkdtemp(prefix="werkpuls-demo-"))
-    site = Site(folder, web_port=8077, language=args.lang, camera=True)
-    fault = FaultRun("heating_element_open", OVEN, 20.0)
     console = Console(record=True, width=WIDTH, file=sys.stderr)
-    try:
-        site.build()
-        show = Show(site, [fault], args.lang)
-        show.begin()
-        told = len(site.receiver_ports)
+    with broken_oven(args.lang, 20.0) as (show, fault):
+        told = len(show.site.receiver_ports)
         until(
             show,
             LONGEST_S,
@@ -49,10 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             lambda: None,
         )
         until(show, show.running_s + AFTER_ALERT_S, lambda: False, lambda: None)
-        console.print(draw(show, keys_of(site)))
-    finally:
-        site.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+        console.print(draw(show, keys_of(show.site)))
     # Without rich's web fonts: a picture must not make a reader's browser ask somebody else for them.
     svg = re.sub(r"@font-face \{.*?\}", "", console.export_svg(title="werkpuls demo"), flags=re.DOTALL)
     args.file.write_text(svg, encoding="utf-8")
